@@ -1,0 +1,27 @@
+"""Kind `export`: a file for people outside the lakehouse, with literal column names in a literal order."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cdp_lib.settings.kind import Frozen, Name, SqlText
+
+
+class AlsoKnownAs(Frozen):
+    """A companion file: the other ids that one golden customer goes by."""
+
+    column: Name = Field(description="Export column that holds the surviving id")
+    source_systems: tuple[Name, ...] = Field(default=(), description="Only ids of these sources; all when left out")
+
+
+class Export(Frozen):
+    """One CSV file, one row per customer of `gold.customer`."""
+
+    kind: Literal["export"]
+    id: Name
+    description: str = ""
+    columns: dict[str, SqlText] = Field(min_length=1, description="Header: Spark SQL over gold.customer")
+    where: SqlText | None = None
+    order_by: tuple[str, ...] = Field(default=(), description="Export columns that order the rows")
+    notes: dict[str, str] = Field(default_factory=dict, description="Header: what it means, for the header document")
+    also_known_as: AlsoKnownAs | None = None

@@ -1,0 +1,24 @@
+"""What every pack object shares: frozen, unknown keys forbidden, an id that others refer to, a content hash."""
+
+import hashlib
+import json
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+"""Lower snake case: it becomes a table, column or id."""
+
+SqlText = Annotated[str, StringConstraints(min_length=1)]
+"""A Spark SQL expression over the columns of its source or entity."""
+
+
+class Frozen(BaseModel):
+    """A value from YAML: immutable, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def content_hash(self) -> str:
+        """Lower hex SHA-256 of the object's canonical JSON: the same settings give the same hash anywhere."""
+        body = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(body.encode()).hexdigest()

@@ -1,0 +1,86 @@
+"""Kind `source`: what arrives from one system, how it is read, what it means, and which entities it feeds."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from cdp_lib.settings.kind import Frozen, Name, SqlText
+from cdp_lib.settings.sql import parse_type
+
+PiiKind = Literal[
+    "name", "email", "phone", "address", "birth_date", "national_id", "online_id", "device_id", "free_text", "payment", "raw"
+]
+
+
+class SourceColumn(Frozen):
+    """One column of a source file."""
+
+    type: str = Field(description="Spark SQL type: string, bigint, decimal(18,2), date, timestamp, struct<...>, array<...>")
+    header: str | None = Field(default=None, description="Name in the file, where it differs")
+    format: str | tuple[str, ...] = Field(
+        default=(), description="Date or timestamp patterns, tried in order; ISO 8601 when left out"
+    )
+    time_zone: str | None = Field(default=None, description="Zone of times written without one; the pack's when left out")
+    pii: PiiKind | None = Field(default=None, description="What personal data it holds; everything obeys the mark")
+    required: bool = Field(default=False, description="A row without it is quarantined")
+    optional: bool = Field(default=False, description="A file may lack the column; otherwise such a file is refused")
+    expect: tuple[SqlText, ...] = Field(default=(), description="Conditions; a row that breaks one is quarantined")
+    description: str = ""
+
+    @field_validator("type")
+    @classmethod
+    def _type_is_known(cls, value: str) -> str:
+        parse_type(value)
+        return value
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The patterns to try, in order."""
+        return (self.format,) if isinstance(self.format, str) else self.format
+
+
+class Read(Frozen):
+    """How the files are found and read."""
+
+    format: Literal["csv", "jsonl", "parquet"]
+    path: str = Field(description="Glob below the landing folder; gzip is recognised by its content")
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = Field(default="utf-8", description="Of CSV and JSON lines; a file that does not decode is refused")
+    null_values: tuple[str, ...] = Field(default=("",), description="Texts that mean unknown")
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError as problem:
+            raise ValueError(f"unknown text encoding {value!r}; try utf-8, tis-620, cp874, latin-1") from problem
+        return value
+
+
+class Feed(Frozen):
+    """How rows of the source become rows of one conformed entity."""
+
+    to: Name = Field(description="Conformed entity, e.g. order")
+    where: SqlText | None = Field(default=None, description="Only these rows")
+    group_by: tuple[Name, ...] = Field(default=(), description="Source columns: one entity row per group, map aggregates")
+    map: dict[Name, SqlText] = Field(min_length=1, description="Entity column: Spark SQL over the source's columns")
+
+
+class Source(Frozen):
+    """A contract with one source system's file."""
+
+    kind: Literal["source"]
+    id: Name
+    description: str = ""
+    read: Read
+    key: tuple[Name, ...] = Field(min_length=1, description="Columns that name a row; same key and content = duplicate")
+    columns: dict[Name, SourceColumn] = Field(min_length=1)
+    feeds: tuple[Feed, ...] = ()
+
+    @model_validator(mode="after")
+    def _keys_exist(self) -> "Source":
+        unknown = sorted(set(self.key) - set(self.columns))
+        if unknown:
+            raise ValueError(f"key names unknown columns {unknown}; columns are {sorted(self.columns)}")
+        return self
