@@ -20,7 +20,7 @@ IDENTITY_LINK = Table(
         text("_run_id", "Run that wrote the row.", required=True),
     ),
     write=ReplaceAll(),
-    cluster_by=RECORD_KEY,
+    cluster_by=("golden_id",),
 )
 
 IDENTITY_EVENT = Table(

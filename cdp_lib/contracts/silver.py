@@ -48,7 +48,7 @@ CUSTOMER_RECORD = Table(
         *_CONFORM_LINEAGE,
     ),
     write=_NEWEST,
-    cluster_by=RECORD_KEY,
+    cluster_by=("source_system",),
 )
 
 ORDER = Table(
@@ -73,7 +73,7 @@ ORDER = Table(
         *_CONFORM_LINEAGE,
     ),
     write=_NEWEST,
-    cluster_by=("source_system", "person_id"),
+    cluster_by=("ordered_at",),
 )
 
 ORDER_LINE = Table(
@@ -96,7 +96,7 @@ ORDER_LINE = Table(
         *_CONFORM_LINEAGE,
     ),
     write=_NEWEST,
-    cluster_by=("source_system", "person_id"),
+    cluster_by=("ordered_at",),
 )
 
 PRODUCT = Table(
@@ -141,7 +141,7 @@ EVENT = Table(
         *_CONFORM_LINEAGE,
     ),
     write=_NEWEST,
-    cluster_by=("source_system", "person_id"),
+    cluster_by=("event_at",),
 )
 
 REVIEW = Table(

@@ -1,0 +1,125 @@
+"""The ops tables: small facts born on the driver, appended and read by delta-rs, so that no JVM is needed for them."""
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import deltalake
+import pyarrow as pa
+from deltalake.exceptions import TableNotFoundError
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from cdp_lib.contracts import ops
+from cdp_lib.contracts.table import Table
+from cdp_lib.errors import WorkflowError
+
+RUN_ITSELF = "*"
+
+
+def utc_now() -> datetime:
+    """The clock: asked here and nowhere else."""
+    return datetime.now(UTC)
+
+
+def owner() -> str:
+    """Who runs this process: user@host:pid."""
+    return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class JobState:
+    """One row of ops.job_run."""
+
+    run_id: str
+    run_number: int
+    workflow: str
+    job: str
+    attempt: int
+    status: str
+    config_hash: str
+    recorded_at: datetime
+    as_of_date: date | None = None
+    seconds: float | None = None
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    watched: str | None = None
+    error: str | None = None
+    owner: str = ""
+
+
+class OpsLedger:
+    """Append and read the ops tables of one pack at `<root>/ops/<noun>`."""
+
+    def __init__(self, root: str, clock: Callable[[], datetime] = utc_now) -> None:
+        self.root = root.rstrip("/")
+        self.clock = clock
+
+    def path(self, table: Table) -> str:
+        """Where the table lies."""
+        return f"{self.root}/{table.layer}/{table.noun}"
+
+    def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows in one commit; none, no commit."""
+        if rows:
+            schema = to_arrow_schema(table.schema())
+            filled = [{name: row.get(name) for name in table.column_names} for row in rows]
+            deltalake.write_deltalake(self.path(table), pa.Table.from_pylist(filled, schema), mode="append")
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """All rows, oldest commit first within equal times; none where the table does not exist."""
+        try:
+            stored = deltalake.DeltaTable(self.path(table)).to_pyarrow_table()
+        except TableNotFoundError:
+            return []
+        maps = [name for name in table.column_names if pa.types.is_map(stored.schema.field(name).type)]
+        found = stored.to_pylist()
+        return [{**row, **{name: dict(row[name] or ()) for name in maps}} for row in found]
+
+    def record(self, state: JobState) -> None:
+        """Add one state of a job."""
+        self.append(ops.JOB_RUN, [state.__dict__])
+
+    def states(self) -> list[JobState]:
+        """Every state ever recorded, in order of time."""
+        order = {"started": 0}
+        found = [JobState(**row) for row in self.rows(ops.JOB_RUN)]
+        return sorted(found, key=lambda state: (state.run_number, state.recorded_at, order.get(state.status, 1)))
+
+
+@dataclass(frozen=True)
+class History:
+    """What earlier runs recorded, asked in the runner's words."""
+
+    states: tuple[JobState, ...]
+
+    @property
+    def next_run_number(self) -> int:
+        """One more than any run had."""
+        return max((state.run_number for state in self.states), default=0) + 1
+
+    def last_run(self, workflow: str) -> JobState | None:
+        """The newest state of the newest run of the workflow."""
+        of_runs = [state for state in self.states if state.workflow == workflow and state.job == RUN_ITSELF]
+        return of_runs[-1] if of_runs else None
+
+    def last_success(self, job: str) -> JobState | None:
+        """The job's newest completed state, whichever run it was in; skipped ones did not run."""
+        done = [state for state in self.states if state.job == job and state.status == "succeeded"]
+        return done[-1] if done else None
+
+    def of_run(self, run_id: str, job: str) -> tuple[JobState, ...]:
+        """The job's states in one run, in order of time."""
+        return tuple(state for state in self.states if state.run_id == run_id and state.job == job)
+
+    def unfinished(self, workflow: str) -> JobState:
+        """The run that `--resume` goes on with; raises WorkflowError where the last one ended well or none exists."""
+        last = self.last_run(workflow)
+        if last is None:
+            raise WorkflowError(f"nothing to resume: workflow {workflow} never ran here. Run it without --resume.")
+        if last.status == "succeeded":
+            raise WorkflowError(f"nothing to resume: run {last.run_id} succeeded. Run without --resume.")
+        return last
