@@ -1,30 +1,40 @@
-"""What a pack's objects say of each other: unknown names, wrong expressions, missing mappings, and column lineage."""
+"""What a pack's objects say of each other: unknown names, wrong expressions, missing mappings, circles."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
-from cdp_lib.contracts.identity import GOLDEN_RECORD
-from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, GOLDEN_FIELDS, RAW_RECORD_FIELDS
+from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
+from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
+from cdp_lib.settings.export import Export
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Feed, Source
-from cdp_lib.settings.sql import columns_in, expression_faults
+from cdp_lib.settings.sql import columns_in, columns_outside_aggregates, expression_faults, has_aggregate, map_entries
 from cdp_lib.settings.trait import DERIVED_FROM, Trait
 
 IMPLIED = ("source_system", "currency")
 """Entity columns that a feed need not map: the source's id, and the pack's currency."""
 
+_Keyed = Iterator[tuple[str, str]]
+"""(key path below the object, message)."""
+
 
 def check_pack(pack: Pack, functions: Collection[str] = ()) -> None:
     """Raises ConfigError with every reference that leads nowhere; `functions` are the SQL functions Spark knows."""
-    faults = [
-        *_source_faults(pack, functions),
-        *_trait_faults(pack, functions),
-        *_identity_faults(pack),
-        *_export_faults(pack, functions),
-    ]
+    faults = reference_faults(pack, functions)
     if faults:
-        raise ConfigError(sorted(set(faults)))
+        raise ConfigError(faults)
+
+
+def reference_faults(pack: Pack, functions: Collection[str] = (), *, is_whole: bool = True) -> tuple[Fault, ...]:
+    """Every reference that leads nowhere, sorted.
+
+    Where the pack is not whole (a file of it could not be read), names that the lost file may define are not judged.
+    """
+    check = _Check(pack, functions, is_whole)
+    faults = [*check.sources(), *check.traits(), *_circles(pack), *check.identity(), *check.exports()]
+    return tuple(sorted(set(faults)))
 
 
 def mappable_columns(entity: str) -> tuple[str, ...]:
@@ -43,148 +53,210 @@ def required_columns(entity: str) -> tuple[str, ...]:
     return tuple(name for name in needed if name in open_columns)
 
 
-def column_lineage(pack: Pack) -> list[tuple[str, str, str]]:
-    """(target column, source column, expression) for every feed and trait, in the pack's order."""
-    rows = [
-        (f"silver.{feed.to}.{target}", f"bronze.{source.id}.{column}", expression)
-        for source in pack.sources
-        for feed in source.feeds
-        for target, expression in feed.map.items()
-        for column in sorted(columns_in(expression)) or ["(constant)"]
-    ]
-    return rows + [
-        (f"gold.customer.{trait.name}", f"{_lineage_parent(trait, column, pack)}.{column}", trait.select)
-        for trait in pack.traits
-        for column in sorted(_trait_columns(trait)) or ["*"]
-    ]
+@dataclass(frozen=True)
+class _Check:
+    """One pack under examination."""
 
+    pack: Pack
+    functions: Collection[str]
+    is_whole: bool
 
-def _lineage_parent(trait: Trait, column: str, pack: Pack) -> str:
-    del column, pack
-    return "gold.customer" if trait.from_ == "customer" else f"silver.{trait.from_}"
+    def sources(self) -> Iterator[Fault]:
+        for source in self.pack.sources:
+            file, path = self.pack.place("source", source.id)
+            for name, column in source.columns.items():
+                for position, condition in enumerate(column.expect):
+                    for message in self._row_expression(condition, source.columns):
+                        yield Fault(file, f"{path}.columns.{name}.expect[{position}]", message)
+            for position, feed in enumerate(source.feeds):
+                for key, message in self._feed(source, feed):
+                    yield Fault(file, f"{path}.feeds[{position}]{key}", message)
 
-
-def _trait_columns(trait: Trait) -> frozenset[str]:
-    if trait.is_derived:
-        return frozenset(trait.ratio) if trait.ratio else columns_in(trait.select)
-    argument = trait.call.argument
-    of_argument = frozenset() if argument == "*" else columns_in(argument)
-    return of_argument | (columns_in(trait.where) if trait.where else frozenset())
-
-
-def _source_faults(pack: Pack, functions: Collection[str]) -> Iterator[Fault]:
-    for source in pack.sources:
-        file, path = pack.place("source", source.id)
-        for name, column in source.columns.items():
-            for position, condition in enumerate(column.expect):
-                for message in expression_faults(condition, source.columns, functions):
-                    yield Fault(file, f"{path}.columns.{name}.expect[{position}]", message)
-        for position, feed in enumerate(source.feeds):
-            for key, message in _feed_faults(source, feed, functions):
-                yield Fault(file, f"{path}.feeds[{position}]{key}", message)
-
-
-def _feed_faults(source: Source, feed: Feed, functions: Collection[str]) -> Iterator[tuple[str, str]]:
-    if feed.to not in ENTITIES:
-        yield ".to", f"unknown entity '{feed.to}'.{near_miss(feed.to, ENTITIES)}"
-        return
-    allowed = mappable_columns(feed.to)
-    for target, expression in feed.map.items():
-        if target not in allowed:
-            yield f".map.{target}", f"unknown column '{target}' of {feed.to}.{near_miss(target, allowed)}"
-        for message in expression_faults(expression, source.columns, functions):
-            yield f".map.{target}", message
-    missing = sorted(set(required_columns(feed.to)) - set(feed.map))
-    if missing:
-        yield ".map", f"{feed.to} needs {', '.join(missing)}"
-    for column in sorted(set(feed.group_by) - set(source.columns)):
-        yield ".group_by", f"unknown column '{column}'.{near_miss(column, source.columns)}"
-    if feed.where:
-        for message in expression_faults(feed.where, source.columns, functions):
-            yield ".where", message
-
-
-def _trait_faults(pack: Pack, functions: Collection[str]) -> Iterator[Fault]:
-    fixed = {column.name for column in CUSTOMER_FIXED}
-    names = {trait.name for trait in pack.traits}
-    for trait in pack.traits:
-        file, path = pack.place("trait", trait.name)
-        if trait.name in fixed:
-            yield Fault(file, f"{path}.name", f"'{trait.name}' is a fixed column of gold.customer; choose another name")
-        for key, message in _one_trait_faults(trait, fixed | names, functions):
-            yield Fault(file, f"{path}{key}", message)
-        if trait.from_ in (*FACT_TIME, *DERIVED_FROM):
-            try:
-                trait_type(trait, pack)
-            except ValueError as problem:
-                yield Fault(file, f"{path}.type", str(problem))
-    yield from _trait_circles(pack)
-
-
-def _one_trait_faults(trait: Trait, customer_columns: set[str], functions: Collection[str]) -> Iterator[tuple[str, str]]:
-    if trait.from_ not in (*FACT_TIME, *DERIVED_FROM):
-        yield ".from", f"unknown entity '{trait.from_}'.{near_miss(trait.from_, (*FACT_TIME, *DERIVED_FROM))}"
-        return
-    if trait.is_derived:
-        columns = customer_columns if trait.from_ == "customer" else set(GOLDEN_RECORD.content_columns)
-        if trait.ratio:
-            for name in trait.ratio:
-                if name not in columns:
-                    yield ".select", f"unknown trait '{name}'.{near_miss(name, columns)}"
+    def _feed(self, source: Source, feed: Feed) -> _Keyed:
+        if feed.to not in ENTITIES:
+            yield ".to", f"unknown entity '{feed.to}'.{near_miss(feed.to, ENTITIES)}"
             return
-        for message in expression_faults(trait.select, columns, functions):
-            yield ".select", message
-        return
-    entity_columns = ENTITIES[trait.from_].content_columns
-    if trait.call.argument != "*":
-        for message in expression_faults(trait.call.argument, entity_columns, functions):
-            yield ".select", message
-    elif trait.call.function != "count":
-        yield ".select", f"only count takes *, not {trait.call.function}"
-    if trait.where:
-        for message in expression_faults(trait.where, entity_columns, functions):
-            yield ".where", message
+        allowed = mappable_columns(feed.to)
+        for target, expression in feed.map.items():
+            if target not in allowed:
+                yield f".map.{target}", f"unknown column '{target}' of {feed.to}.{near_miss(target, allowed)}"
+            messages = expression_faults(expression, source.columns, self.functions)
+            for message in messages or _grouping_faults(expression, feed):
+                yield f".map.{target}", message
+        missing = sorted(set(required_columns(feed.to)) - set(feed.map))
+        if missing:
+            yield ".map", f"{feed.to} needs {', '.join(missing)}"
+        for position, column in enumerate(feed.group_by):
+            if column not in source.columns:
+                yield f".group_by[{position}]", f"unknown column '{column}'.{near_miss(column, source.columns)}"
+        if feed.where:
+            for message in self._row_expression(feed.where, source.columns):
+                yield ".where", message
+
+    def _row_expression(self, text: str, columns: Collection[str] | None) -> list[str]:
+        """Faults of an expression that looks at one row at a time."""
+        messages = expression_faults(text, columns, self.functions)
+        if not messages and has_aggregate(text):
+            return [f"{text!r} aggregates rows, but only one row is looked at here"]
+        return messages
+
+    def traits(self) -> Iterator[Fault]:
+        fixed = {column.name for column in CUSTOMER_FIXED}
+        for trait in self.pack.traits:
+            file, path = self.pack.place("trait", trait.name)
+            if trait.name in fixed:
+                message = f"'{trait.name}' is a fixed column of gold.customer; choose another name"
+                yield Fault(file, f"{path}.name", message)
+            faults = list(self._fact_trait(trait) if not trait.is_derived else self._derived_trait(trait))
+            for key, message in faults or _type_faults(trait, self.pack):
+                yield Fault(file, f"{path}{key}", message)
+
+    def _fact_trait(self, trait: Trait) -> _Keyed:
+        if trait.from_ not in FACT_TIME:
+            known = (*FACT_TIME, *DERIVED_FROM)
+            yield ".from", f"unknown entity '{trait.from_}'.{near_miss(trait.from_, known)}"
+            return
+        columns = ENTITIES[trait.from_].content_columns
+        function, argument = trait.call
+        if argument != "*":
+            for message in self._row_expression(argument, columns):
+                yield ".select", message
+        elif function != "count":
+            yield ".select", f"only count takes *, not {function}"
+        if trait.where:
+            for message in self._row_expression(trait.where, columns):
+                yield ".where", message
+
+    def _derived_trait(self, trait: Trait) -> _Keyed:
+        columns = self._customer_columns() if trait.from_ == "customer" else set(GOLDEN_RECORD.content_columns)
+        if not trait.ratio:
+            for message in self._row_expression(trait.select, columns):
+                yield ".select", message
+            return
+        for name in trait.ratio:
+            if columns is not None and name not in columns:
+                yield ".select", f"unknown trait '{name}'.{near_miss(name, columns)}"
+
+    def _customer_columns(self) -> set[str] | None:
+        """Columns of gold.customer; None where a file that may declare more of them was lost."""
+        if not self.is_whole:
+            return None
+        fixed = {column.name for column in CUSTOMER_FIXED}
+        return fixed | {trait.name for trait in self.pack.traits} | self.pack.written_names("trait")
+
+    def identity(self) -> Iterator[Fault]:
+        file, path = self.pack.place("identity", self.pack.identity.id)
+        for key, message in self._identity():
+            yield Fault(file, f"{path}{key}", message)
+
+    def _identity(self) -> _Keyed:
+        identity = self.pack.identity
+        for name in identity.survivorship:
+            if name not in GOLDEN_FIELDS:
+                yield f".survivorship.{name}", f"unknown field '{name}'.{near_miss(name, GOLDEN_FIELDS)}"
+        yield from self._source_references(".source_priority", identity.source_priority)
+        known = self._identifier_fields()
+        for position, identifier in enumerate(identity.identifiers):
+            if known is not None and identifier.field not in known:
+                hint = near_miss(identifier.field, known)
+                yield f".identifiers[{position}].field", f"no source feeds identifier '{identifier.field}'.{hint}"
+
+    def _source_references(self, key: str, names: Collection[str]) -> _Keyed:
+        sources = self._source_names()
+        for position, name in enumerate(names):
+            if self.is_whole and name not in sources:
+                yield f"{key}[{position}]", f"unknown source '{name}'.{near_miss(name, sources)}"
+
+    def _source_names(self) -> set[str]:
+        return {source.id for source in self.pack.sources} | self.pack.written_names("source")
+
+    def _identifier_fields(self) -> set[str] | None:
+        """Record fields, and the keys that feeds put into `identifiers`; None where the pack does not tell them all."""
+        if not self.is_whole or self._source_names() != {source.id for source in self.pack.sources}:
+            return None
+        fields = set(GOLDEN_FIELDS)
+        for feed in (feed for source in self.pack.sources for feed in source.feeds if feed.to == CUSTOMER_RECORD.noun):
+            expression = feed.map.get("identifiers")
+            keys = _map_keys(expression) if expression else ()
+            if keys is None:
+                return None
+            fields |= set(keys)
+        return fields
+
+    def exports(self) -> Iterator[Fault]:
+        for export in self.pack.exports:
+            file, path = self.pack.place("export", export.id)
+            for key, message in self._export(export):
+                yield Fault(file, f"{path}{key}", message)
+
+    def _export(self, export: Export) -> _Keyed:
+        columns = self._customer_columns()
+        for header, expression in export.columns.items():
+            for message in self._row_expression(expression, columns):
+                yield f".columns.{header}", message
+        if export.where:
+            for message in self._row_expression(export.where, columns):
+                yield ".where", message
+        named = {f".order_by[{position}]": header for position, header in enumerate(export.order_by)}
+        named |= {f".notes.{header}": header for header in export.notes}
+        if export.also_known_as:
+            named[".also_known_as.column"] = export.also_known_as.column
+            yield from self._source_references(".also_known_as.source_systems", export.also_known_as.source_systems)
+        for key, header in named.items():
+            if header not in export.columns:
+                yield key, f"unknown export column '{header}'.{near_miss(header, export.columns)}"
 
 
-def _trait_circles(pack: Pack) -> Iterator[Fault]:
-    derived = {trait.name: _trait_columns_or_none(trait) for trait in pack.traits if trait.from_ == "customer"}
-    for name in derived:
-        seen: set[str] = set()
-        waiting = set(derived[name]) & set(derived)
-        while waiting:
-            step = waiting.pop()
-            seen.add(step)
-            waiting |= (set(derived[step]) & set(derived)) - seen
-        if name in seen:
-            file, path = pack.place("trait", name)
-            yield Fault(file, f"{path}.select", f"'{name}' is computed from itself: {' -> '.join(sorted(seen))}")
+def _grouping_faults(expression: str, feed: Feed) -> list[str]:
+    """What Spark would say only at run time of a sum without groups, or of a bare column among groups."""
+    if not feed.group_by:
+        aggregates = has_aggregate(expression)
+        return [f"{expression!r} aggregates rows: name the group's columns in group_by"] if aggregates else []
+    bare = sorted(columns_outside_aggregates(expression) - {name.lower() for name in feed.group_by})
+    return [f"'{name}' in {expression!r} has many values in a group: aggregate it, e.g. min({name})" for name in bare]
 
 
-def _trait_columns_or_none(trait: Trait) -> frozenset[str]:
+def _type_faults(trait: Trait, pack: Pack) -> _Keyed:
     try:
-        return _trait_columns(trait)
+        trait_type(trait, pack)
+    except ValueError as problem:
+        yield ".type", str(problem)
+
+
+def _map_keys(expression: str) -> tuple[str, ...] | None:
+    try:
+        entries = map_entries(expression)
+    except ValueError:
+        return None
+    return None if entries is None else tuple(entries)
+
+
+def _circles(pack: Pack) -> Iterator[Fault]:
+    """Traits from customer that are, over others, computed from themselves."""
+    derived = {trait.name: _columns_or_none(trait) for trait in pack.traits if trait.from_ == "customer"}
+    reads = {name: sorted(columns & set(derived)) for name, columns in derived.items()}
+    for name in derived:
+        circle = _way_back(name, reads)
+        if circle:
+            file, path = pack.place("trait", name)
+            yield Fault(file, f"{path}.select", f"'{name}' is computed from itself: {' -> '.join(circle)}")
+
+
+def _way_back(name: str, reads: dict[str, list[str]]) -> list[str]:
+    """The shortest chain of traits from `name` to itself; empty where there is none."""
+    chains, seen = [[name]], {name}
+    for chain in chains:
+        for step in reads[chain[-1]]:
+            if step == name:
+                return [*chain, name]
+            if step not in seen:
+                seen.add(step)
+                chains.append([*chain, step])
+    return []
+
+
+def _columns_or_none(trait: Trait) -> frozenset[str]:
+    try:
+        return frozenset(trait.ratio) if trait.ratio else columns_in(trait.select)
     except ValueError:
         return frozenset()
-
-
-def _identity_faults(pack: Pack) -> Iterator[Fault]:
-    file, path = pack.place("identity", pack.identity.id)
-    sources = [source.id for source in pack.sources]
-    for position, name in enumerate(pack.identity.source_priority):
-        if name not in sources:
-            yield Fault(file, f"{path}.source_priority[{position}]", f"unknown source '{name}'.{near_miss(name, sources)}")
-    for name in pack.identity.survivorship:
-        if name not in GOLDEN_FIELDS:
-            yield Fault(file, f"{path}.survivorship.{name}", f"unknown field '{name}'.{near_miss(name, GOLDEN_FIELDS)}")
-
-
-def _export_faults(pack: Pack, functions: Collection[str]) -> Iterator[Fault]:
-    columns = [column.name for column in CUSTOMER_FIXED] + [trait.name for trait in pack.traits]
-    for export in pack.exports:
-        file, path = pack.place("export", export.id)
-        for header, expression in export.columns.items():
-            for message in expression_faults(expression, columns, functions):
-                yield Fault(file, f"{path}.columns.{header}", message)
-        named = [*export.order_by, *export.notes, *([export.also_known_as.column] if export.also_known_as else [])]
-        for header in sorted(set(named) - set(export.columns)):
-            yield Fault(file, path, f"unknown export column '{header}'.{near_miss(header, export.columns)}")

@@ -1,19 +1,22 @@
 """A business as data: the pack's own facts, and all kinds gathered into one value."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones, ZoneInfo
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, field_validator, ValidationError
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.kind import Frozen, Name
+from cdp_lib.settings.sample import Sample
 from cdp_lib.settings.simulator import Simulator
 from cdp_lib.settings.source import Source
 from cdp_lib.settings.trait import Trait
+from cdp_lib.settings.validation import shape_faults
 
 
 class PackInfo(Frozen):
@@ -48,10 +51,11 @@ KINDS: dict[str, type[Frozen]] = {
     "trait": Trait,
     "export": Export,
     "simulator": Simulator,
+    "sample": Sample,
 }
 """Every kind a pack may hold; each has a published JSON Schema."""
 
-_AT_MOST_ONE = ("pack", "identity", "simulator")
+_AT_MOST_ONE = ("pack", "identity", "simulator", "sample")
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ class Document:
 
     @property
     def path(self) -> str:
-        """E.g. `traits[2]`."""
-        return f"{self.body.get('kind', 'document')}s[{self.index}]"
+        """E.g. `traits[2]`; of a kind that a pack has once, the kind itself."""
+        kind = self.body.get("kind", "document")
+        return str(kind) if kind in _AT_MOST_ONE else f"{kind}s[{self.index}]"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Pack:
     traits: tuple[Trait, ...] = ()
     exports: tuple[Export, ...] = ()
     simulator: Simulator | None = None
+    sample: Sample | None = None
     written_at: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict, compare=False, hash=False)
 
     @property
@@ -93,101 +99,115 @@ class Pack:
         known = [source.id for source in self.sources]
         raise ConfigError(f"pack {self.name}: unknown source '{source_id}'.{near_miss(source_id, known)}")
 
+    def hash_of(self, kind: str) -> str:
+        """Lower hex SHA-256 of the pack's objects of one kind: changes when one of them does."""
+        parts: tuple[Frozen, ...] = {
+            "pack": (self.info,),
+            "source": self.sources,
+            "identity": (self.identity,),
+            "trait": self.traits,
+            "export": self.exports,
+        }[kind]
+        return hashlib.sha256("\n".join(part.content_hash() for part in parts).encode()).hexdigest()
+
+    def written_names(self, kind: str) -> frozenset[str]:
+        """Names of the objects of one kind that the pack's files write down, those in faulty documents included."""
+        return frozenset(name for of_kind, name in self.written_at if of_kind == kind and name)
+
     def place(self, kind: str, name: str) -> tuple[str, str]:
         """(file, key path) of an object, for messages."""
         return self.written_at.get((kind, name), (f"pack {self.name}", f"{kind} {name}"))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a pack's documents say, as far as they can be understood, and every fault in the others.
+
+    With faults, `pack` holds only the objects without one (and a stand-in where `pack.yml` has one); `written_at`
+    knows the names of all objects, so that nothing is called unknown that stands in a faulty document.
+    """
+
+    pack: Pack
+    faults: tuple[Fault, ...]
+
+
 def assemble_pack(documents: Sequence[Document], *, where: str) -> Pack:
     """The pack that the documents describe; raises ConfigError with every fault of every document."""
+    reading = read_pack(documents, where=where)
+    if reading.faults:
+        raise ConfigError(reading.faults)
+    return reading.pack
+
+
+def read_pack(documents: Sequence[Document], *, where: str) -> Reading:
+    """The pack and the faults of its documents' shape; what its objects say of each other is checked elsewhere."""
     faults: list[Fault] = []
     parsed: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     written_at: dict[tuple[str, str], tuple[str, str]] = {}
     for document in documents:
         value = _parse(document, faults)
-        if value is None:
-            continue
-        kind = str(document.body["kind"])
-        name = str(getattr(value, "name", None) or getattr(value, "id", kind))
-        if (kind, name) in written_at:
-            faults.append(Fault(document.file, document.path, f"{kind} '{name}' stands already in {written_at[kind, name][0]}"))
+        kind, name = str(document.body.get("kind")), _name_of(value, document.body)
+        if (kind, name) in written_at and kind in KINDS and name:
+            faults.append(Fault(document.file, document.path, _stands_already(kind, name, written_at[kind, name])))
         written_at.setdefault((kind, name), (document.file, document.path))
-        parsed[kind].append(value)
-    faults += [
-        Fault(where, "", f"{len(parsed[kind])} documents of kind {kind}; a pack has one")
-        for kind in _AT_MOST_ONE
-        if len(parsed[kind]) > 1
-    ]
-    faults += [
-        Fault(where, "", f"no document of kind {kind}: {cure}")
-        for kind, cure in (("pack", "write pack.yml"), ("source", "write sources.yml"))
-        if not parsed[kind] and not any(document.body.get("kind") == kind for document in documents)
-    ]
-    if faults:
-        raise ConfigError(sorted(set(faults)))
-    return Pack(
-        info=parsed["pack"][0],
+        if value is not None:
+            parsed[kind].append(value)
+    faults += _count_faults([str(document.body.get("kind")) for document in documents], where)
+    pack = Pack(
+        info=parsed["pack"][0] if parsed["pack"] else _STAND_IN,
         sources=tuple(parsed["source"]),
         identity=parsed["identity"][0] if parsed["identity"] else Identity(kind="identity"),
         traits=tuple(parsed["trait"]),
         exports=tuple(parsed["export"]),
         simulator=parsed["simulator"][0] if parsed["simulator"] else None,
+        sample=parsed["sample"][0] if parsed["sample"] else None,
         written_at=written_at,
     )
+    return Reading(pack, tuple(sorted(set(faults))))
+
+
+_STAND_IN = PackInfo(kind="pack", id="unreadable", currency="XXX", time_zone="UTC")
+"""Never leaves this module without a fault beside it. XXX is ISO 4217's own code for no currency."""
+
+
+def _count_faults(kinds: Sequence[str], where: str) -> list[Fault]:
+    too_many = [
+        Fault(where, "", f"{kinds.count(kind)} documents of kind {kind}; a pack has one")
+        for kind in _AT_MOST_ONE
+        if kinds.count(kind) > 1
+    ]
+    missing = [
+        Fault(where, "", f"no document of kind {kind}: {cure}")
+        for kind, cure in (("pack", "write pack.yml"), ("source", "write sources.yml"))
+        if kind not in kinds
+    ]
+    return too_many + missing
+
+
+def _stands_already(kind: str, name: str, place: tuple[str, str]) -> str:
+    return f"{kind} '{name}' stands already in {place[0]} as {place[1]}"
+
+
+def _name_of(value: Frozen | None, body: Mapping[str, Any]) -> str:
+    """What others call the object; of a faulty document what it says of itself, empty where it says nothing."""
+    if value is not None:
+        return str(getattr(value, "name", None) or getattr(value, "id", ""))
+    said = body.get("name") or body.get("id")
+    return said if isinstance(said, str) else ""
 
 
 def _parse(document: Document, faults: list[Fault]) -> Frozen | None:
-    kind = document.body.get("kind")
-    if kind not in KINDS:
-        said = "no kind" if kind is None else f"unknown kind '{kind}'"
-        faults.append(Fault(document.file, document.path, f"{said}.{near_miss(str(kind), KINDS)}"))
+    kind = str(document.body.get("kind", ""))
+    model = KINDS.get(kind)
+    if model is None:
+        said = f"unknown kind '{kind}'" if kind else "no kind"
+        faults.append(Fault(document.file, document.path, f"{said}.{near_miss(kind, KINDS)}"))
         return None
-    model = KINDS[str(kind)]
     try:
         return model.model_validate(document.body)
     except ValidationError as problem:
         faults += [
-            Fault(document.file, _key_path(document.path, error["loc"]), _message(model, error))
-            for error in problem.errors(include_url=False)
+            Fault(document.file, document.path + path, message)
+            for path, message in shape_faults(model, document.body, problem)
         ]
         return None
-
-
-def _key_path(start: str, location: Sequence[int | str]) -> str:
-    return start + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-
-
-def _message(model: type[BaseModel], error: Any) -> str:
-    """pydantic's message in our words: unknown keys get the near-miss of the model they stand in."""
-    if error["type"] == "extra_forbidden":
-        key = str(error["loc"][-1])
-        return f"unknown key '{key}'.{near_miss(key, _keys_at(model, error['loc'][:-1]))}"
-    if error["type"] == "missing":
-        return "is missing"
-    text = str(error["msg"]).removeprefix("Value error, ")
-    return text if error["type"] == "value_error" else f"{text} (found {error['input']!r})"
-
-
-def _keys_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
-    schema = model.model_json_schema(by_alias=True)
-    definitions = schema.get("$defs", {})
-    node: dict[str, Any] = schema
-    for part in location:
-        node = _follow(node, definitions)
-        if isinstance(part, int):
-            node = node.get("items", {})
-        else:
-            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
-    return sorted(_follow(node, definitions).get("properties", {}))
-
-
-def _follow(node: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(node, dict):
-        return {}
-    if "$ref" in node:
-        return _follow(definitions.get(str(node["$ref"]).rsplit("/", 1)[-1], {}), definitions)
-    for choice in node.get("anyOf", ()):
-        found = _follow(choice, definitions)
-        if found.get("properties"):
-            return found
-    return node

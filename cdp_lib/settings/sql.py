@@ -1,7 +1,7 @@
 """Read Spark SQL leaves and types without a JVM: what is wrong, which columns and functions they name."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import sqlglot
@@ -9,6 +9,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from cdp_lib.errors import near_miss
+
+_UNSTEADY = (exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.Localtimestamp, exp.Rand, exp.Randn, exp.Uuid)
+_UNSTEADY_NAMES = {"now", "curdate", "random", "shuffle", "monotonically_increasing_id", "spark_partition_id"}
+"""Functions of the clock, of chance or of the rows' places: the same data must give the same answer in every run."""
 
 _TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -55,7 +59,9 @@ def parse_type(text: str) -> TypeTree:
     return _type_tree(parsed, text)
 
 
-def _type_tree(node: exp.DataType, text: str) -> TypeTree:
+def _type_tree(node: exp.DataType | None, text: str) -> TypeTree:
+    if node is None:
+        raise ValueError(f"a part of type {text!r} has no type")
     name = _TYPE_NAMES.get(str(node.this.value).lower())
     if name is None:
         raise ValueError(f"unknown type {text!r}.{near_miss(text, SCALAR_TYPES)}")
@@ -69,13 +75,21 @@ def _type_tree(node: exp.DataType, text: str) -> TypeTree:
     return TypeTree(name, (), children)
 
 
-def parse_expression(text: str) -> exp.Expression:
-    """The syntax tree of one Spark SQL expression; raises ValueError saying what stands wrong and where."""
+def parse_expression(text: str) -> exp.Expr:
+    """The syntax tree of one Spark SQL expression; raises ValueError saying what stands wrong and where.
+
+    Statements, several expressions, queries and names given with AS are no expressions: a leaf computes one value.
+    """
     try:
-        return sqlglot.parse_one(text, dialect="spark")
+        tree = sqlglot.parse_one(text, dialect="spark")
     except SqlglotError as problem:
         first = _TERMINAL_COLOUR.sub("", str(problem).splitlines()[0]).rstrip(".")
         raise ValueError(f"not a Spark SQL expression: {first} in {text!r}") from problem
+    if isinstance(tree, exp.Alias):
+        raise ValueError(f"the key is the name: remove AS {tree.alias} from {text!r}")
+    if not isinstance(tree, exp.Condition | exp.Interval | exp.Lambda | exp.Filter) or tree.find(exp.Query):
+        raise ValueError(f"not one Spark SQL expression but a statement or query: {text!r}")
+    return tree
 
 
 def columns_in(text: str) -> frozenset[str]:
@@ -83,19 +97,42 @@ def columns_in(text: str) -> frozenset[str]:
     return frozenset(_root(column).lower() for column in parse_expression(text).find_all(exp.Column))
 
 
-def expression_faults(text: str, columns: Collection[str], functions: Collection[str] = ()) -> list[str]:
-    """What is wrong with an expression over `columns`: syntax, unknown columns, unknown functions, each with a near-miss.
+def has_aggregate(text: str) -> bool:
+    """Whether an expression aggregates rows; raises ValueError where it is none. Window functions do not count."""
+    return any(True for _ in _aggregates(parse_expression(text)))
 
-    `functions` are the names Spark knows; left empty, function names are not checked.
+
+def columns_outside_aggregates(text: str) -> frozenset[str]:
+    """Columns, in lower case, that an expression reads row by row; functions we do not know may aggregate."""
+    tree = parse_expression(text)
+    inside = {id(column) for call in _aggregates(tree) for column in call.find_all(exp.Column)}
+    inside |= {id(column) for call in tree.find_all(exp.Anonymous) for column in call.find_all(exp.Column)}
+    return frozenset(_root(column).lower() for column in tree.find_all(exp.Column) if id(column) not in inside)
+
+
+def _aggregates(tree: exp.Expr) -> Iterator[exp.Expr]:
+    for call in tree.find_all(exp.AggFunc, exp.Filter):
+        if not isinstance(call.parent, exp.Window):
+            yield call
+
+
+def expression_faults(text: str, columns: Collection[str] | None, functions: Collection[str] = ()) -> list[str]:
+    """What is wrong with an expression over `columns`: syntax, unknown names with a near-miss, answers that vary.
+
+    `functions` are the names Spark knows; left empty, function names are not checked. Columns None: nobody knows them.
     """
     try:
         tree = parse_expression(text)
     except ValueError as problem:
         return [str(problem)]
-    known = {column.lower() for column in columns}
-    unknown = sorted({_root(column) for column in tree.find_all(exp.Column)} - _spelled_like(tree, known))
-    faults = [f"unknown column '{name}' in {text!r}.{near_miss(name, columns)}" for name in unknown]
+    faults = [] if columns is None else _unknown_columns(tree, text, columns)
     called = sorted({call.name.lower() for call in tree.find_all(exp.Anonymous)})
+    unsteady = [call.sql("spark").lower() for call in tree.find_all(*_UNSTEADY)]
+    unsteady += sorted(_UNSTEADY_NAMES.intersection(called))
+    faults += [
+        f"'{name}' in {text!r} answers otherwise in every run; use a column, or as_of_date in traits from customer"
+        for name in unsteady
+    ]
     faults += [
         f"unknown function '{name}' in {text!r}.{near_miss(name, functions)}"
         for name in called
@@ -104,8 +141,33 @@ def expression_faults(text: str, columns: Collection[str], functions: Collection
     return faults
 
 
-def _spelled_like(tree: exp.Expression, known: set[str]) -> set[str]:
-    return {_root(column) for column in tree.find_all(exp.Column) if _root(column).lower() in known}
+def _unknown_columns(tree: exp.Expr, text: str, columns: Collection[str]) -> list[str]:
+    known = {column.lower() for column in columns}
+    named = {_root(column) for column in tree.find_all(exp.Column)}
+    unknown = sorted(name for name in named if name.lower() not in known)
+    return [f"unknown column '{name}' in {text!r}.{near_miss(name, columns)}" for name in unknown]
+
+
+def fields_in(text: str) -> frozenset[str]:
+    """Like `columns_in`, but with the key of a map column read by a literal one: `tags['size']` is `tags.size`."""
+    tree = parse_expression(text)
+    names = {id(column): _root(column).lower() for column in tree.find_all(exp.Column)}
+    for access in tree.find_all(exp.Bracket):
+        key = access.expressions[0]
+        if id(access.this) in names and isinstance(key, exp.Literal) and key.is_string:
+            names[id(access.this)] += f".{key.name}"
+    return frozenset(names.values())
+
+
+def map_entries(text: str) -> dict[str, str] | None:
+    """Key: expression of a `map('key', value, ...)` with literal keys; None where the expression is not one."""
+    tree = parse_expression(text)
+    if not isinstance(tree, exp.VarMap):
+        return None
+    entries = list(zip(tree.keys, tree.values, strict=True))
+    if not all(isinstance(key, exp.Literal) for key, _ in entries):
+        return None
+    return {key.name: value.sql("spark") for key, value in entries}
 
 
 def _root(column: exp.Column) -> str:
