@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime, UTC
 from typing import Any
 
 import deltalake
@@ -65,7 +65,7 @@ class OpsLedger:
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in one commit; none, no commit."""
         if rows:
-            schema = to_arrow_schema(table.schema())
+            schema = to_arrow_schema(table.schema(), timezone="UTC")
             filled = [{name: row.get(name) for name in table.column_names} for row in rows]
             deltalake.write_deltalake(self.path(table), pa.Table.from_pylist(filled, schema), mode="append")
 

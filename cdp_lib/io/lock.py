@@ -22,10 +22,14 @@ def run_lock(folder: Path, doing: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as problem:
-        raise LockedError(f"{folder} is in use by {held_by(folder)}. Wait for it, or stop it and use --resume.") from problem
+        raise LockedError(
+            f"{folder} is in use by {held_by(folder)}. Wait for it, or stop it and use --resume."
+        ) from problem
     note = folder / ".lock.owner"
     try:
-        note.write_text(json.dumps({"owner": owner(), "doing": doing, "since": utc_now().isoformat(timespec="seconds")}))
+        note.write_text(
+            json.dumps({"owner": owner(), "doing": doing, "since": utc_now().isoformat(timespec="seconds")})
+        )
         yield
     finally:
         note.unlink(missing_ok=True)

@@ -1,16 +1,18 @@
 """The lakehouse's Delta tables: where they lie, how they are read, and the only place that writes them through Spark."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import deltalake
+import pyarrow.compute as pc
 from delta.tables import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column as SparkColumn, DataFrame, SparkSession, functions as F, types as T
+from pyspark.sql import Column as SparkColumn, DataFrame, functions as F, SparkSession, types as T
 
 from cdp_lib.contracts.table import AppendOnce, MergeByKey, ReplaceSlice, Table
 from cdp_lib.errors import ContractError, StorageError
@@ -89,6 +91,18 @@ class DeltaStore:
             *[F.lit(None).cast(column.spark_type).alias(column.name) for column in missing],
         ).select(*table.column_names)
 
+    def head(self, table: Table, columns: Sequence[str], *, order_by: str, count: int) -> list[dict[str, Any]]:
+        """The `count` rows of a gold table with the greatest `order_by`, read without Spark; none where it is missing."""
+        if self.version(table) is None:
+            return []
+        stored = deltalake.DeltaTable(self.path(table)).to_pyarrow_dataset()
+        known = [name for name in columns if name in stored.schema.names]
+        ranked = stored.to_table(columns=[order_by, table.key[0]]).sort_by([(order_by, "descending"), (table.key[0], "ascending")])
+        keys = ranked.slice(0, count).column(table.key[0])
+        rows = stored.to_table(columns=list(dict.fromkeys([*known, order_by, table.key[0]])), filter=pc.field(table.key[0]).isin(keys))
+        ordered = rows.sort_by([(order_by, "descending"), (table.key[0], "ascending")]).to_pylist()
+        return [{name: row.get(name) for name in columns} for row in ordered]
+
     def changes(self, table: Table, since: int | None, upto: int | None) -> DataFrame:
         """Rows that changed in versions (since, upto], with Delta's `_change_type`; all rows as inserts without `since`.
 
@@ -97,7 +111,9 @@ class DeltaStore:
         if since is None or upto is None:
             return self.read(table, upto).withColumn("_change_type", F.lit("insert"))
         if not _keeps_change_feed(table):
-            raise StorageError(f"{table.name} is replaced whole and keeps no change feed; compare two versions instead.")
+            raise StorageError(
+                f"{table.name} is replaced whole and keeps no change feed; compare two versions instead."
+            )
         if since >= upto:
             return self.read(table, upto).limit(0).withColumn("_change_type", F.lit("insert"))
         feed = self._session().read.format("delta").option("readChangeFeed", "true")
@@ -105,7 +121,9 @@ class DeltaStore:
         return rows.select(*table.column_names, "_change_type")
 
     @contextmanager
-    def batch(self, table: Table, rows: DataFrame, *, whole: bool = False, against: int | None = None) -> Iterator[Batch]:
+    def batch(
+        self, table: Table, rows: DataFrame, *, whole: bool = False, against: int | None = None
+    ) -> Iterator[Batch]:
         """The rows that a write would change, cached while the block runs.
 
         `rows` fit the table (`fit_to_table`) and hold one row per key for MergeByKey. `whole` = they are all of the
@@ -135,7 +153,9 @@ class DeltaStore:
             kept = stored.join(batch.rows.select(table.write.column).distinct(), table.write.column, "left_anti")
             return kept.select(*table.column_names).unionByName(batch.rows)
         if isinstance(table.write, MergeByKey) and batch.known_key_count:
-            stored = stored.join(batch.rows.select(*table.key), list(table.key), "left_anti").select(*table.column_names)
+            stored = stored.join(batch.rows.select(*table.key), list(table.key), "left_anti").select(
+                *table.column_names
+            )
         return stored.unionByName(batch.rows)
 
     def write(self, batch: Batch, stamp: Stamp) -> int | None:
@@ -168,7 +188,9 @@ class DeltaStore:
         elif isinstance(table.write, ReplaceSlice):
             column = table.write.column
             values = sorted(str(row[0]) for row in batch.rows.select(column).distinct().toLocalIterator())
-            writer.mode("overwrite").option("replaceWhere", f"`{column}` IN ({', '.join(map(_quoted, values))})").save(path)
+            writer.mode("overwrite").option("replaceWhere", f"`{column}` IN ({', '.join(map(_quoted, values))})").save(
+                path
+            )
         elif batch.known_key_count == 0:
             writer.options(**transaction).mode("append").save(path)
         else:
@@ -199,7 +221,9 @@ class DeltaStore:
         pack = self.root.rsplit("/", 1)[-1]
         schema = f"`{self._catalog}`.`{pack}_{table.layer}`"
         self._session().sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        self._session().sql(f"CREATE TABLE IF NOT EXISTS {schema}.`{table.noun}` USING delta LOCATION '{self.path(table)}'")
+        self._session().sql(
+            f"CREATE TABLE IF NOT EXISTS {schema}.`{table.noun}` USING delta LOCATION '{self.path(table)}'"
+        )
 
     def _stored_columns(self, table: Table) -> tuple[str, ...]:
         fields = deltalake.DeltaTable(self.path(table), without_files=True).schema().fields
@@ -217,13 +241,19 @@ class DeltaStore:
         text = str(problem)
         for name in sorted(table.constraints(), key=len, reverse=True):
             if name in text and "CONSTRAINT" in text.upper():
-                return ContractError(f"{table.name}: a row breaks CHECK {name}; nothing was written. Fix the mapping or the check.")
+                return ContractError(
+                    f"{table.name}: a row breaks CHECK {name}; nothing was written. Fix the mapping or the check."
+                )
         if "NOT_NULL" in text or "NOT NULL" in text:
             return ContractError(f"{table.name}: a required column is null; nothing was written. Fix the mapping.")
         if "MULTIPLE_SOURCE_ROW" in text:
-            return ContractError(f"{table.name}: two rows share a key {table.key}; nothing was written. Keep the newest first.")
+            return ContractError(
+                f"{table.name}: two rows share a key {table.key}; nothing was written. Keep the newest first."
+            )
         if "No space left" in text:
-            return StorageError(f"{table.name}: the disk of {self.root} is full; nothing was published. Free space, then --resume.")
+            return StorageError(
+                f"{table.name}: the disk of {self.root} is full; nothing was published. Free space, then --resume."
+            )
         return problem
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdp_lib.contracts.table import Table
@@ -54,7 +55,7 @@ def job(
     """Make a job of a page's `run` function; its name is the page's, its purpose the page's first line."""
 
     def declare(run: Callable[["JobContext"], None]) -> Job:
-        name = str(run.__globals__.get("JOB_NAME") or run.__module__.rsplit(".", 1)[-1])
+        name = Path(run.__code__.co_filename).stem
         purpose = str(run.__globals__.get("__doc__") or "").strip().split("\n")[0]
         if not purpose:
             raise WorkflowError(f"job {name}: its page has no docstring. Say in its first line what comes out.")

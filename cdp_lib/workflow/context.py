@@ -1,0 +1,239 @@
+"""What a job may touch: the tables it declared, at the versions its run recorded, and nothing else."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame, SparkSession, functions as F
+
+from cdp_lib.contracts import ops
+from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
+from cdp_lib.contracts.table import Table
+from cdp_lib.errors import QualityError, WorkflowError, near_miss
+from cdp_lib.io.conform import fit_to_table
+from cdp_lib.io.ledger import JobState, OpsLedger
+from cdp_lib.io.store import Batch, DeltaStore, Stamp
+from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.settings import Settings
+from cdp_lib.workflow.job import Job
+from cdp_lib.workflow.progress import Reporter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GateRequest:
+    """A table about to be published, for the gate to judge."""
+
+    run_id: str
+    job: str
+    table: Table
+    batch: DataFrame
+    """Rows about to be written."""
+    after: DataFrame
+    """The table as it will be."""
+    before: DataFrame | None
+    """The table as it is; None: it does not exist yet."""
+    neighbour: Callable[[str], DataFrame | None]
+    """Another table by name as it is published now; None: it does not exist."""
+    as_of: Callable[[], date]
+    is_row_scope_whole: bool
+    """The table's checks changed since its rows were published: judge them all again."""
+
+
+class GateVerdict(Protocol):
+    """What the runner needs of a verdict."""
+
+    @property
+    def success(self) -> bool:
+        """Whether the table may be published."""
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of ops.quality_result."""
+
+    @property
+    def message(self) -> str:
+        """What failed, for people; figures only."""
+
+
+Gate = Callable[[GateRequest], GateVerdict]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a run is made with; built once by the composition root."""
+
+    pack: Pack
+    settings: Settings
+    store: DeltaStore
+    ledger: OpsLedger
+    session: Callable[[], SparkSession]
+    gate: Gate
+    reporter: Reporter
+    landing: str
+    failpoint: Callable[[str], None] = field(default=lambda point: None)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What identifies a run; the same on resume."""
+
+    run_id: str
+    run_number: int
+    workflow: str
+    started_at: datetime
+    as_of: date | None
+    """As asked for; None: the data's last day."""
+
+
+class JobContext:
+    """The world of one job in one run."""
+
+    def __init__(
+        self, job: Job, run: RunInfo, services: Services, pinned: JobState, previous: JobState | None
+    ) -> None:
+        self.run = run
+        self.pack = services.pack
+        self.settings = services.settings
+        self.landing = services.landing
+        self._job = job
+        self._services = services
+        self._inputs = pinned.inputs
+        self._before = pinned.outputs
+        self._previous = previous
+        self.is_full = previous is None or previous.config_hash != pinned.config_hash
+        """Nothing of an earlier run may be built on: the first run, or what shapes the job changed."""
+        self.previous_as_of = None if previous is None else previous.as_of_date
+        self.published: dict[str, int] = {}
+
+    @property
+    def spark(self) -> SparkSession:
+        """The run's session, built at first use."""
+        return self._services.session()
+
+    @cached_property
+    def as_of(self) -> date:
+        """The last day that the run knows: as asked for, else the last local day of any fact."""
+        return self.run.as_of or self._last_day_of_facts()
+
+    def read(self, table: Table) -> DataFrame:
+        """The table at the version that this run recorded; no rows where it does not exist."""
+        self._declared(table, "reads", self._job.read_tables(self.pack))
+        return self._services.store.read(table, self._inputs.get(table.name))
+
+    def former(self, table: Table) -> DataFrame:
+        """The table as this job read it in its last completed run; no rows on the first run."""
+        self._declared(table, "reads", self._job.read_tables(self.pack))
+        version = None if self._previous is None else self._previous.inputs.get(table.name)
+        return self._services.store.read(table, version) if version is not None else self._empty(table)
+
+    def changes(self, table: Table) -> DataFrame:
+        """Rows changed since this job's last completed run, with `_change_type`; all rows as inserts when `is_full`."""
+        self._declared(table, "reads", self._job.read_tables(self.pack))
+        upto = self._inputs.get(table.name)
+        since = None if self.is_full or self._previous is None else self._previous.inputs.get(table.name)
+        if upto is None:
+            return self._empty(table).withColumn("_change_type", F.lit("insert"))
+        return self._services.store.changes(table, since, upto)
+
+    def has_changed(self, table: Table) -> bool:
+        """Whether the table has a version that this job has not worked on yet."""
+        upto = self._inputs.get(table.name)
+        known = None if self.is_full or self._previous is None else self._previous.inputs.get(table.name)
+        return upto is not None and upto != known
+
+    def recall(self, table: Table) -> DataFrame:
+        """The job's own output as it was before this run, also when the run is tried again."""
+        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
+        version = self._before.get(table.name)
+        return self._services.store.read(table, version) if version is not None else self._empty(table)
+
+    def write(self, table: Table, frame: DataFrame, *, whole: bool = False) -> int:
+        """Fit, judge and publish; the number of rows that changed. Nothing changed: no commit.
+
+        `whole`: the frame is all of the table, whatever its write mode. Raises ContractError where the frame does not
+        fit, QualityError where an error-level check fails; then the table stays as it was.
+        """
+        self._declared(table, "writes", self._job.written_tables(self.pack))
+        fitted = fit_to_table(frame, table, run_id=self.run.run_id)
+        with self._services.store.batch(table, fitted, whole=whole) as batch:
+            if not batch.is_empty:
+                self._judge(batch)
+                version = self._services.store.write(batch, self._stamp)
+                if version is not None:
+                    self.published[table.name] = batch.row_count
+                    self._services.reporter.step(self._job.name, f"{table.name}: {batch.row_count:,} rows")
+            return batch.row_count
+
+    def record(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows to an ops table."""
+        self._services.ledger.append(table, rows)
+
+    def recorded(self, table: Table) -> list[dict[str, Any]]:
+        """All rows of an ops table."""
+        return self._services.ledger.rows(table)
+
+    def reached(self, point: str) -> None:
+        """Name a point of the job, for fault tests."""
+        self._services.failpoint(f"{point}:{self._job.name}")
+
+    def say(self, message: str) -> None:
+        """Tell the person who watches how far the job is."""
+        self._services.reporter.step(self._job.name, message)
+
+    @property
+    def _stamp(self) -> Stamp:
+        return Stamp(self._job.name, self.run.run_id, self.run.run_number)
+
+    def _judge(self, batch: Batch) -> None:
+        table, store = batch.table, self._services.store
+        is_new = store.version(table) is None
+        request = GateRequest(
+            run_id=self.run.run_id,
+            job=self._job.name,
+            table=table,
+            batch=batch.rows,
+            after=store.after(batch),
+            before=None if is_new else store.read(table),
+            neighbour=self._neighbour,
+            as_of=lambda: self.as_of,
+            is_row_scope_whole=batch.is_whole,
+        )
+        verdict = self._services.gate(request)
+        self.record(ops.QUALITY_RESULT, verdict.rows)
+        if not verdict.success:
+            raise QualityError(verdict.message)
+
+    def _neighbour(self, name: str) -> DataFrame | None:
+        known = {table.name: table for table in (*self._job.read_tables(self.pack), *self._job.written_tables(self.pack))}
+        if name not in known or self._services.store.version(known[name]) is None:
+            return None
+        return self._services.store.read(known[name])
+
+    def _empty(self, table: Table) -> DataFrame:
+        return self.spark.createDataFrame([], table.schema())
+
+    def _declared(self, table: Table, how: str, declared: Iterable[Table]) -> None:
+        names = [one.name for one in declared]
+        if table.name not in names:
+            raise WorkflowError(
+                f"jobs/{self._job.name}.py: {table.name} is not among its declared {how}.{near_miss(table.name, names)} "
+                f"Add it to {how}=(...)."
+            )
+
+    def _last_day_of_facts(self) -> date:
+        store, zone = self._services.store, self.pack.info.time_zone
+        days: list[date] = []
+        for name, column in FACT_TIME.items():
+            table = ENTITIES[name]
+            if store.version(table) is None:
+                continue
+            newest = store.read(table).agg(F.to_date(F.from_utc_timestamp(F.max(column), zone))).first()
+            days += [newest[0]] if newest is not None and newest[0] is not None else []
+        if not days:
+            raise WorkflowError(f"pack {self.pack.name} holds no dated fact yet, so the as-of date is unknown. Give --as-of.")
+        return max(days)

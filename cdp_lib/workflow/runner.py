@@ -1,0 +1,264 @@
+"""Run a workflow's jobs in order, each against recorded versions, so that a killed run goes on where it stopped."""
+
+import hashlib
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+from cdp_lib import __version__
+from cdp_lib.contracts.table import Table
+from cdp_lib.errors import CdpError, WorkflowError
+from cdp_lib.io.ledger import RUN_ITSELF, History, JobState, owner
+from cdp_lib.workflow.context import JobContext, RunInfo, Services
+from cdp_lib.workflow.job import Job
+
+log = logging.getLogger(__name__)
+
+_MAY_PASS = (PySparkException, Py4JError, OSError)
+"""Faults of the cluster or the storage: worth another try. Our own errors are not: they would come again."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the caller asked for."""
+
+    workflow: str
+    as_of: date | None = None
+    resume: bool = False
+    retries: int = 1
+    time_limit_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """How one job of a run ended: succeeded, skipped (nothing new) or done before (by the run that is resumed)."""
+
+    job: str
+    status: str
+    seconds: float
+    published: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended."""
+
+    run_id: str
+    as_of: date | None
+    outcomes: tuple[JobOutcome, ...]
+
+    @property
+    def changed_nothing(self) -> bool:
+        """No table but ops has a new version."""
+        return not any(outcome.published for outcome in self.outcomes)
+
+
+def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -> RunReport:
+    """Run the jobs, already in order; the caller holds the lakehouse's lock.
+
+    A job whose inputs, settings and as-of date are those of its last completed run is skipped. Raises the job's own
+    CdpError, or WorkflowError for any other fault, after the ledger has it; `--resume` goes on from there.
+    """
+    history = History(tuple(services.ledger.states()))
+    run = _resumed(history, options) if options.resume else _begun(history, options, services)
+    _record_run(run, services, "started")
+    services.reporter.run_started(run.run_id, len(jobs))
+    outcomes: list[JobOutcome] = []
+    try:
+        with _time_limit(options, services):
+            for job in jobs:
+                outcomes.append(_run_job(job, run, options, services))
+    except BaseException as problem:
+        _record_run(run, services, "failed", _described(problem))
+        raise
+    finally:
+        services.reporter.run_ended()
+    _record_run(run, services, "succeeded")
+    as_of = run.as_of or _known_as_of(services, run)
+    return RunReport(run.run_id, as_of, tuple(outcomes))
+
+
+def config_hash(job: Job, services: Services, run: RunInfo) -> str:
+    """Hash of what shapes the job besides its inputs: parts of the pack, the suite's version, an as-of date asked for."""
+    parts = [__version__, str(run.as_of or ""), *(services.pack.hash_of(kind) for kind in job.shaped_by)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _begun(history: History, options: RunOptions, services: Services) -> RunInfo:
+    number = history.next_run_number
+    started_at = services.ledger.clock()
+    run_id = f"{services.pack.name}-{options.workflow}-{number:06d}"
+    return RunInfo(run_id, number, options.workflow, started_at, options.as_of)
+
+
+def _resumed(history: History, options: RunOptions) -> RunInfo:
+    last = history.unfinished(options.workflow)
+    first = history.of_run(last.run_id, RUN_ITSELF)[0]
+    if options.as_of not in (None, first.as_of_date):
+        raise WorkflowError(f"run {last.run_id} is as of {first.as_of_date}; resume it without --as-of, or start a new run.")
+    return RunInfo(last.run_id, last.run_number, last.workflow, first.recorded_at, first.as_of_date)
+
+
+def _record_run(run: RunInfo, services: Services, status: str, error: str | None = None) -> None:
+    started = run.started_at if status == "started" else services.ledger.clock()
+    services.ledger.record(
+        JobState(
+            run_id=run.run_id,
+            run_number=run.run_number,
+            workflow=run.workflow,
+            job=RUN_ITSELF,
+            attempt=1,
+            status=status,
+            config_hash=services.pack.hash_of("pack"),
+            recorded_at=started,
+            as_of_date=run.as_of,
+            error=error,
+            owner=owner(),
+        )
+    )
+
+
+def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) -> JobOutcome:
+    history = History(tuple(services.ledger.states()))
+    of_this_run = history.of_run(run.run_id, job.name)
+    if any(state.status in ("succeeded", "skipped") for state in of_this_run):
+        services.reporter.job_ended(job.name, "done before", 0.0)
+        return JobOutcome(job.name, "done before", 0.0, {})
+    previous = history.last_success(job.name)
+    pinned = _pinned(job, run, services, of_this_run)
+    if not of_this_run and previous is not None and _has_nothing_new(job, pinned, previous, services):
+        services.ledger.record(replace(pinned, status="skipped", seconds=0.0, as_of_date=previous.as_of_date))
+        services.reporter.job_ended(job.name, "nothing new", 0.0)
+        return JobOutcome(job.name, "nothing new", 0.0, {})
+    services.reporter.job_started(job.name, job.purpose)
+    for attempt in range(pinned.attempt, pinned.attempt + options.retries + 1):
+        began = time.monotonic()
+        services.ledger.record(replace(pinned, attempt=attempt))
+        services.failpoint(f"before:{job.name}")
+        context = JobContext(job, run, services, pinned, previous)
+        try:
+            job.run(context)
+        except Exception as problem:  # every fault must reach the ledger, whatever its kind
+            seconds = time.monotonic() - began
+            ended = replace(pinned, attempt=attempt, status="failed", seconds=seconds, error=_described(problem))
+            services.ledger.record(replace(ended, recorded_at=services.ledger.clock()))
+            services.reporter.job_ended(job.name, "failed", seconds)
+            if isinstance(problem, CdpError):
+                raise
+            if not isinstance(problem, _MAY_PASS) or attempt == pinned.attempt + options.retries:
+                raise WorkflowError(_unexpected(job, run, problem)) from None
+            continue
+        return _finished(context, pinned, attempt, time.monotonic() - began, services, job)
+    raise WorkflowError(f"job {job.name} was given no attempt; set retries to 0 or more.")
+
+
+def _finished(
+    context: JobContext, pinned: JobState, attempt: int, seconds: float, services: Services, job: Job
+) -> JobOutcome:
+    services.failpoint(f"after:{job.name}")
+    asked = context.__dict__.get("as_of")
+    ended = replace(
+        pinned,
+        attempt=attempt,
+        status="succeeded",
+        seconds=seconds,
+        recorded_at=services.ledger.clock(),
+        as_of_date=asked,
+        outputs=_versions(job.written_tables(services.pack), services),
+    )
+    services.ledger.record(ended)
+    services.reporter.job_ended(job.name, "succeeded", seconds)
+    return JobOutcome(job.name, "succeeded", seconds, context.published)
+
+
+def _pinned(job: Job, run: RunInfo, services: Services, of_this_run: Sequence[JobState]) -> JobState:
+    """The versions that the job reads: those its first try in this run recorded, else today's."""
+    if of_this_run:
+        first = of_this_run[0]
+        tried = max(state.attempt for state in of_this_run)
+        fresh = config_hash(job, services, run)
+        return replace(first, attempt=tried + 1, config_hash=fresh, recorded_at=services.ledger.clock(), status="started")
+    state = JobState(
+        run_id=run.run_id,
+        run_number=run.run_number,
+        workflow=run.workflow,
+        job=job.name,
+        attempt=1,
+        status="started",
+        config_hash=config_hash(job, services, run),
+        recorded_at=services.ledger.clock(),
+        inputs=_versions(job.read_tables(services.pack), services),
+        outputs=_versions((*job.written_tables(services.pack), *job.remembered_tables(services.pack)), services),
+        owner=owner(),
+    )
+    if job.watches is None:
+        return state
+    return replace(state, watched=job.watches(JobContext(job, run, services, state, None)))
+
+
+def _has_nothing_new(job: Job, pinned: JobState, previous: JobState, services: Services) -> bool:
+    written = _versions(job.written_tables(services.pack), services)
+    return (
+        dict(pinned.inputs) == dict(previous.inputs)
+        and pinned.config_hash == previous.config_hash
+        and pinned.watched == previous.watched
+        and set(previous.outputs) <= set(written)
+    )
+
+
+def _versions(tables: Sequence[Table], services: Services) -> dict[str, int]:
+    found = {table.name: services.store.version(table) for table in tables}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _known_as_of(services: Services, run: RunInfo) -> date | None:
+    of_run = [state for state in services.ledger.states() if state.run_id == run.run_id and state.as_of_date is not None]
+    return of_run[-1].as_of_date if of_run else None
+
+
+def _described(problem: BaseException) -> str:
+    """Kind of fault, and its message where the message is ours: others may quote rows."""
+    if isinstance(problem, CdpError):
+        return f"{type(problem).__name__}: {problem}"
+    condition = problem.getCondition() if isinstance(problem, PySparkException) else None
+    return f"{type(problem).__name__}{f' [{condition}]' if condition else ''}"
+
+
+def _unexpected(job: Job, run: RunInfo, problem: BaseException) -> str:
+    frames = traceback.extract_tb(problem.__traceback__)
+    ours = [frame for frame in frames if "/cdp_lib/" in frame.filename or "/jobs/" in frame.filename] or frames[-1:]
+    place = ", called from ".join(f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+                                  for frame in reversed(ours[-3:]))
+    log.debug("job=%s fault=%s", job.name, type(problem).__name__, exc_info=problem)
+    return (
+        f"job {job.name} of run {run.run_id} failed at {place}: {_described(problem)}. "
+        "Its message may quote rows, so it is only in the debug log (--log-level DEBUG). Go on with --resume."
+    )
+
+
+@contextmanager
+def _time_limit(options: RunOptions, services: Services) -> Iterator[None]:
+    """Cancel Spark's work when the workflow's time is up; the job then fails and the ledger has it."""
+    if options.time_limit_minutes is None:
+        yield
+        return
+
+    def stop() -> None:
+        log.error("workflow=%s time limit of %s minutes is up", options.workflow, options.time_limit_minutes)
+        services.session().sparkContext.cancelAllJobs()
+
+    timer = threading.Timer(options.time_limit_minutes * 60, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

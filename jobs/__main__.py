@@ -1,0 +1,157 @@
+"""The `cdp` command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cdp_lib.contracts.lineage import column_lineage
+from jobs import demo as demo_page, documents, exports, stream as stream_page
+from jobs.compose import Place, build_suite, run_named
+from jobs.options import (
+    AsOfOption,
+    EnvOption,
+    LakehouseOption,
+    LandingOption,
+    LevelOption,
+    PackOption,
+    day_of,
+    told_plainly,
+)
+from jobs.screen import show_run
+from jobs.status import show_status
+
+app = typer.Typer(
+    help="An open customer data platform: landing files in, single view out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+@app.command()
+def validate(pack: PackOption, lineage: Annotated[bool, typer.Option(help="Print where every column comes from.")] = True) -> None:
+    """Find every fault of a pack at once, and print its column lineage."""
+    with told_plainly():
+        loaded = Place(pack).load_pack()
+        if lineage:
+            for target, source, expression in column_lineage(loaded):
+                console.print(f"{target} <- {source}  [dim]{expression}[/]", highlight=False, soft_wrap=True)
+        console.print(f"{loaded.name}: {len(loaded.sources)} sources, {len(loaded.traits)} traits, no faults.", highlight=False)
+
+
+@app.command()
+def run(
+    workflow: Annotated[str, typer.Argument(help="daily, replay, ... of conf/workflows.yml")],
+    pack: PackOption,
+    landing: LandingOption = None,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+    as_of: AsOfOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that failed or was killed.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Only this job; may be repeated.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="This job and those that depend on it.")] = None,
+    stream: Annotated[
+        str | None, typer.Option(help="`available-now`: take what has arrived and end; `continuous`: go on until stopped.")
+    ] = None,
+    log_level: LevelOption = "WARNING",
+) -> None:
+    """Run a workflow: landing files in, single view out."""
+    with told_plainly(log_level):
+        suite = build_suite(Place(pack, landing, lakehouse, env))
+        day = day_of(as_of)
+        if stream is not None:
+            for reports in stream_page.run_stream(suite, workflow, stream, console=errors):
+                show_run(console, suite, reports)
+            return
+        reports = run_named(suite, workflow, only=only or (), start=start, as_of=day, resume=resume, console=errors)
+        show_run(console, suite, reports)
+
+
+@app.command()
+def demo(
+    pack: PackOption = "department_store",
+    landing: LandingOption = None,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+    log_level: LevelOption = "WARNING",
+) -> None:
+    """Fill the landing folder with the pack's sample or simulated year, and run the daily workflow."""
+    with told_plainly(log_level):
+        suite = build_suite(Place(pack, landing, lakehouse, env))
+        demo_page.fill_landing(suite, errors)
+        show_run(console, suite, run_named(suite, "daily", console=errors))
+
+
+@app.command()
+def simulate(
+    pack: PackOption,
+    customers: Annotated[int, typer.Option(min=1, help="How many people.")],
+    days: Annotated[int, typer.Option(min=1, help="How many days.")],
+    out: Annotated[Path, typer.Option(help="Folder to fill.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+) -> None:
+    """Write landing files as several messy systems would, and a truth file of who is who."""
+    with told_plainly():
+        demo_page.simulate_into(Place(pack).load_pack(), customers, days, seed, out, console)
+
+
+@app.command()
+def status(pack: PackOption, lakehouse: LakehouseOption = None, env: EnvOption = "local") -> None:
+    """Who holds the lakehouse, the last runs, and how each job ended."""
+    with told_plainly():
+        show_status(console, build_suite(Place(pack, None, lakehouse, env)))
+
+
+@app.command()
+def replay(
+    pack: PackOption,
+    landing: LandingOption = None,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that failed or was killed.")] = False,
+    log_level: LevelOption = "WARNING",
+) -> None:
+    """Drive quarantined rows again, after the contract or its settings were fixed."""
+    with told_plainly(log_level):
+        suite = build_suite(Place(pack, landing, lakehouse, env))
+        show_run(console, suite, run_named(suite, "replay", resume=resume, console=errors))
+
+
+@app.command()
+def export(
+    pack: PackOption,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    name: Annotated[str | None, typer.Option(help="Only this export of the pack.")] = None,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+) -> None:
+    """Write the pack's exports: CSV files with a header document and companion files."""
+    with told_plainly():
+        suite = build_suite(Place(pack, None, lakehouse, env))
+        for path, rows in exports.write_exports(suite, out, name):
+            console.print(f"{path}: {rows:,} rows", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def docs(
+    check: Annotated[bool, typer.Option(help="Only say whether the files are in sync.")] = False,
+) -> None:
+    """Write what is derived from the code: docs/data_dictionary.md and docs/schemas/."""
+    with told_plainly():
+        stale = documents.write_documents(check=check)
+        console.print("\n".join(stale) if stale else "in sync", highlight=False)
+        if check and stale:
+            raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of `cdp` and of `python -m jobs`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

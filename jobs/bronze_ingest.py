@@ -1,0 +1,148 @@
+"""Take every new landing file into bronze exactly once; refuse what breaks its contract, and count every row."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts import bronze, ops
+from cdp_lib.errors import AccountError
+from cdp_lib.io.arrivals import FileLedger, Verdict, judge
+from cdp_lib.io.landing import LandingFile, inspect_files, list_files
+from cdp_lib.io.raw_rows import read_raw_rows
+from cdp_lib.settings.source import Source
+from cdp_lib.transforms.ingest.contract import apply_contract
+from cdp_lib.transforms.ingest.outcome import count_outcomes, mark_outcomes
+from cdp_lib.workflow.context import JobContext
+from cdp_lib.workflow.job import job
+from jobs.page import run_page
+
+_FIRST_TRY = 1
+
+
+def landing_fingerprint(ctx: JobContext) -> str:
+    """Hash of every landing file's name, size and time: unchanged, there is nothing to ingest."""
+    found = [
+        f"{source.id}|{file.path}|{file.byte_count}|{file.modified_at.isoformat()}"
+        for source in ctx.pack.sources
+        for file in list_files(ctx.landing, source)
+    ]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+@job(writes=(bronze.tables,), remembers=(bronze.tables,), shaped_by=("pack", "source"), watches=landing_fingerprint)
+def run(ctx: JobContext) -> None:
+    """One source after the other: plan, read, hold to the contract, publish, account."""
+    recorded = ctx.recorded(ops.SOURCE_FILE)
+    for source in ctx.pack.sources:
+        _ingest(ctx, source, FileLedger.of(recorded, source.id))
+
+
+def _ingest(ctx: JobContext, source: Source, ledger: FileLedger) -> None:
+    planned = _plan(ctx, source, ledger)
+    if not planned:
+        return
+    ctx.reached("planned")
+    ctx.say(f"{source.id}: reading {len(planned):,} files")
+    raw = read_raw_rows(ctx.spark, source, [verdict.inspection for verdict in planned])
+    tagged = apply_contract(raw, source, time_zone=ctx.pack.info.time_zone)
+    known = ctx.recall(bronze.accepted(source)).select("_record_hash")
+    with cached(mark_outcomes(tagged, known)) as marked:
+        accounts = publish_marked(ctx, source, marked)
+    check_accounts(source, accounts)
+    ctx.record(ops.ROW_ACCOUNT, accounts)
+    ctx.record(ops.SOURCE_FILE, [_row(ctx, source, replace(verdict, status="ingested")) for verdict in planned])
+
+
+def _plan(ctx: JobContext, source: Source, ledger: FileLedger) -> Sequence[Verdict]:
+    """The files that this run ingests: on resume those it had planned, while their bytes are the same."""
+    contract = source.content_hash()
+    planned_before = ledger.planned(ctx.run.run_id)
+    listed = list_files(ctx.landing, source)
+    if planned_before:
+        waiting = [file for file in listed if file.path in planned_before.keys() - ledger.ingested(ctx.run.run_id)]
+        verdicts = judge(inspect_files(ctx.spark, source, waiting), ledger, ctx.run.run_id) if waiting else ()
+        return [one for one in verdicts if planned_before[one.inspection.file.path] == one.inspection.content_hash]
+    fresh: list[LandingFile] = [file for file in listed if not ledger.is_settled(file, contract)]
+    if not fresh:
+        return ()
+    ctx.say(f"{source.id}: inspecting {len(fresh):,} files")
+    verdicts = judge(inspect_files(ctx.spark, source, fresh), ledger, ctx.run.run_id)
+    ctx.record(ops.SOURCE_FILE, [_row(ctx, source, verdict) for verdict in verdicts])
+    for verdict in verdicts:
+        if verdict.status == "refused":
+            ctx.say(f"{source.id}: refused {verdict.inspection.file.path}: {verdict.reason}")
+    return [verdict for verdict in verdicts if verdict.status == "planned"]
+
+
+def _row(ctx: JobContext, source: Source, verdict: Verdict) -> dict[str, Any]:
+    return verdict.ledger_row(
+        run_id=ctx.run.run_id,
+        run_number=ctx.run.run_number,
+        source_id=source.id,
+        contract_hash=source.content_hash(),
+        at=ctx.run.started_at,
+    )
+
+
+def publish_marked(ctx: JobContext, source: Source, marked: DataFrame) -> list[dict[str, Any]]:
+    """Write accepted and quarantined rows; the account of each file. Raises AccountError where bronze took another number."""
+    accounts = [
+        row.asDict() | {"run_id": ctx.run.run_id, "source_system": source.id, "recorded_at": ctx.run.started_at}
+        for row in count_outcomes(marked).withColumnRenamed("_source_file", "path").toLocalIterator()
+    ]
+    accepted_table, quarantine_table = bronze.accepted(source), bronze.quarantine(source)
+    arrived = {"_ingested_at": F.lit(ctx.run.started_at), "_run_id": F.lit(ctx.run.run_id)}
+    accepted = marked.where(F.col("_outcome") == "accepted").withColumns(arrived).select(*accepted_table.column_names)
+    written = ctx.write(accepted_table, accepted)
+    expected = sum(account["accepted_count"] for account in accounts)
+    if written != expected:
+        raise AccountError(f"{accepted_table.name}: {expected} rows were accepted but {written} written. Report this.")
+    if any(account["quarantined_count"] for account in accounts):
+        ctx.write(quarantine_table, quarantine_rows(marked, source, arrived_at=arrived["_ingested_at"]))
+    return accounts
+
+
+def quarantine_rows(marked: DataFrame, source: Source, *, arrived_at: Any) -> DataFrame:
+    """The quarantined rows in the quarantine table's shape: open, tried once."""
+    return marked.where(F.col("_outcome") == "quarantined").select(
+        F.sha2(F.concat_ws(":", "_file_hash", F.col("_row_number").cast("string")), 256).alias("quarantine_id"),
+        F.col("_raw_row").alias("raw_row"),
+        F.col("_rules").alias("rules"),
+        F.lit(source.content_hash()).alias("contract_hash"),
+        F.lit("open").alias("status"),
+        F.col("_file_hash").alias("file_hash"),
+        F.lit(_FIRST_TRY).alias("try_count"),
+        arrived_at.alias("_ingested_at"),
+        "_source_file",
+        "_row_number",
+    )
+
+
+def check_accounts(source: Source, accounts: Sequence[dict[str, Any]]) -> None:
+    """Raises AccountError that names each file whose rows read are not accepted + quarantined + duplicate."""
+    wrong = [
+        f"{one['path']}: read {one['read_count']}, accepted {one['accepted_count']}, "
+        f"quarantined {one['quarantined_count']}, duplicate {one['duplicate_count']}"
+        for one in accounts
+        if one["read_count"] != one["accepted_count"] + one["quarantined_count"] + one["duplicate_count"]
+    ]
+    if wrong:
+        raise AccountError(f"bronze.{source.id}: rows are unaccounted for. {'; '.join(wrong)}. Nothing is lost: report this.")
+
+
+@contextmanager
+def cached(frame: DataFrame) -> Iterator[DataFrame]:
+    """The frame, kept while the block runs: counted and written from one computation."""
+    frame.persist()
+    try:
+        yield frame
+    finally:
+        frame.unpersist()
+
+
+if __name__ == "__main__":
+    run_page(__file__)

@@ -1,0 +1,182 @@
+"""Put the suite together: settings, pack, store, ledger, gate and jobs, as the command line asked."""
+
+import importlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from pyspark.sql import SparkSession, functions as spark_functions
+from rich.console import Console
+
+from cdp_lib.errors import WorkflowError, near_miss
+from cdp_lib.io.ledger import History, OpsLedger
+from cdp_lib.io.lock import run_lock
+from cdp_lib.io.session import build_session
+from cdp_lib.io.store import DeltaStore
+from cdp_lib.io.yaml_files import load_pack, load_rules, load_settings_files, load_workflows
+from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.settings import Settings
+from cdp_lib.settings.workflow import Workflow
+from cdp_lib.workflow.context import Services
+from cdp_lib.workflow.failpoints import failpoint_from
+from cdp_lib.workflow.graph import selected
+from cdp_lib.workflow.job import Job
+from cdp_lib.workflow.progress import Reporter, reporter_for
+from cdp_lib.workflow.runner import RunOptions, RunReport, run_workflow
+from jobs.gatekeeper import build_docs, gatekeeper
+from quality.gate import Gate
+from quality.report import RunFacts
+
+HOME = Path(__file__).resolve().parents[1]
+"""The checkout, or the folder that an archive of the suite was unpacked to."""
+
+
+def conf_folder() -> Path:
+    """Where settings and packs lie: beside the code, or where CDP_CONF says."""
+    return Path(os.environ.get("CDP_CONF", HOME / "conf"))
+
+
+@cache
+def sql_functions() -> frozenset[str]:
+    """Names of the SQL functions that Spark knows, without a JVM."""
+    known = {name for name in dir(spark_functions) if not name.startswith("_")}
+    return frozenset(known | {"if", "nvl", "nvl2", "int", "string", "bigint", "double", "date", "timestamp", "decimal", "boolean"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which business, where its files and tables are, and under which settings."""
+
+    pack: str
+    landing: str | None = None
+    lakehouse: str | None = None
+    env: str = "local"
+    overrides: dict[str, object] = field(default_factory=dict)
+
+    def settings(self) -> Settings:
+        """base.yml, the environment's file, then the command line."""
+        roots = {"landing": self.landing, "lakehouse": self.lakehouse}
+        given = {section: {"root": root} for section, root in roots.items() if root}
+        return load_settings_files(conf_folder(), self.env, {**self.overrides, **given})
+
+    def load_pack(self) -> Pack:
+        """The pack, all its faults found; raises ConfigError."""
+        return load_pack(self.pack, conf_folder() / "packs", sql_functions())
+
+
+def job_named(name: str) -> Job:
+    """The job of page `jobs/<name>.py`; raises WorkflowError with a near-miss."""
+    known = sorted(path.stem for path in Path(__file__).parent.glob("*_*.py") if not path.stem.startswith("_"))
+    if name not in known:
+        raise WorkflowError(f"unknown job '{name}'.{near_miss(name, known)}")
+    found = importlib.import_module(f"jobs.{name}").run
+    if not isinstance(found, Job):
+        raise WorkflowError(f"jobs/{name}.py: its `run` is no job. Decorate it with @job(reads=..., writes=...).")
+    return found
+
+
+def workflow_named(name: str) -> Workflow:
+    """The workflow of conf/workflows.yml; raises WorkflowError with a near-miss."""
+    workflows = load_workflows(conf_folder() / "workflows.yml")
+    if name not in workflows:
+        raise WorkflowError(f"unknown workflow '{name}'.{near_miss(name, workflows)}")
+    return workflows[name]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Everything that runs on one pack's lakehouse."""
+
+    place: Place
+    pack: Pack
+    settings: Settings
+    store: DeltaStore
+    ledger: OpsLedger
+    session: Callable[[], SparkSession]
+    landing: str
+    gate: Gate
+
+    @property
+    def lakehouse(self) -> Path:
+        """The folder that one run at a time may write."""
+        return Path(self.settings.lakehouse.root)
+
+    def run(self, options: RunOptions, jobs: Sequence[Job], reporter: Reporter) -> tuple[RunReport, ...]:
+        """Run the jobs under the lakehouse's lock; a run that a kill cut off is finished first."""
+        services = Services(
+            pack=self.pack,
+            settings=self.settings,
+            store=self.store,
+            ledger=self.ledger,
+            session=self.session,
+            gate=gatekeeper(self.pack, self.gate, self.ledger, self.validations_folder),
+            reporter=reporter,
+            landing=self.landing,
+            failpoint=self.failpoint,
+        )
+        with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
+            last = History(tuple(self.ledger.states())).last_run(options.workflow)
+            was_cut_off = last is not None and last.status == "started"
+            if options.resume or not was_cut_off:
+                return (self._run(jobs, options, services),)
+            cut_off = self._run(jobs, replace(options, resume=True, as_of=None), services)
+            return (cut_off, self._run(jobs, options, services))
+
+    def _run(self, jobs: Sequence[Job], options: RunOptions, services: Services) -> RunReport:
+        try:
+            return run_workflow(jobs, options, services)
+        finally:
+            last = History(tuple(self.ledger.states())).last_run(options.workflow)
+            if last is not None:
+                facts = RunFacts(last.run_id, options.workflow, self.ledger.clock())
+                build_docs(self.validations_folder, self.docs_folder, facts)
+
+    @property
+    def validations_folder(self) -> Path:
+        """Where the gate leaves what it found, one folder per run."""
+        return self.lakehouse / self.pack.name / "ops" / "validations"
+
+    @property
+    def docs_folder(self) -> Path:
+        """Where the pages of the last run's checks are."""
+        return self.lakehouse / self.pack.name / "ops" / "data_docs"
+
+    @property
+    def failpoint(self) -> Callable[[str], None]:
+        """See workflow/failpoints.py."""
+        return failpoint_from(dict(os.environ), lambda: self.lakehouse / self.pack.name)
+
+
+def build_suite(place: Place, session: Callable[[], SparkSession] | None = None) -> Suite:
+    """The suite of one pack; a session is started when one is first needed."""
+    settings, pack = place.settings(), place.load_pack()
+    logging.getLogger("cdp_lib").setLevel(settings.log.level)
+    started = session or cache(lambda: build_session(settings, app_name=f"cdp {pack.name}"))
+    root = f"{settings.lakehouse.root.rstrip('/')}/{pack.name}"
+    failpoint = failpoint_from(dict(os.environ), lambda: Path(settings.lakehouse.root) / pack.name)
+    store = DeltaStore(root, started, catalog=settings.lakehouse.catalog, at=failpoint)
+    landing = f"{settings.landing.root.rstrip('/')}/{pack.name}" if place.landing is None else place.landing
+    rules = load_rules(HOME / "quality" / "rules")
+    return Suite(place, pack, settings, store, OpsLedger(root), started, landing, rules)
+
+
+def run_named(
+    suite: Suite,
+    workflow: str,
+    *,
+    only: Sequence[str] = (),
+    start: str | None = None,
+    as_of: date | None = None,
+    resume: bool = False,
+    console: Console | None = None,
+) -> tuple[RunReport, ...]:
+    """Run a workflow's jobs, or some of them; one report per run, the last is this one's."""
+    declared = workflow_named(workflow)
+    jobs = selected([job_named(name) for name in declared.jobs], suite.pack, only=only, start=start)
+    reporter = reporter_for(console or Console(stderr=True))
+    options = RunOptions(workflow, as_of, resume, suite.settings.retry.attempts - 1, declared.time_limit_minutes)
+    return suite.run(options, jobs, reporter)

@@ -1,0 +1,89 @@
+"""Stand Great Expectations between a job and its tables, and keep the validations for the Data Docs."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cdp_lib.contracts import ops
+from cdp_lib.io.ledger import OpsLedger
+from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.rule import Rule
+from cdp_lib.workflow.context import GateRequest, GateVerdict
+from quality.gate import Gate
+from quality.report import RunFacts, build_data_docs, history_of, result_rows
+from quality.suites import rules_of
+from quality.verdict import Candidate, Verdict
+
+_SAFE_NAME = re.compile(r"[^a-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class JudgedTable:
+    """A verdict in the runner's words."""
+
+    success: bool
+    rows: Sequence[Mapping[str, Any]]
+    message: str
+
+
+def gatekeeper(
+    pack: Pack, gate: Gate, ledger: OpsLedger, validations: Path, *, clock: Callable[[], datetime] | None = None
+) -> Callable[[GateRequest], GateVerdict]:
+    """The gate as the runner calls it; each table's validation is left as JSON under `validations/<run_id>`."""
+    now = clock or ledger.clock
+
+    def judge(request: GateRequest) -> GateVerdict:
+        verdict = gate_for(gate, request)(candidate_of(request, pack, ledger, gate.rules))
+        facts = RunFacts(request.run_id, request.job, now())
+        _keep(verdict, validations / request.run_id, request)
+        return JudgedTable(verdict.success, result_rows(verdict, facts), verdict.message)
+
+    return judge
+
+
+def gate_for(gate: Gate, request: GateRequest) -> Gate:
+    """The gate with the rules that can be asked: those that compare with a table this business has."""
+    own = rules_of(request.table.name, gate.rules)
+    usable = tuple(rule for rule in own if rule.other_table is None or request.neighbour(rule.other_table) is not None)
+    return Gate(usable, gate.suite)
+
+
+def candidate_of(request: GateRequest, pack: Pack, ledger: OpsLedger, rules: Sequence[Rule]) -> Candidate:
+    """What the gate needs to know of the table."""
+    own = rules_of(request.table.name, rules)
+    others = {rule.other_table: request.neighbour(rule.other_table) for rule in own if rule.other_table}
+    needs_date = any(rule.freshness for rule in own)
+    # Only freshness asks for the date, and before the first facts are published there is none.
+    as_of = end_of_day(request.as_of(), pack.info.zone) if needs_date else datetime.min.replace(tzinfo=UTC)
+    return Candidate(
+        table=request.table,
+        batch=request.batch,
+        after=request.after,
+        as_of=as_of,
+        neighbours={name: frame for name, frame in others.items() if frame is not None},
+        previous=request.before,
+        history=history_of(ledger.rows(ops.QUALITY_RESULT), request.table.name) if own else {},
+    )
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The instant at which the local day ends."""
+    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone).astimezone(UTC)
+
+
+def build_docs(validations: Path, folder: Path, facts: RunFacts) -> Path | None:
+    """Data Docs of everything that the run's gate judged; None where it judged nothing."""
+    kept = sorted((validations / facts.run_id).glob("*.json"))
+    return build_data_docs([json.loads(path.read_text()) for path in kept], folder, facts) if kept else None
+
+
+def _keep(verdict: Verdict, folder: Path, request: GateRequest) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, document in enumerate(verdict.documents):
+        name = _SAFE_NAME.sub("_", f"{request.table.name}.{place}.json")
+        (folder / name).write_text(json.dumps(document, default=str))

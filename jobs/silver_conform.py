@@ -1,0 +1,79 @@
+"""Turn bronze rows into the conformed entities: mapped by the pack, cleaned, one row per key, the newest version."""
+
+from functools import reduce
+
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts import bronze, silver
+from cdp_lib.contracts.table import Table
+from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.source import Feed, Source
+from cdp_lib.transforms.clean.customer_record import CleaningRules, clean_customer_records
+from cdp_lib.transforms.clean.shared import affected_by, mask_shared
+from cdp_lib.transforms.ingest.conform import conform_feed, newest_rows, not_older, rows_to_conform
+from cdp_lib.workflow.context import JobContext
+from cdp_lib.workflow.job import job
+from jobs.page import run_page
+
+_ADDED_BY_WRITER = ("_record_hash", "_run_id")
+
+
+def _bronze_accepted(pack: Pack) -> tuple[Table, ...]:
+    return tuple(bronze.accepted(source) for source in pack.sources)
+
+
+def fed_entities(pack: Pack) -> tuple[Table, ...]:
+    """The entities that the pack's sources feed, customer_record first."""
+    fed = {feed.to for source in pack.sources for feed in source.feeds}
+    return tuple(table for name, table in silver.ENTITIES.items() if name in fed)
+
+
+@job(
+    reads=(_bronze_accepted,),
+    writes=(fed_entities,),
+    remembers=(silver.CUSTOMER_RECORD,),
+    shaped_by=("pack", "source", "identity"),
+)
+def run(ctx: JobContext) -> None:
+    """One entity after the other, from the sources that have something new for it."""
+    for entity in fed_entities(ctx.pack):
+        feeds = [
+            (source, feed)
+            for source in ctx.pack.sources
+            for feed in source.feeds
+            if feed.to == entity.noun and ctx.has_changed(bronze.accepted(source))
+        ]
+        if not feeds:
+            continue
+        ctx.say(f"{entity.name}: from {', '.join(dict.fromkeys(source.id for source, _ in feeds))}")
+        mapped = reduce(DataFrame.unionByName, [_mapped(ctx, source, feed) for source, feed in feeds])
+        newest = newest_rows(mapped, entity)
+        ctx.write(entity, _people(ctx, newest) if entity is silver.CUSTOMER_RECORD else newest, whole=ctx.is_full)
+
+
+def _mapped(ctx: JobContext, source: Source, feed: Feed) -> DataFrame:
+    table = bronze.accepted(source)
+    rows = rows_to_conform(ctx.changes(table), ctx.read(table), source, feed, is_full=ctx.is_full)
+    return conform_feed(rows, source, feed, ctx.pack.info)
+
+
+def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:
+    """Cleaned records, and the stored ones whose shared values came or went with them."""
+    info, limits = ctx.pack.info, ctx.pack.identity.shared_value_limits
+    rules = CleaningRules(
+        phone_region=info.phone_region,
+        latest_birth_date=ctx.run.started_at.date(),
+        day_first=info.day_first,
+        placeholders=info.placeholders,
+    )
+    if ctx.is_full:
+        return mask_shared(clean_customer_records(newest, rules), dict(limits))
+    stored = ctx.recall(silver.CUSTOMER_RECORD)
+    changed = clean_customer_records(not_older(newest, stored, silver.CUSTOMER_RECORD), rules)
+    existing = stored.drop(*_ADDED_BY_WRITER)
+    others = affected_by(changed, existing, list(limits)) if limits else existing.where(F.lit(False))
+    return mask_shared(changed.unionByName(others), dict(limits))
+
+
+if __name__ == "__main__":
+    run_page(__file__)

@@ -1,0 +1,141 @@
+"""The Delta store: each write mode does what it promises, and a repeated write changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import deltalake
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession, functions as F
+
+from cdp_lib.contracts.table import AppendOnce, Column, MergeByKey, ReplaceAll, Table, number, text
+from cdp_lib.errors import ContractError, StorageError
+from cdp_lib.io.conform import fit_to_table
+from cdp_lib.io.store import DeltaStore, Stamp
+
+MERGED = Table(
+    name="silver.thing",
+    purpose="One row per thing.",
+    key=("thing_id",),
+    columns=(
+        text("thing_id", "Its id.", required=True),
+        text("label", "What it is called.", pii="name"),
+        number("changed", "Rises with every version.", required=True),
+        Column("notes", "map<string,string>", "Anything."),
+        text("_record_hash", "Content hash.", required=True),
+        text("_run_id", "Run.", required=True),
+    ),
+    write=MergeByKey(newest_by=("changed",)),
+    checks=(("label_is_short", "length(label) < 10"),),
+)
+APPENDED = replace(MERGED, name="bronze.thing", write=AppendOnce())
+REPLACED = replace(MERGED, name="gold.thing", write=ReplaceAll())
+SHAPE = "thing_id string, label string, changed bigint, notes map<string,string>"
+
+Things = Callable[..., DataFrame]
+
+
+@pytest.fixture
+def store(spark: SparkSession, tmp_path: Path) -> DeltaStore:
+    return DeltaStore(str(tmp_path / "shop"), lambda: spark)
+
+
+@pytest.fixture
+def things(spark: SparkSession) -> Things:
+    return lambda *given: spark.createDataFrame([(*row, None) for row in given], SHAPE)
+
+
+def put(store: DeltaStore, table: Table, frame: DataFrame, number: int = 1, *, whole: bool = False) -> int | None:
+    run_id = f"run-{number}"
+    with store.batch(table, fit_to_table(frame, table, run_id=run_id), whole=whole) as batch:
+        return store.write(batch, Stamp("a_job", run_id, number))
+
+
+def content(store: DeltaStore, table: Table) -> DataFrame:
+    return store.read(table).select("thing_id", "label", "changed", "notes")
+
+
+def test_merge_adds_new_keys_and_replaces_older_versions(store: DeltaStore, things: Things) -> None:
+    put(store, MERGED, things(("a", "old", 1), ("b", "kept", 5)))
+    put(store, MERGED, things(("a", "new", 2), ("b", "late", 4), ("c", "first", 1)), 2)
+    expected = things(("a", "new", 2), ("b", "kept", 5), ("c", "first", 1))
+    assert_df_equality(content(store, MERGED), expected, ignore_row_order=True, ignore_nullable=True)
+
+
+@pytest.mark.parametrize("table", [MERGED, REPLACED], ids=lambda table: table.name)
+def test_writing_the_same_rows_again_makes_no_commit(store: DeltaStore, things: Things, table: Table) -> None:
+    put(store, table, things(("a", "x", 1), ("b", None, 1)))
+    before = store.version(table)
+    assert put(store, table, things(("b", None, 1), ("a", "x", 1)), 2) is None
+    assert store.version(table) == before
+
+
+def test_an_append_that_a_killed_run_made_is_not_made_twice(store: DeltaStore, things: Things) -> None:
+    put(store, APPENDED, things(("a", "x", 1)), 7)
+    put(store, APPENDED, things(("a", "x", 1)), 7)
+    put(store, APPENDED, things(("b", "x", 1)), 8)
+    expected = things(("a", "x", 1), ("b", "x", 1))
+    assert_df_equality(content(store, APPENDED), expected, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_the_view_after_a_merge_is_the_table_after_the_merge(store: DeltaStore, things: Things) -> None:
+    put(store, MERGED, things(("a", "old", 1), ("b", "kept", 5)))
+    rows = fit_to_table(things(("a", "new", 2), ("c", "first", 1)), MERGED, run_id="run-2")
+    with store.batch(MERGED, rows) as batch:
+        foreseen = store.after(batch).localCheckpoint()
+        store.write(batch, Stamp("a_job", "run-2", 2))
+    assert_df_equality(foreseen, store.read(MERGED), ignore_row_order=True, ignore_nullable=True)
+
+
+def test_a_broken_check_is_named_and_its_row_is_not_shown(store: DeltaStore, things: Things) -> None:
+    with pytest.raises(ContractError, match="silver.thing: a row breaks CHECK label_is_short") as caught:
+        put(store, MERGED, things(("a", "Somchai-Secret", 1)))
+    assert "Secret" not in str(caught.value)
+    assert content(store, MERGED).isEmpty()
+
+
+def test_two_rows_of_one_key_are_refused(store: DeltaStore, things: Things) -> None:
+    put(store, MERGED, things(("a", "x", 1)))
+    with pytest.raises(ContractError, match="silver.thing: two rows share a key"):
+        put(store, MERGED, things(("a", "y", 2), ("a", "z", 3)), 2)
+
+
+def test_changes_since_a_version_are_the_changed_rows(store: DeltaStore, things: Things) -> None:
+    put(store, MERGED, things(("a", "old", 1), ("b", "kept", 1)))
+    since = store.version(MERGED)
+    put(store, MERGED, things(("a", "new", 2), ("c", "first", 1)), 2)
+    changes = store.changes(MERGED, since, store.version(MERGED))
+    found = {(row.thing_id, row.label, row._change_type) for row in changes.collect()}
+    assert found == {("a", "old", "update_preimage"), ("a", "new", "update_postimage"), ("c", "first", "insert")}
+
+
+def test_changes_of_a_replaced_table_are_refused(store: DeltaStore, things: Things) -> None:
+    put(store, REPLACED, things(("a", "x", 1)))
+    with pytest.raises(StorageError, match=r"gold.thing is replaced whole.*compare two versions"):
+        store.changes(REPLACED, 0, 1)
+
+
+def test_a_replaced_table_takes_a_new_shape_with_its_rows(store: DeltaStore, things: Things) -> None:
+    put(store, REPLACED, things(("a", "x", 1)))
+    wider = replace(REPLACED, columns=(*REPLACED.columns, number("size_count", "How big.")))
+    put(store, wider, things(("a", "x", 1)).withColumn("size_count", F.lit(3)), 2)
+    assert store.read(wider).select("size_count").collect()[0][0] == 3
+
+
+def test_personal_columns_leave_no_statistics_in_the_log(store: DeltaStore, things: Things) -> None:
+    put(store, MERGED, things(("a", "Somchai", 1)))
+    log = Path(store.path(MERGED)) / "_delta_log"
+    assert not any("Somchai" in file.read_text() for file in log.glob("*.json"))
+
+
+def test_any_delta_reader_opens_gold(store: DeltaStore, things: Things) -> None:
+    put(store, REPLACED, things(("a", "x", 1)))
+    put(store, REPLACED, things(("a", "y", 1), ("b", "x", 1)), 2)
+    assert deltalake.DeltaTable(store.path(REPLACED)).to_pyarrow_table().num_rows == 2
+
+
+def test_a_frame_that_does_not_fit_names_every_column(things: Things) -> None:
+    frame = things(("a", "x", 1)).withColumnRenamed("label", "lable")
+    with pytest.raises(ContractError, match=r"silver.thing: missing \['label'\], unexpected \['lable'\]"):
+        fit_to_table(frame, MERGED, run_id="run")

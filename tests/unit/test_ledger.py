@@ -1,0 +1,75 @@
+"""The ops tables are written and read without Spark."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from cdp_lib.errors import LockedError, WorkflowError
+from cdp_lib.io.ledger import RUN_ITSELF, History, JobState, OpsLedger
+from cdp_lib.io.lock import held_by, is_locked, run_lock
+
+NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def state(status: str, *, run: int = 1, job: str = RUN_ITSELF, minute: int = 0) -> JobState:
+    return JobState(
+        run_id=f"gym-daily-{run:06d}",
+        run_number=run,
+        workflow="daily",
+        job=job,
+        attempt=1,
+        status=status,
+        config_hash="c",
+        recorded_at=NOON.replace(minute=minute),
+        as_of_date=date(2025, 1, 31),
+        inputs={"silver.order": 3},
+        outputs={},
+        owner="me",
+    )
+
+
+def test_a_state_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
+    ledger = OpsLedger(str(tmp_path))
+    ledger.record(state("started"))
+    ledger.record(state("succeeded", minute=1))
+    assert ledger.states() == [state("started"), state("succeeded", minute=1)]
+
+
+def test_a_ledger_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+    assert OpsLedger(str(tmp_path)).states() == []
+
+
+def test_the_last_success_of_a_job_leaves_out_failures_and_skips() -> None:
+    history = History((state("succeeded", job="a"), state("failed", run=2, job="a"), state("skipped", run=3, job="a")))
+    assert history.last_success("a") == state("succeeded", job="a")
+    assert history.next_run_number == 4
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        ((), "nothing to resume: workflow daily never ran here"),
+        ((state("started"), state("succeeded", minute=1)), "nothing to resume: run gym-daily-000001 succeeded"),
+    ],
+)
+def test_there_must_be_something_to_resume(states: tuple[JobState, ...], message: str) -> None:
+    with pytest.raises(WorkflowError, match=message):
+        History(states).unfinished("daily")
+
+
+def test_the_run_to_resume_is_the_last_one() -> None:
+    history = History((state("succeeded"), state("started", run=2), state("failed", run=2, minute=1)))
+    assert history.unfinished("daily").run_number == 2
+
+
+def test_a_second_run_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:
+    with run_lock(tmp_path, "daily of gym"):
+        assert is_locked(tmp_path)
+        with pytest.raises(LockedError, match=r"is in use by .*@.*daily of gym"), run_lock(tmp_path, "another"):
+            pass
+    assert not is_locked(tmp_path)
+
+
+def test_a_holder_without_a_note_is_still_named(tmp_path: Path) -> None:
+    assert held_by(tmp_path) == "another run (it left no note yet)"
