@@ -73,6 +73,7 @@ class Contacts(Frozen):
     email_domains: Weights
     cities: dict[str, City] = Field(min_length=1)
     streets: int = Field(default=400, ge=1)
+    address_forms: Weights = Field(default={"{number} {street} Road": 1.0})
     postcode_digits: int = Field(default=5, ge=3, le=7)
 
     @model_validator(mode="after")
@@ -154,7 +155,7 @@ class RecordSystem(File):
     id_format: Annotated[str, Field(pattern="#")] | None = None
     local_script: Rate = 0
     updates: Rate = 0.7
-    noise: dict[str, FieldNoise] = {}
+    noise: dict[str, FieldNoise] = Field(default_factory=dict)
 
 
 class Ident(Frozen):
@@ -180,15 +181,15 @@ class FactStream(File):
     rate: tuple[tuple[Weight, Rate], ...] = Field(min_length=1)
     every: int = Field(default=1, ge=1)
     weekdays: tuple[Weight, Weight, Weight, Weight, Weight, Weight, Weight] = (1, 1, 1, 1, 1, 1, 1)
-    hours: dict[int, Weight] = {12: 1}
+    hours: dict[int, Weight] = Field(default={12: 1.0}, min_length=1)
     members: Literal["everyone", "adults", "heads"] = "everyone"
     needs: Name | None = None
     idents: tuple[Ident, ...] = ()
     record_id: tuple[str, ...] = ()
     lines: Lines | None = None
-    steps: dict[str, Rate] = {}
+    steps: dict[str, Rate] = Field(default_factory=dict)
     local_script: Rate = 0
-    noise: dict[str, FieldNoise] = {}
+    noise: dict[str, FieldNoise] = Field(default_factory=dict)
 
 
 class FixedTable(File):
@@ -228,10 +229,10 @@ class Simulator(Frozen):
     utc_offset_hours: int = Field(default=0, ge=-12, le=14)
     population: Population
     contacts: Contacts
-    noise: dict[str, FieldNoise] = {}
+    noise: dict[str, FieldNoise] = Field(default_factory=dict)
     names_swapped: Rate = 0
-    placeholders: dict[str, Weights] = {}
-    catalogues: dict[Name, Catalogue] = {}
+    placeholders: dict[str, Weights] = Field(default_factory=dict)
+    catalogues: dict[Name, Catalogue] = Field(default_factory=dict)
     systems: tuple[System, ...] = Field(min_length=1)
     delivery: Delivery = Delivery()
 

@@ -24,13 +24,15 @@ def stream(seed: int, *path: str | int) -> np.random.Generator:
 
 def edges(weights: Iterable[float]) -> Floats:
     """Upper edges of each choice on a line of length sum(weights)."""
-    return np.cumsum(np.asarray(list(weights), dtype=np.float64))
+    upper: Floats = np.cumsum(np.asarray(list(weights), dtype=np.float64))
+    return upper
 
 
 def place(uniform: Floats, upper: Floats) -> Ints:
     """The choice (0-based) that each uniform draw falls into."""
     found = np.searchsorted(upper, uniform * upper[-1], side="right")
-    return np.minimum(found, len(upper) - 1).astype(np.int64)
+    choice: Ints = np.minimum(found, len(upper) - 1).astype(np.int64)
+    return choice
 
 
 def pick(rng: np.random.Generator, weights: Sequence[float] | Iterable[float], size: int) -> Ints:
@@ -50,7 +52,8 @@ def between(rng: np.random.Generator, low: int, high: int, size: int) -> Ints:
 
 def chance(rng: np.random.Generator, rate: float, size: int) -> Flags:
     """True with probability `rate`."""
-    return rng.random(size) < rate
+    happens: Flags = rng.random(size) < rate
+    return happens
 
 
 def scatter(index: Ints, size: int, salt: int) -> Ints:

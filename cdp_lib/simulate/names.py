@@ -16,24 +16,48 @@ from cdp_lib.simulate.text import Text
 POOL_SEED = 20
 """Pools are the same for every run: only who gets which name depends on the run's seed."""
 
-_LATIN_STARTS = "b br c ch d dr f fl g gr h j k l m n p r s sh st t th tr v w".split()
-_LATIN_VOWELS = "a e i o u ai ea ee ie".split()
-_LATIN_MIDDLES = "b d l ll m n nn r rr s t v nd rl st lm".split()
-_LATIN_ENDS = {"f": "a ie elle ina eth yn ora ita".split(), "m": "an er on us ic ard el o".split()}
-_LATIN_SURNAMES = "son ton ley ford man well wood ing field er sen owski ez ini ard mark by stone".split()
 
-_THAI_HEADS = """สม:som:som วิ:wi:vi ปิ:pi:phi ณัฐ:nat:nut ธน:thana:tana กิต:kit:git ศิ:si:sri สุ:su:soo อร:on:orn จิ:ji:chi มา:ma:mar
-ชล:chon:chol นิ:ni:nee รัต:rat:ratt พิ:phi:pi ภู:phu:poo อนุ:anu:anoo วร:wora:vora ปรี:pri:pree ธี:thi:tee เก:ke:kay ชุ:chu:choo
-นัน:nan:nun พง:phong:pong ทิพ:thip:tip จัน:chan:jan บุญ:bun:boon เพ็ญ:phen:pen ประ:pra:bra ศุภ:supha:supa กัน:kan:gun วัน:wan:van
-ไพ:phai:pai อำ:am:um ลัก:lak:luck มน:mon:mont ดา:da:dah ยุ:yu:yoo เอก:ek:aek สาย:sai:sye""".split()
-_THAI_FEMALE = """พร:phon:porn รัตน์:rat:ratana นันท์:nan:nant ดา:da:dah ภา:pha:pa วรรณ:wan:wanna ลักษณ์:lak:luk มาศ:mat:mas ณี:ni:nee
-ทิพย์:thip:tip รี:ri:ree สุดา:suda:sooda กานต์:kan:karn นุช:nut:nuch ยา:ya:yah""".split()
-_THAI_MALE = """ชัย:chai:chay ศักดิ์:sak:sakdi วุฒิ:wut:woot พงษ์:phong:pong เดช:det:dej กร:kon:korn พล:phon:pol ชาติ:chat:chart
-นาท:nat:nart ยศ:yot:yos ภพ:phop:pob สิทธิ์:sit:sith ธร:thon:thorn วัฒน์:wat:vat รงค์:rong:rongk""".split()
-_THAI_MIDDLES = "รุ่ง:rung:roong ทอง:thong:tong ศรี:si:sri แก้ว:kaeo:kaew สุข:suk:sook ใจ:chai:jai มณี:mani:manee เจริญ:charoen:jaroen".split()
-_THAI_TAILS = """วงศ์:wong:vong กุล:kun:kul สกุล:sakun:sakul พันธ์:phan:pan ดี:di:dee มงคล:mongkhon:mongkol สิน:sin:sinn เรือง:rueang:ruang
-รักษ์:rak:raksa นนท์:non:nont ประเสริฐ:prasoet:prasert ไทย:thai:tai งาม:ngam:ngarm ลาภ:lap:larb""".split()
-_THAI_SHORT = "นก:nok:nok หนู:nu:noo แดง:daeng:dang ต้น:ton:tonn ฝน:fon:fonn เล็ก:lek:leck โอ:o:oh บี:bi:bee".split()
+def _words(*rows: str) -> tuple[str, ...]:
+    """The space-separated words of all rows."""
+    return tuple(word for row in rows for word in row.split())
+
+
+_LATIN_STARTS = _words("b br c ch d dr f fl g gr h j k l m n p r s sh st t th tr v w")
+_LATIN_VOWELS = _words("a e i o u ai ea ee ie")
+_LATIN_MIDDLES = _words("b d l ll m n nn r rr s t v nd rl st lm")
+_LATIN_ENDS = {"f": _words("a ie elle ina eth yn ora ita"), "m": _words("an er on us ic ard el o")}
+_LATIN_SURNAMES = _words("son ton ley ford man well wood ing field er sen owski ez ini ard mark by stone")
+_THAI_HEADS = _words(
+    "สม:som:som วิ:wi:vi ปิ:pi:phi ณัฐ:nat:nut ธน:thana:tana กิต:kit:git ศิ:si:sri สุ:su:soo",
+    "อร:on:orn จิ:ji:chi มา:ma:mar ชล:chon:chol นิ:ni:nee รัต:rat:ratt พิ:phi:pi ภู:phu:poo",
+    "อนุ:anu:anoo วร:wora:vora ปรี:pri:pree ธี:thi:tee เก:ke:kay ชุ:chu:choo นัน:nan:nun",
+    "พง:phong:pong ทิพ:thip:tip จัน:chan:jan บุญ:bun:boon เพ็ญ:phen:pen ประ:pra:bra",
+    "ศุภ:supha:supa กัน:kan:gun วัน:wan:van ไพ:phai:pai อำ:am:um ลัก:lak:luck มน:mon:mont",
+    "ดา:da:dah ยุ:yu:yoo เอก:ek:aek สาย:sai:sye",
+)
+_THAI_FEMALE = _words(
+    "พร:phon:porn รัตน์:rat:ratana นันท์:nan:nant ดา:da:dah ภา:pha:pa วรรณ:wan:wanna",
+    "ลักษณ์:lak:luk มาศ:mat:mas ณี:ni:nee ทิพย์:thip:tip รี:ri:ree สุดา:suda:sooda กานต์:kan:karn",
+    "นุช:nut:nuch ยา:ya:yah",
+)
+_THAI_MALE = _words(
+    "ชัย:chai:chay ศักดิ์:sak:sakdi วุฒิ:wut:woot พงษ์:phong:pong เดช:det:dej กร:kon:korn",
+    "พล:phon:pol ชาติ:chat:chart นาท:nat:nart ยศ:yot:yos ภพ:phop:pob สิทธิ์:sit:sith",
+    "ธร:thon:thorn วัฒน์:wat:vat รงค์:rong:rongk",
+)
+_THAI_MIDDLES = _words(
+    "รุ่ง:rung:roong ทอง:thong:tong ศรี:si:sri แก้ว:kaeo:kaew สุข:suk:sook ใจ:chai:jai",
+    "มณี:mani:manee เจริญ:charoen:jaroen",
+)
+_THAI_TAILS = _words(
+    "วงศ์:wong:vong กุล:kun:kul สกุล:sakun:sakul พันธ์:phan:pan ดี:di:dee มงคล:mongkhon:mongkol",
+    "สิน:sin:sinn เรือง:rueang:ruang รักษ์:rak:raksa นนท์:non:nont ประเสริฐ:prasoet:prasert",
+    "ไทย:thai:tai งาม:ngam:ngarm ลาภ:lap:larb",
+)
+_THAI_SHORT = _words(
+    "นก:nok:nok หนู:nu:noo แดง:daeng:dang ต้น:ton:tonn ฝน:fon:fonn เล็ก:lek:leck โอ:o:oh",
+    "บี:bi:bee",
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +128,9 @@ def _latin_given(gender: str) -> list[Spelling]:
 def _latin_surnames() -> list[Spelling]:
     parts = product(_LATIN_STARTS, _LATIN_VOWELS, _LATIN_MIDDLES, "aeo", _LATIN_SURNAMES)
     long = [_latin(a + b + c + d + e) for a, b, c, d, e in parts]
-    return long + [_latin(a + b + c + e) for a, b, c, e in product(_LATIN_STARTS, _LATIN_VOWELS, "dlnrst", _LATIN_SURNAMES)]
+    return long + [
+        _latin(a + b + c + e) for a, b, c, e in product(_LATIN_STARTS, _LATIN_VOWELS, "dlnrst", _LATIN_SURNAMES)
+    ]
 
 
 def _latin(name: str, short: str | None = None) -> Spelling:
@@ -119,7 +145,9 @@ def _thai_given(gender: str) -> list[Spelling]:
 
 
 def _thai_surnames() -> list[Spelling]:
-    return [_thai(*parts) for parts in product(_THAI_HEADS, _THAI_HEADS, _THAI_MIDDLES, _THAI_TAILS) if parts[0] != parts[1]]
+    return [
+        _thai(*parts) for parts in product(_THAI_HEADS, _THAI_HEADS, _THAI_MIDDLES, _THAI_TAILS) if parts[0] != parts[1]
+    ]
 
 
 def _thai(*parts: str) -> Spelling:

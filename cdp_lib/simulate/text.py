@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from cdp_lib.simulate.draws import Flags, Ints
 
-Text = pa.Array
+Text: TypeAlias = pa.Array
 
 
 def column(values: object) -> Text:
@@ -87,20 +88,25 @@ def clock_table(form: str) -> Text:
 
 @lru_cache(maxsize=64)
 def day_table(form: str, first: int, count: int) -> Text:
-    """The text of each day from `first` (days since 1970) on. %E is the Buddhist-era year, %d %m %Y %y as usual."""
+    """The text of each day from `first` (days since 1970) on: %d %m %Y %y as usual.
+
+    %E is the Buddhist-era year; %W the week of the year, the first beginning on 1 January, without a leading zero.
+    """
     days = np.arange(first, first + count).astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     year = days.astype("datetime64[Y]").astype(np.int64) + 1970
+    week = (days - days.astype("datetime64[Y]")).astype(np.int64) // 7 + 1
     values = {
-        "%d": ("##", (days - months).astype(np.int64) + 1),
-        "%m": ("##", months.astype(np.int64) % 12 + 1),
-        "%Y": ("####", year),
-        "%y": ("##", year % 100),
-        "%E": ("####", year + 543),
+        "%d": fill("##", (days - months).astype(np.int64) + 1),
+        "%m": fill("##", months.astype(np.int64) % 12 + 1),
+        "%Y": fill("####", year),
+        "%y": fill("##", year % 100),
+        "%E": fill("####", year + 543),
+        "%W": decimal(week, 0),
     }
     text: Text = repeat("", count)
     for token, literal in _tokens(form):
-        text = join(text, fill(values[token][0], values[token][1]) if token else literal)
+        text = join(text, values[token] if token else literal)
     return text
 
 
