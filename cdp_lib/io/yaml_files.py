@@ -1,6 +1,7 @@
 """Packs, settings and rules from YAML files, with every fault of every file reported at once."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import yaml
 from cdp_lib.contracts.references import reference_faults
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.io.yaml_nodes import duplicate_keys, PlainLoader
-from cdp_lib.settings.pack import Document, Pack, read_pack
-from cdp_lib.settings.settings import SettingsLayer
+from cdp_lib.settings.pack import Document, Pack, read_documents, read_pack
+from cdp_lib.settings.rule import Rule
+from cdp_lib.settings.settings import merge_settings, SecretResolver, Settings, SettingsLayer
+from cdp_lib.settings.workflow import parse_workflows, Workflow
 
 _SUFFIX = ".yml"
+_NO_ENVIRONMENTS = {"base", "workflows"}
 
 
 @dataclass
@@ -67,13 +71,21 @@ def pack_names(packs_dir: Path) -> list[str]:
     return sorted({file.parent.name for file in packs_dir.glob(f"*/*{_SUFFIX}")})
 
 
-def load_settings_files(conf_dir: Path, env: str | None = None) -> tuple[SettingsLayer, ...]:
-    """The layers of `base.yml` and `<env>.yml`, in that order; raises ConfigError for unreadable or missing files."""
-    names = ["base"] if env is None else ["base", env]
-    known = sorted(path.stem for path in conf_dir.glob(f"*{_SUFFIX}") if path.stem not in ("base", "workflows"))
+def load_settings_files(
+    conf_dir: Path,
+    env: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    resolve_secret: SecretResolver | None = None,
+) -> Settings:
+    """The settings of `base.yml`, over it `<env>.yml`, over it the command line's overrides.
+
+    Secrets come from the environment unless another resolver is given. Raises ConfigError with the faults of all
+    layers, an unknown environment with a near-miss among them.
+    """
+    known = sorted({path.stem for path in conf_dir.glob(f"*{_SUFFIX}")} - _NO_ENVIRONMENTS)
     faults: list[Fault] = []
     layers: list[SettingsLayer] = []
-    for name in names:
+    for name in ["base"] if env is None else ["base", env]:
         path = conf_dir / f"{name}{_SUFFIX}"
         if not path.is_file():
             faults.append(Fault(str(path), "", f"no such file: unknown environment '{name}'.{near_miss(name, known)}"))
@@ -81,14 +93,39 @@ def load_settings_files(conf_dir: Path, env: str | None = None) -> tuple[Setting
         body, file_faults = _one_mapping(path)
         faults += file_faults
         layers.append(SettingsLayer(str(path), body))
+    layers.append(SettingsLayer("command line", overrides or {}))
+    try:
+        settings = merge_settings(*layers, resolve_secret=resolve_secret or environment_secret)
+    except ConfigError as problem:
+        raise ConfigError(sorted({*faults, *problem.faults})) from None
     if faults:
         raise ConfigError(sorted(set(faults)))
-    return tuple(layers)
+    return settings
 
 
-def load_rules(rules_dir: Path) -> tuple[Document, ...]:
-    """Every document of the folder's YAML files, in order of file and place; none where there is no such folder."""
-    return load_documents(sorted(rules_dir.glob(f"*{_SUFFIX}")))
+def environment_secret(name: str) -> str | None:
+    """The environment variable of that name, or the text of the file that `<name>_FILE` points at; None: neither."""
+    file = os.environ.get(f"{name}_FILE")
+    if name not in os.environ and file and Path(file).is_file():
+        return Path(file).read_text(encoding="utf-8").strip()
+    return os.environ.get(name)
+
+
+def load_rules(rules_dir: Path) -> tuple[Rule, ...]:
+    """The rules of the folder's files, in order of file and place; none where there is no such folder.
+
+    Raises ConfigError with every fault, two rules of one id among them.
+    """
+    files = _read_files(sorted(rules_dir.glob(f"*{_SUFFIX}")))
+    rules, faults = read_documents(files.documents, {"rule": Rule})
+    if files.faults or faults:
+        raise ConfigError(sorted({*files.faults, *faults}))
+    return tuple(rule for rule in rules["rule"] if isinstance(rule, Rule))
+
+
+def load_workflows(path: Path) -> dict[str, Workflow]:
+    """Name: workflow, of one file; raises ConfigError with every fault."""
+    return parse_workflows(load_mapping(path), file=str(path))
 
 
 def load_documents(paths: Iterable[Path]) -> tuple[Document, ...]:

@@ -12,6 +12,7 @@ from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.kind import Frozen, Name
+from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.sample import Sample
 from cdp_lib.settings.simulator import Simulator
 from cdp_lib.settings.source import Source
@@ -52,6 +53,7 @@ KINDS: dict[str, type[Frozen]] = {
     "export": Export,
     "simulator": Simulator,
     "sample": Sample,
+    "rule": Rule,
 }
 """Every kind a pack may hold; each has a published JSON Schema."""
 
@@ -72,6 +74,13 @@ class Document:
         kind = self.body.get("kind", "document")
         return str(kind) if kind in _AT_MOST_ONE else f"{kind}s[{self.index}]"
 
+    @property
+    def name(self) -> str:
+        """What others call the object; the kind where it needs no name; empty where it should say one and does not."""
+        said = self.body.get("name") or self.body.get("id")
+        unnamed = str(self.body.get("kind")) if self.body.get("kind") in _AT_MOST_ONE else ""
+        return said if isinstance(said, str) else unnamed
+
 
 @dataclass(frozen=True)
 class Pack:
@@ -82,6 +91,7 @@ class Pack:
     identity: Identity
     traits: tuple[Trait, ...] = ()
     exports: tuple[Export, ...] = ()
+    rules: tuple[Rule, ...] = ()
     simulator: Simulator | None = None
     sample: Sample | None = None
     written_at: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict, compare=False, hash=False)
@@ -141,29 +151,43 @@ def assemble_pack(documents: Sequence[Document], *, where: str) -> Pack:
 
 def read_pack(documents: Sequence[Document], *, where: str) -> Reading:
     """The pack and the faults of its documents' shape; what its objects say of each other is checked elsewhere."""
-    faults: list[Fault] = []
-    parsed: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    parsed, faults = read_documents(documents, KINDS)
+    faults += _count_faults([str(document.body.get("kind")) for document in documents], where)
     written_at: dict[tuple[str, str], tuple[str, str]] = {}
     for document in documents:
-        value = _parse(document, faults)
-        kind, name = str(document.body.get("kind")), _name_of(value, document.body)
-        if (kind, name) in written_at and kind in KINDS and name:
-            faults.append(Fault(document.file, document.path, _stands_already(kind, name, written_at[kind, name])))
-        written_at.setdefault((kind, name), (document.file, document.path))
-        if value is not None:
-            parsed[kind].append(value)
-    faults += _count_faults([str(document.body.get("kind")) for document in documents], where)
+        place = (document.file, document.path)
+        written_at.setdefault((str(document.body.get("kind")), document.name), place)
     pack = Pack(
         info=parsed["pack"][0] if parsed["pack"] else _STAND_IN,
         sources=tuple(parsed["source"]),
         identity=parsed["identity"][0] if parsed["identity"] else Identity(kind="identity"),
         traits=tuple(parsed["trait"]),
         exports=tuple(parsed["export"]),
+        rules=tuple(parsed["rule"]),
         simulator=parsed["simulator"][0] if parsed["simulator"] else None,
         sample=parsed["sample"][0] if parsed["sample"] else None,
         written_at=written_at,
     )
     return Reading(pack, tuple(sorted(set(faults))))
+
+
+def read_documents(
+    documents: Sequence[Document], kinds: Mapping[str, type[Frozen]]
+) -> tuple[dict[str, list[Any]], list[Fault]]:
+    """Kind: the objects of that kind without a fault; and every fault of the others, two objects of one name included."""
+    faults: list[Fault] = []
+    parsed: dict[str, list[Any]] = {kind: [] for kind in kinds}
+    first: dict[tuple[str, str], Document] = {}
+    for document in documents:
+        value = _parse(document, kinds, faults)
+        kind, name = str(document.body.get("kind")), document.name
+        earlier = first.setdefault((kind, name), document)
+        if earlier is not document and name and kind in kinds:
+            message = f"{kind} '{name}' stands already in {earlier.file} as {earlier.path}"
+            faults.append(Fault(document.file, document.path, message))
+        if value is not None:
+            parsed[kind].append(value)
+    return parsed, faults
 
 
 _STAND_IN = PackInfo(kind="pack", id="unreadable", currency="XXX", time_zone="UTC")
@@ -184,24 +208,12 @@ def _count_faults(kinds: Sequence[str], where: str) -> list[Fault]:
     return too_many + missing
 
 
-def _stands_already(kind: str, name: str, place: tuple[str, str]) -> str:
-    return f"{kind} '{name}' stands already in {place[0]} as {place[1]}"
-
-
-def _name_of(value: Frozen | None, body: Mapping[str, Any]) -> str:
-    """What others call the object; of a faulty document what it says of itself, empty where it says nothing."""
-    if value is not None:
-        return str(getattr(value, "name", None) or getattr(value, "id", ""))
-    said = body.get("name") or body.get("id")
-    return said if isinstance(said, str) else ""
-
-
-def _parse(document: Document, faults: list[Fault]) -> Frozen | None:
+def _parse(document: Document, kinds: Mapping[str, type[Frozen]], faults: list[Fault]) -> Frozen | None:
     kind = str(document.body.get("kind", ""))
-    model = KINDS.get(kind)
+    model = kinds.get(kind)
     if model is None:
         said = f"unknown kind '{kind}'" if kind else "no kind"
-        faults.append(Fault(document.file, document.path, f"{said}.{near_miss(kind, KINDS)}"))
+        faults.append(Fault(document.file, document.path, f"{said}.{near_miss(kind, kinds)}"))
         return None
     try:
         return model.model_validate(document.body)

@@ -1,4 +1,4 @@
-"""Landing files from the Parquet tables of an installed package: real rows, packed as a business's systems drop them."""
+"""Landing files from the Parquet tables of an installed package: real rows, packed as a store's systems drop them."""
 
 import gzip
 import importlib.util
@@ -78,7 +78,7 @@ def export_sample(
 
 
 def package_folder(sample: Sample) -> Path:
-    """Where the package lies; raises SetupError with the cure where it is not installed. The package is not imported."""
+    """Where the package lies, without importing it; raises SetupError with the cure where it is not installed."""
     found = importlib.util.find_spec(sample.package)
     if found is None or found.origin is None:
         raise SetupError(
@@ -182,10 +182,13 @@ def _split(table: pa.Table, file: SampleFile, time_zone: str) -> Iterator[tuple[
     if not file.is_split:
         yield file.path, table
         return
-    paths = pc.strftime(_local_times(table, file, time_zone), format=file.path).dictionary_encode().combine_chunks()
-    order = pc.sort_indices(paths.indices)
+    # Days are few and rows many: each day is spelled once.
+    days = _local_times(table, file, time_zone).cast(pa.date32()).dictionary_encode().combine_chunks()
+    paths = pc.strftime(days.dictionary.cast(pa.timestamp("s")), format=file.path).dictionary_encode()
+    codes = paths.indices.take(days.indices)
+    order = pc.sort_indices(codes)
     ordered = table.take(order)
-    counts = pc.value_counts(paths.indices.take(order))
+    counts = pc.value_counts(codes.take(order))
     start, parts = 0, []
     for group in counts.to_pylist():
         parts.append((paths.dictionary[group["values"]].as_py(), ordered.slice(start, group["counts"])))
@@ -194,9 +197,12 @@ def _split(table: pa.Table, file: SampleFile, time_zone: str) -> Iterator[tuple[
 
 
 def _shown(table: pa.Table, file: SampleFile) -> pa.Table:
-    """The columns under their headers; instants as ISO texts in UTC, local times and dates as they stand on the wall."""
+    """The columns under their headers; in text files instants as ISO texts in UTC, local times as clocks show them."""
     names = file.columns or {name: name for name in table.column_names}
-    return pa.table({header: _as_text(table[name], name, file) for header, name in names.items()})
+    is_text = file.format != "parquet"
+    return pa.table(
+        {header: _as_text(table[name], name, file) if is_text else table[name] for header, name in names.items()}
+    )
 
 
 def _as_text(column: pa.ChunkedArray, name: str, file: SampleFile) -> pa.ChunkedArray:
@@ -211,9 +217,7 @@ def _as_text(column: pa.ChunkedArray, name: str, file: SampleFile) -> pa.Chunked
 
 def _as_csv(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
-    # A plain header and plain cells, quoted only where a comma, quote or line break asks for it.
-    options = pa.csv.WriteOptions(quoting_style="needed", quoting_header="needed")
-    pa.csv.write_csv(table, buffer, options)
+    pa.csv.write_csv(table, buffer)
     return buffer.getvalue()
 
 
