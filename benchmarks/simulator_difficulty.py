@@ -30,9 +30,6 @@ from cdp_lib.settings.simulator import Simulator
 from cdp_lib.simulate.flat import simulate_records
 
 PACKS = Path(__file__).resolve().parent.parent / "conf" / "packs"
-COMMON_PLACEHOLDER = 40
-"""A phone or e-mail address held by more records than this is nobody's; no person here has half as many."""
-PLACEHOLDER_DATES = ("1900-01-01", "1970-01-01", "2000-01-01")
 Labels = npt.NDArray[np.int64]
 
 
@@ -42,18 +39,13 @@ def load(pack: str) -> Simulator:
         return Simulator.model_validate(yaml.safe_load(file))
 
 
-def cleaned(table: pa.Table) -> pa.Table:
-    """Lower-case names and addresses; placeholders (by shape, list or sheer frequency) as nulls."""
-    frame = table
+def cleaned(table: pa.Table, config: Simulator) -> pa.Table:
+    """Lower-case text, and the pack's own placeholders as nulls."""
     for name in ("first_name", "last_name", "email", "city", "address"):
-        frame = _with(frame, name, pc.utf8_lower(frame[name]))
-    for name in ("email", "phone"):
-        counts = {row["values"]: row["counts"] for row in frame[name].value_counts().to_pylist()}
-        common = [value for value, count in counts.items() if value is not None and count > COMMON_PLACEHOLDER]
-        frame = _nulled(frame, name, common)
-    for name, words in (("first_name", ["unknown", "n/a", "-"]), ("last_name", ["unknown", "n/a", "-", "ไม่ทราบ"])):
-        frame = _nulled(frame, name, words)
-    return _nulled(frame, "birth_date", list(PLACEHOLDER_DATES))
+        table = _with(table, name, pc.utf8_lower(table[name]))
+    for name, words in config.placeholders.items():
+        table = _nulled(table, name, [word.lower() for word in words])
+    return table
 
 
 def _with(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -112,7 +104,7 @@ def splink_scores(frame: pd.DataFrame) -> tuple[Labels, Labels, npt.NDArray[np.f
             cl.ExactMatch("postcode").configure(term_frequency_adjustments=True),
         ],
     )
-    linker = Linker(frame, settings, db_api=DuckDBAPI())
+    linker = Linker(DuckDBAPI().register(frame), settings)
     training = linker.training
     same_name_and_date = block_on("first_name", "last_name", "birth_date")
     training.estimate_probability_two_random_records_match([same_name_and_date, block_on("email")], recall=0.7)
@@ -121,7 +113,7 @@ def splink_scores(frame: pd.DataFrame) -> tuple[Labels, Labels, npt.NDArray[np.f
     training.estimate_parameters_using_expectation_maximisation(block_on("first_name", "last_name"))
     scored = linker.inference.predict(threshold_match_probability=0.5).as_duckdbpyrelation()
     columns = scored.select("row_l, row_r, match_probability").fetchnumpy()
-    return tuple(np.asarray(columns[name]) for name in ("row_l", "row_r", "match_probability"))  # type: ignore[return-value]
+    return np.asarray(columns["row_l"]), np.asarray(columns["row_r"]), np.asarray(columns["match_probability"])
 
 
 def cluster_scores(predicted: Labels, truth: Labels) -> dict[str, float]:
@@ -142,7 +134,7 @@ def measure(pack: str, records: int, seed: int, with_splink: bool) -> list[dict[
     started = time.process_time()
     raw = simulate_records(config, records=records, seed=seed)
     spent = time.process_time() - started
-    table = cleaned(raw)
+    table = cleaned(raw, config)
     truth = pc.dictionary_encode(table["person_id"]).combine_chunks().indices.to_numpy().astype(np.int64)
     found: dict[str, dict[str, float]] = {
         "exact": cluster_scores(exact_rules(table), truth),
@@ -162,21 +154,15 @@ def measure(pack: str, records: int, seed: int, with_splink: bool) -> list[dict[
         "load": round(os.getloadavg()[0], 2),
     }
     peer = found.get("splink@0.95", {})
-    rows = [
-        {**shared, "metric": f"cluster {name} of exact rules", "ours": round(value, 4), "peer": _rounded(peer.get(name)),
-         "unit": "share"}
-        for name, value in found["exact"].items()
-    ]  # fmt: skip
-    rows += [
-        {**shared, "metric": f"cluster f1, {method}", "ours": round(score["f1"], 4), "peer": _rounded(peer.get("f1")),
-         "unit": "share"}
-        for method, score in found.items() if method != "exact"
-    ]  # fmt: skip
-    return [*rows, {**shared, "metric": "simulation", "ours": round(spent, 2), "peer": None, "unit": "CPU s"}]
 
+    def row(metric: str, ours: float, against: float | None, unit: str = "share") -> dict[str, object]:
+        named = {"metric": metric, "ours": round(ours, 4), "peer": None if against is None else round(against, 4)}
+        return {**shared, **named, "unit": unit}
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    rows = [row(f"cluster {name} of exact rules", value, peer.get(name)) for name, value in found["exact"].items()]
+    others = [method for method in found if method != "exact"]
+    rows += [row(f"cluster f1, {method}", found[method]["f1"], peer.get("f1")) for method in others]
+    return [*rows, row("simulation", spent, None, "CPU s")]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -87,6 +87,13 @@ def lines_of(system: FactStream, events: int, rng: np.random.Generator) -> Ints:
     return np.repeat(np.arange(events, dtype=np.int64), counts[pick(rng, system.lines.counts.values(), events)])
 
 
+def distinct_items(line: Ints, item: Ints) -> tuple[Ints, Ints]:
+    """The lines (event index, item) with each item once an event: more of it is a matter of quantity."""
+    span = int(item.max()) + 1 if len(item) else 1
+    kept = np.sort(np.unique(line * span + item, return_index=True)[1])
+    return line[kept], item[kept]
+
+
 def someone_else(world: World, events: Events, rng: np.random.Generator) -> Ints:
     """For each event another person; one in fifty names himself."""
     size = len(world.people)

@@ -6,11 +6,11 @@ import pyarrow as pa
 from cdp_lib.errors import ConfigError
 from cdp_lib.settings.simulator import RecordSystem, Simulator
 from cdp_lib.simulate import known as fields
+from cdp_lib.simulate.batches import Stage
 from cdp_lib.simulate.books import known_since
 from cdp_lib.simulate.draws import stream
 from cdp_lib.simulate.known import FIELDS, Known
-from cdp_lib.simulate.landing import build_stage
-from cdp_lib.simulate.systems import Stage
+from cdp_lib.simulate.systems import build_stage
 from cdp_lib.simulate.truth import household_ids, person_ids
 
 FLAT_FIELDS = (

@@ -4,6 +4,7 @@ Each name has a local spelling, two romanisations and a short form. Latin cultur
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -94,7 +95,8 @@ class NameBook:
 Spelling = tuple[str, str, str, str]
 
 
-def name_book(cultures: list[str], given: int, surnames: int) -> NameBook:
+@lru_cache(maxsize=4)
+def name_book(cultures: tuple[str, ...], given: int, surnames: int) -> NameBook:
     """Pools for the given cultures, in their order; each has exactly the asked sizes."""
     unknown = [culture for culture in cultures if culture not in CULTURES]
     if unknown:

@@ -79,7 +79,7 @@ class People:
 def build_people(config: Simulator, people: int, days: int, seed: int) -> People:
     """A population of `people` that lives through `days` simulated days and the configured history before them."""
     population = config.population
-    book = name_book(list(population.cultures), population.given_names, population.surnames)
+    book = name_book(tuple(population.cultures), population.given_names, population.surnames)
     start = day_number(config)
     family = build_families(population, book, people, start, seed)
     span = (start - population.history_days, start + days)

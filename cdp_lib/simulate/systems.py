@@ -1,185 +1,115 @@
-"""Each kind of system's rows, batch by batch."""
+"""`simulate`: run every system of a pack into a landing folder, with the truth beside it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from cdp_lib.errors import ConfigError, StorageError
+from cdp_lib.settings.simulator import FactStream, FixedTable, RecordSystem, Simulator
+from cdp_lib.simulate.batches import Batch, fact_days, record_days, Stage, standing_records, table_batch
+from cdp_lib.simulate.books import build_book, build_items
+from cdp_lib.simulate.files import Arrival, iso, Landing
+from cdp_lib.simulate.known import World
+from cdp_lib.simulate.people import build_people, day_number
+from cdp_lib.simulate.truth import Truth
 
-from cdp_lib.settings.simulator import Column, FactStream, FixedTable, RecordSystem
-from cdp_lib.simulate.behaviour import events_of_day, habits, lines_of, someone_else
-from cdp_lib.simulate.books import Book, changes, Items, known_since
-from cdp_lib.simulate.columns import DAY_SECONDS, make, Rows
-from cdp_lib.simulate.draws import between, Flags, Ints, pick
-from cdp_lib.simulate.known import Known, World
-from cdp_lib.simulate.text import blank, column, Text
-
-CHUNK = 200_000
-"""Records rendered at once: bounds memory to a few hundred megabytes."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows of one file: columns as text, with the record id and person of each where the row names one."""
-
-    cells: dict[str, Text]
-    ids: Text | None
-    persons: Ints
+TRUTH_FOLDER = "_truth"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What all systems of a run share. The window is [first day, last day]."""
+class SimulationSummary:
+    """What was written: landing files, rows per source (copies of files not counted), people, records in the truth."""
 
-    world: World
-    books: Mapping[str, Book]
-    items: Mapping[str, Items]
-    first_day: int
-    last_day: int
-
-
-def standing_records(stage: Stage, system: RecordSystem, upto: int) -> Iterator[Batch]:
-    """The records made before day `upto`, as they stood the day before."""
-    book = stage.books[system.id]
-    rows = np.flatnonzero(book.since < upto).astype(np.int64)
-    days = known_since(stage.world, book, upto - 1)
-    for number, start in enumerate(range(0, max(len(rows), 1), CHUNK)):
-        chosen = rows[start : start + CHUNK]
-        yield record_batch(stage, system, (chosen, days[chosen]), ("standing", number))
+    files: int
+    rows: Mapping[str, int]
+    people: int
+    records: int
 
 
-def record_days(stage: Stage, system: RecordSystem) -> Iterator[tuple[int, Batch]]:
-    """Each day's new and changed records."""
-    book = stage.books[system.id]
-    changed_day, changed_row = changes(stage.world, book, (stage.first_day, stage.last_day + 1))
-    for day in range(stage.first_day, stage.last_day + 1):
-        rows = np.concatenate([np.flatnonzero(book.since == day), changed_row[changed_day == day]]).astype(np.int64)
-        yield day, record_batch(stage, system, (rows, np.full(len(rows), day, dtype=np.int64)), ("day", day))
+def simulate(config: Simulator, *, customers: int, days: int, seed: int, out: Path) -> SimulationSummary:
+    """Write `days` days of landing files of `customers` people to `out`, byte for byte the same for the same seed.
+
+    `out/_truth/records.parquet` says who is who; `out/_truth/arrivals.csv` says which file arrived when.
+    `out` must be new or empty, so that no file of an earlier run is taken for one of this.
+    """
+    _check(customers, days, out)
+    stage = build_stage(config, (customers, days), seed)
+    landing = Landing(out, config.delivery, seed, stage.last_day)
+    truth = Truth(stage.world.people)
+    rows: Counter[str] = Counter()
+    for system in config.systems:
+        match system:
+            case RecordSystem():
+                rows[system.id] += _records(stage, system, landing, truth)
+            case FactStream():
+                rows[system.id] += _facts(stage, system, landing, truth)
+            case FixedTable():
+                rows[system.id] += landing.extend(system.id, system, table_batch(stage, system).cells)
+    arrivals = landing.finish({system.path: system.id for system in config.systems})
+    records = truth.write(out / TRUTH_FOLDER / "records.parquet")
+    _write_arrivals(arrivals, out / TRUTH_FOLDER / "arrivals.csv")
+    return SimulationSummary(len(arrivals), dict(rows), len(stage.world.people), records)
 
 
-def record_batch(stage: Stage, system: RecordSystem, of: tuple[Ints, Ints], purpose: tuple[str | int, ...]) -> Batch:
-    """The given records (row numbers of the book) with what the system knew on the given days."""
-    rows, days = of
-    book = stage.books[system.id]
-    persons = book.person[rows]
-    known = Known(
-        world=stage.world,
-        persons=persons,
-        days=days,
-        noise=stage.world.config.noise_for(system),
-        local_script=system.local_script,
-        purpose=(system.id, *purpose),
-    )
-    keys = book.keys(rows)
-    made = Rows(
-        known=known,
-        others=persons,
-        seconds=between(known.rng("seconds"), 0, DAY_SECONDS - 1, len(rows)),
-        since=book.since[rows],
-        serials=rows,
-        books=stage.books,
-        keys=keys,
-    )
-    return Batch(_make_all(made, system.columns), keys, persons)
+def build_stage(config: Simulator, size: tuple[int, int], seed: int) -> Stage:
+    """The people, record books and catalogues of a run of (customers, days)."""
+    customers, days = size
+    people = build_people(config, customers, days, seed)
+    world = World(config, people, seed)
+    first = day_number(config)
+    books = {system.id: build_book(world, system, first + days) for system in config.record_systems}
+    return Stage(world, books, build_items(config), first, first + days - 1)
 
 
-def fact_days(stage: Stage, system: FactStream) -> Iterator[tuple[int, Batch]]:
-    """Each day's events; days between two rounds of a stream that runs every n days have none."""
-    items = stage.items[system.lines.catalogue] if system.lines else None
-    habit = habits(stage.world, system, items)
-    book = stage.books[system.needs] if system.needs else None
-    serial = 1
-    for day in range(stage.first_day, stage.last_day + 1, system.every):
-        events = events_of_day(stage.world, system, habit, day, book)
-        known = Known(
-            world=stage.world,
-            persons=events.person,
-            days=np.full(len(events), day, dtype=np.int64),
-            noise=stage.world.config.noise_for(system),
-            local_script=system.local_script,
-            purpose=(system.id, "day", day),
-        )
-        rows = Rows(
-            known=known,
-            others=someone_else(stage.world, events, known.rng("other")),
-            seconds=events.seconds,
-            since=known.days,
-            serials=serial + np.arange(len(events), dtype=np.int64),
-            books=stage.books,
-            steps=(events.step, tuple(system.steps)) if system.steps else None,
-        )
-        serial += len(events)
-        yield day, _fact_batch(system, rows, (items, habit.favourite))
+def _check(customers: int, days: int, out: Path) -> None:
+    if customers < 1 or days < 1:
+        raise ConfigError(f"simulate: needs at least one customer and one day, got {customers} and {days}.")
+    if out.is_dir() and any(out.iterdir()):
+        raise StorageError(f"{out}: is not empty. Give --out a new folder, or empty this one.")
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"{out}: is a file. Give --out a new folder.")
 
 
-def _fact_batch(system: FactStream, rows: Rows, wares: tuple[Items | None, Ints | None]) -> Batch:
-    """Event columns first, then the columns of the lines, in the file's order."""
-    per_line = _line_columns(system)
-    cells = _make_all(rows, {name: spec for name, spec in system.columns.items() if name not in per_line})
-    for name, hidden in _hidden(system, rows).items():
-        cells[name] = blank(cells[name], hidden)
-    ids = column(pc.coalesce(*(cells[name] for name in system.record_id))) if system.record_id else None
-    persons = rows.known.persons
-    items, favourite = wares
-    if items is None or favourite is None or system.lines is None:
-        return Batch({name: cells[name] for name in system.columns}, ids, persons)
-    line = lines_of(system, len(rows), rows.known.rng("lines"))
-    known = replace(
-        rows.known, persons=persons[line], days=rows.known.days[line], purpose=(*rows.known.purpose, "line")
-    )
-    drawn = items.draw(favourite[known.persons], system.lines.favourite, known.rng("item"))
-    lines = replace(rows, known=known, items=(drawn, items), numbers={}, made={})
-    taken = pa.array(line)
-    cells = {name: cell.take(taken) for name, cell in cells.items()} | _make_all(lines, per_line)
-    return Batch({name: cells[name] for name in system.columns}, ids, persons)
+def _records(stage: Stage, system: RecordSystem, landing: Landing, truth: Truth) -> int:
+    """A first export with everybody known so far, then each day's news; or one file with everybody at the end."""
+    by_day = "{day}" in system.path
+    written = 0
+    for batch in standing_records(stage, system, stage.first_day if by_day else stage.last_day + 1):
+        _learn(truth, system.id, batch)
+        if by_day:
+            day = stage.first_day - 1
+            written += landing.begin(system.id, system, batch.cells, iso(day), day)
+        else:
+            written += landing.extend(system.id, system, batch.cells)
+    for day, batch in record_days(stage, system) if by_day else ():
+        _learn(truth, system.id, batch)
+        written += landing.drop(system.id, system, batch.cells, day)
+    return written
 
 
-def _make_all(rows: Rows, columns: Mapping[str, Column]) -> dict[str, Text]:
-    """Every column's cells in the file's order; totals are made last, as they may need any other number."""
-    cells = {
-        name: make(rows, name, columns[name]) for name in sorted(columns, key=lambda n: columns[n].total is not None)
-    }
-    return {name: cells[name] for name in columns}
+def _facts(stage: Stage, system: FactStream, landing: Landing, truth: Truth) -> int:
+    written = 0
+    for day, batch in fact_days(stage, system):
+        _learn(truth, system.id, batch)
+        if "{day}" in system.path:
+            written += landing.drop(system.id, system, batch.cells, day)
+        else:
+            written += landing.extend(system.id, system, batch.cells)
+    return written
 
 
-def _line_columns(system: FactStream) -> dict[str, Column]:
-    if system.lines is None:
-        return {}
-    return {name: spec for name, spec in system.columns.items() if spec.item or spec.total or spec.number}
+def _learn(truth: Truth, source: str, batch: Batch) -> None:
+    if batch.ids is not None:
+        truth.add(source, batch.ids, batch.persons)
 
 
-def _hidden(system: FactStream, rows: Rows) -> dict[str, Flags]:
-    """For each column that only some ways of naming a person fill: the rows in which it stays empty."""
-    if not system.idents:
-        return {}
-    way = pick(rows.known.rng("ident"), [ident.weight for ident in system.idents], len(rows))
-    columns = dict.fromkeys(name for ident in system.idents for name in ident.shows)
-    shown = {name: np.array([name in ident.shows for ident in system.idents]) for name in columns}
-    return {name: ~flags[way] for name, flags in shown.items()}
-
-
-def table_batch(stage: Stage, system: FixedTable) -> Batch:
-    """A catalogue, a row an item."""
-    items = stage.items[system.catalogue]
-    size = len(items.price)
-    index = np.arange(size, dtype=np.int64)
-    nobody = np.zeros(size, dtype=np.int64)
-    known = Known(
-        world=stage.world,
-        persons=nobody,
-        days=nobody + stage.first_day,
-        noise={},
-        local_script=0.0,
-        purpose=(system.id, "table"),
-    )
-    rows = Rows(
-        known=known,
-        others=nobody,
-        seconds=nobody,
-        since=nobody,
-        serials=index + 1,
-        books=stage.books,
-        items=(index, items),
-    )
-    return Batch(_make_all(rows, system.columns), None, nobody)
+def _write_arrivals(arrivals: tuple[Arrival, ...], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["arrived_date", "about_date", "source_system", "path", "how", "rows"])
+    for a in arrivals:
+        writer.writerow([iso(a.arrived), iso(a.about) if a.about >= 0 else "", a.source, a.path, a.how, a.rows])
+    path.write_bytes(text.getvalue().encode())
