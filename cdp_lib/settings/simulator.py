@@ -4,6 +4,7 @@ Rates are shares between 0 and 1; tables of weights need not add up to anything.
 a pack says what its systems are called, which columns they have and how sloppily they are kept.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
@@ -12,90 +13,16 @@ from pydantic import Field, model_validator
 
 from cdp_lib.errors import near_miss
 from cdp_lib.settings.kind import Frozen, Name
-
-Rate = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
-Weights = Annotated[dict[str, Weight], Field(min_length=1)]
-Day = date
-
-PersonField = Literal[
-    "first_name", "last_name", "full_name", "nickname", "email", "phone", "birth_date", "age", "gender",
-    "address", "city", "postcode", "handle", "household_id",
-]  # fmt: skip
-
-
-class HouseholdKind(Frozen):
-    """One way of living together; `related` households share a surname and raise children of the first adult."""
-
-    share: Weight
-    adults: int = Field(ge=1, le=8)
-    children: int = Field(default=0, ge=0, le=6)
-    related: bool = True
-
-
-class Population(Frozen):
-    """Who lives with whom, and what changes in their lives. Shares are of the people (or homes) they can apply to."""
-
-    households: tuple[HouseholdKind, ...] = Field(min_length=1)
-    cultures: Weights
-    given_names: int = Field(default=900, ge=10)
-    surnames: int = Field(default=20_000, ge=10)
-    history_days: int = Field(default=1460, ge=1)
-    newcomers: Rate = 0.1
-    leavers: Rate = 0.15
-    partners_share_surname: Rate = 0.7
-    surname_changed_in_history: Rate = 0.15
-    twins: Rate = 0.03
-    namesakes: Rate = 0.05
-    homes_moved: Rate = 0.2
-    email_changed: Rate = 0.2
-    phone_changed: Rate = 0.2
-    second_email: Rate = 0.1
-    second_phone: Rate = 0.03
-    family_email: Rate = 0.05
-    family_phone: Rate = 0.1
-
-
-class City(Frozen):
-    """A city, how often it is drawn, and the postcodes its homes get (first and last, both included)."""
-
-    weight: Weight
-    postcodes: tuple[int, int]
-    local_name: str | None = None
-
-
-class Contacts(Frozen):
-    """What addresses, phones and mailboxes look like."""
-
-    phone_prefixes: tuple[Annotated[str, Field(pattern=r"^[1-9]\d*$")], ...] = Field(min_length=1)
-    phone_digits: int = Field(ge=7, le=12)
-    country_code: Annotated[str, Field(pattern=r"^\d{1,3}$")]
-    email_domains: Weights
-    cities: dict[str, City] = Field(min_length=1)
-    streets: int = Field(default=400, ge=1)
-    address_forms: Weights = Field(default={"{number} {street} Road": 1.0})
-    postcode_digits: int = Field(default=5, ge=3, le=7)
-
-    @model_validator(mode="after")
-    def _fiction_only(self) -> Self:
-        bad = sorted(d for d in self.email_domains if not (d.endswith(".test") or ".example." in f".{d}"))
-        if bad:
-            raise ValueError(f"email_domains: {bad} could be real. Use names under example.com, .net, .org or .test.")
-        return self
-
-
-class FieldNoise(Frozen):
-    """What goes wrong with one field, each as a share of the records that hold it."""
-
-    missing: Rate = 0
-    placeholder: Rate = 0
-    typo: Rate = 0
-    scan: Rate = 0
-    sound: Rate = 0
-    nickname: Rate = 0
-    initial: Rate = 0
-    swapped: Rate = 0
-    shifted: Rate = 0
+from cdp_lib.settings.simulated_people import (
+    Contacts,
+    FieldNoise,
+    Noise,
+    PersonField,
+    Population,
+    Rate,
+    Weight,
+    Weights,
+)
 
 
 class Column(Frozen):
@@ -155,7 +82,7 @@ class RecordSystem(File):
     id_format: Annotated[str, Field(pattern="#")] | None = None
     local_script: Rate = 0
     updates: Rate = 0.7
-    noise: dict[str, FieldNoise] = Field(default_factory=dict)
+    noise: Noise = Field(default_factory=dict)
 
 
 class Ident(Frozen):
@@ -181,7 +108,7 @@ class FactStream(File):
     rate: tuple[tuple[Weight, Rate], ...] = Field(min_length=1)
     every: int = Field(default=1, ge=1)
     weekdays: tuple[Weight, Weight, Weight, Weight, Weight, Weight, Weight] = (1, 1, 1, 1, 1, 1, 1)
-    hours: dict[int, Weight] = Field(default={12: 1.0}, min_length=1)
+    hours: dict[Annotated[int, Field(ge=0, le=23)], Weight] = Field(default={12: 1.0}, min_length=1)
     members: Literal["everyone", "adults", "heads"] = "everyone"
     needs: Name | None = None
     idents: tuple[Ident, ...] = ()
@@ -189,7 +116,7 @@ class FactStream(File):
     lines: Lines | None = None
     steps: dict[str, Rate] = Field(default_factory=dict)
     local_script: Rate = 0
-    noise: dict[str, FieldNoise] = Field(default_factory=dict)
+    noise: Noise = Field(default_factory=dict)
 
 
 class FixedTable(File):
@@ -225,13 +152,13 @@ class Simulator(Frozen):
 
     kind: Literal["simulator"] = "simulator"
     id: Name
-    start: Day
+    start: date
     utc_offset_hours: int = Field(default=0, ge=-12, le=14)
     population: Population
     contacts: Contacts
-    noise: dict[str, FieldNoise] = Field(default_factory=dict)
+    noise: Noise = Field(default_factory=dict)
     names_swapped: Rate = 0
-    placeholders: dict[str, Weights] = Field(default_factory=dict)
+    placeholders: dict[PersonField, Weights] = Field(default_factory=dict)
     catalogues: dict[Name, Catalogue] = Field(default_factory=dict)
     systems: tuple[System, ...] = Field(min_length=1)
     delivery: Delivery = Delivery()
@@ -248,18 +175,16 @@ class Simulator(Frozen):
         _unique((system.path for system in self.systems), faults)
         for system in self.systems:
             faults += _system_faults(self, system)
-        for where, noise in self._noises():
-            if noise.placeholder and where not in self.placeholders:
-                faults.append(f"noise.{where}: placeholder rate without placeholders.{where}")
+        for noise in (self.noise, *(s.noise for s in self.systems if not isinstance(s, FixedTable))):
+            bare = [field for field, rates in noise.items() if rates.placeholder and field not in self.placeholders]
+            faults += [f"noise.{field}: placeholder rate without placeholders.{field}" for field in bare]
+        for text in self.placeholders.get("birth_date", {}):
+            date.fromisoformat(text)
         if faults:
             raise ValueError("; ".join(dict.fromkeys(faults)))
         return self
 
-    def _noises(self) -> list[tuple[str, FieldNoise]]:
-        noisy = [s for s in self.systems if not isinstance(s, FixedTable)]
-        return [pair for noise in (self.noise, *(s.noise for s in noisy)) for pair in noise.items()]
-
-    def noise_for(self, system: RecordSystem | FactStream) -> dict[str, FieldNoise]:
+    def noise_for(self, system: RecordSystem | FactStream) -> Noise:
         """The pack's noise per field with the system's own rates laid over it, key by key."""
         merged = dict(self.noise)
         for field, own in system.noise.items():
@@ -268,10 +193,7 @@ class Simulator(Frozen):
 
 
 def _unique(values: Iterable[str], faults: list[str]) -> None:
-    seen: dict[str, int] = {}
-    for value in values:
-        seen[value] = seen.get(value, 0) + 1
-    faults += [f"systems: '{value}' is used {count} times" for value, count in seen.items() if count > 1]
+    faults += [f"systems: '{value}' is used {count} times" for value, count in Counter(values).items() if count > 1]
 
 
 def _known(what: str, word: str, choices: Iterable[str], faults: list[str]) -> None:
@@ -287,6 +209,9 @@ def _system_faults(config: Simulator, system: RecordSystem | FactStream | FixedT
     for name, column in system.columns.items():
         if column.of is not None:
             _known(f"{here}.columns.{name}.of", column.of, records, faults)
+        short = [form for form in column.formats or () if form.count("#") != config.contacts.phone_digits]
+        if column.person == "phone" and short:
+            faults.append(f"{here}.columns.{name}.formats: {short} need {config.contacts.phone_digits} `#` signs")
         if column.says is not None:
             _known(f"{here}.columns.{name}.says", column.says[0], system.columns, faults)
     if isinstance(system, FixedTable):

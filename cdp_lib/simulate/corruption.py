@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp_lib.settings.simulator import FieldNoise
+from cdp_lib.settings.simulated_people import FieldNoise
 from cdp_lib.simulate.draws import between, chance, Flags, Ints, pick
 from cdp_lib.simulate.text import blank, column, Text
 

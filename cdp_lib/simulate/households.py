@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp_lib.settings.simulator import Population
+from cdp_lib.settings.simulated_people import Population
 from cdp_lib.simulate.draws import between, chance, edges, Flags, Ints, pick, place, skewed, stream
 from cdp_lib.simulate.names import NameBook
 

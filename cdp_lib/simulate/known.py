@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp_lib.settings.simulator import FieldNoise, Simulator
+from cdp_lib.settings.simulated_people import FieldNoise, PersonField
+from cdp_lib.settings.simulator import Simulator
 from cdp_lib.simulate import corruption
 from cdp_lib.simulate.draws import chance, Flags, Ints, pick, stream
 from cdp_lib.simulate.names import Pool
@@ -40,7 +41,7 @@ class Known:
     world: World
     persons: Ints
     days: Ints
-    noise: Mapping[str, FieldNoise]
+    noise: Mapping[PersonField, FieldNoise]
     local_script: float
     purpose: tuple[str | int, ...]
 
@@ -64,17 +65,17 @@ class Known:
     def surname_text(self) -> Text:
         return _last(self)
 
-    def noise_of(self, field: str) -> FieldNoise:
+    def noise_of(self, field: PersonField) -> FieldNoise:
         """The rates for one field, none if the pack says nothing."""
         return self.noise.get(field, QUIET)
 
-    def finish(self, field: str, values: Text) -> Text:
+    def finish(self, field: PersonField, values: Text) -> Text:
         """Errors of hand and eye, then placeholders, then gaps."""
         noise, rng = self.noise_of(field), self.rng(field, "finish")
         values = corruption.spoil(values, noise, rng)
         return self.patch(field, values)
 
-    def patch(self, field: str, values: Text) -> Text:
+    def patch(self, field: PersonField, values: Text) -> Text:
         """Placeholders and gaps only."""
         noise, rng = self.noise_of(field), self.rng(field, "patch")
         values = corruption.stand_in(values, noise.placeholder, self.world.config.placeholders.get(field, {}), rng)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp_lib.settings.simulator import Contacts, Population, Simulator
+from cdp_lib.settings.simulated_people import Contacts, Population
+from cdp_lib.settings.simulator import Simulator
 from cdp_lib.simulate.draws import between, chance, Flags, Floats, Ints, pick, scatter, skewed, stream
 from cdp_lib.simulate.households import build_families, Family
 from cdp_lib.simulate.names import name_book, NameBook, Pool

@@ -11,7 +11,7 @@ MEMBER_COLUMNS: dict[str, Any] = {
     "card": {"key": True},
     "name": {"person": "full_name", "case": 0.1, "space": 0.1},
     "mail": {"person": "email"},
-    "tel": {"person": "phone", "formats": {"0# #### ####": 1, "+44##########": 1}},
+    "tel": {"person": "phone", "formats": {"0#### ######": 1, "+44##########": 1}},
     "born": {"person": "birth_date", "formats": {"%d/%m/%Y": 1, "%Y-%m-%d": 1}},
     "street": {"person": "address"},
     "code": {"person": "postcode"},

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from rapidfuzz.distance import DamerauLevenshtein
 
-from cdp_lib.settings.simulator import FieldNoise
+from cdp_lib.settings.simulated_people import FieldNoise
 from cdp_lib.simulate.corruption import drop_some, heard, misdated, misdialled, scanned, spoil, stand_in, typed
 from cdp_lib.simulate.draws import stream
 

@@ -36,6 +36,10 @@ def test_the_example_is_valid_and_hashes_alike_twice() -> None:
         (broken(1, path="/etc/readers.csv"), "path"),
         (library_settings(placeholders={}), "placeholder rate without placeholders.email"),
         (library_settings(extra=1), "extra"),
+        (library_settings(noise={"emial": {}}), "noise.emial"),
+        (library_settings(placeholders={"birth_date": {"31/12/1900": 1}}), "isoformat"),
+        (broken(2, hours={24: 1}), "hours.24"),
+        (broken(1, columns={"tel": {"person": "phone", "formats": {"0##": 1}}}), "need 10 `#` signs"),
     ],
 )
 def test_a_fault_is_named(settings: dict[str, Any], message: str) -> None:
@@ -47,6 +51,13 @@ def test_mail_domains_that_could_be_real_are_refused() -> None:
     settings = library_settings()
     settings["contacts"] = settings["contacts"] | {"email_domains": {"somewhere.com": 1}}
     with pytest.raises(ValidationError, match="could be real"):
+        Simulator.model_validate(settings)
+
+
+def test_phone_prefixes_of_different_lengths_are_refused() -> None:
+    settings = library_settings()
+    settings["contacts"] = settings["contacts"] | {"phone_prefixes": ["7400", "75"]}
+    with pytest.raises(ValidationError, match="same number of digits"):
         Simulator.model_validate(settings)
 
 
