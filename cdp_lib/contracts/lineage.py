@@ -1,6 +1,6 @@
 """Where every column of silver, gold and the exports comes from, read off the pack's expressions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, FIXED_TRAITS
@@ -35,13 +35,14 @@ def column_lineage(pack: Pack) -> list[Step]:
     return [*feeds, *_golden_record(pack, feeds), *_customer(pack), *_exports(pack)]
 
 
-def lineage_paths(pack: Pack, target: str) -> list[tuple[str, ...]]:
+def lineage_paths(steps: Iterable[Step], target: str) -> list[tuple[str, ...]]:
     """The ways from one column down to what it is made of, each as columns from the target on; empty if unknown.
 
-    A way ends at a bronze column, at a constant, or at a silver column that no source of the pack feeds.
+    `steps` are a pack's column lineage. A way ends at a bronze column, at a constant, or at a silver column that no
+    source of the pack feeds.
     """
     below: dict[str, list[str]] = {}
-    for step in column_lineage(pack):
+    for step in steps:
         sources = below.setdefault(step.target, [])
         if step.source not in sources:
             sources.append(step.source)

@@ -12,6 +12,7 @@ from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Feed, Source
 from cdp_lib.settings.sql import columns_in, columns_outside_aggregates, expression_faults, has_aggregate, map_entries
 from cdp_lib.settings.trait import DERIVED_FROM, Trait
+from cdp_lib.settings.validation import closest
 
 IMPLIED = ("source_system", "currency")
 """Entity columns that a feed need not map: the source's id, and the pack's currency."""
@@ -81,9 +82,10 @@ class _Check:
             if target not in allowed:
                 yield f".map.{target}", f"unknown column '{target}' of {feed.to}.{near_miss(target, allowed)}"
             messages = expression_faults(expression, source.columns, self.functions)
-            for message in messages or _grouping_faults(expression, feed):
+            for message in messages or _grouping_faults(expression, feed, source):
                 yield f".map.{target}", message
-        missing = sorted(set(required_columns(feed.to)) - set(feed.map))
+        misspelt = {closest(target, allowed) for target in feed.map if target not in allowed}
+        missing = sorted(set(required_columns(feed.to)) - set(feed.map) - misspelt)
         if missing:
             yield ".map", f"{feed.to} needs {', '.join(missing)}"
         for position, column in enumerate(feed.group_by):
@@ -207,8 +209,10 @@ class _Check:
                 yield key, f"unknown export column '{header}'.{near_miss(header, export.columns)}"
 
 
-def _grouping_faults(expression: str, feed: Feed) -> list[str]:
+def _grouping_faults(expression: str, feed: Feed, source: Source) -> list[str]:
     """What Spark would say only at run time of a sum without groups, or of a bare column among groups."""
+    if not set(feed.group_by) <= set(source.columns):
+        return []  # the group itself is at fault
     if not feed.group_by:
         aggregates = has_aggregate(expression)
         return [f"{expression!r} aggregates rows: name the group's columns in group_by"] if aggregates else []

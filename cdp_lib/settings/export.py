@@ -10,7 +10,7 @@ from cdp_lib.settings.kind import Frozen, Name, SqlText
 class AlsoKnownAs(Frozen):
     """A companion file: the other ids that one golden customer goes by."""
 
-    column: Name = Field(description="Export column that holds the surviving id")
+    column: str = Field(min_length=1, description="Header of the export that holds the surviving id")
     source_systems: tuple[Name, ...] = Field(default=(), description="Only ids of these sources; all when left out")
 
 

@@ -28,7 +28,7 @@ class Identity(Frozen):
     kind: Literal["identity"]
     id: Name = "identity"
     identifiers: tuple[Identifier, ...] = ()
-    source_priority: tuple[Name, ...] = Field(default=(), description="Most trusted source first; the rest follow by name")
+    source_priority: tuple[Name, ...] = Field(default=(), description="Most trusted source first; the rest by name")
     survivorship: dict[Name, tuple[SurvivorshipRule, ...]] = Field(
         default_factory=dict, description="Per field of the golden record: rules in order, ties go to the next"
     )

@@ -174,7 +174,7 @@ def read_pack(documents: Sequence[Document], *, where: str) -> Reading:
 def read_documents(
     documents: Sequence[Document], kinds: Mapping[str, type[Frozen]]
 ) -> tuple[dict[str, list[Any]], list[Fault]]:
-    """Kind: the objects of that kind without a fault; and every fault of the others, two objects of one name included."""
+    """Kind: the objects of that kind without a fault; and every fault, two objects of one name included."""
     faults: list[Fault] = []
     parsed: dict[str, list[Any]] = {kind: [] for kind in kinds}
     first: dict[tuple[str, str], Document] = {}

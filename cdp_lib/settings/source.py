@@ -8,19 +8,20 @@ from cdp_lib.settings.kind import Frozen, Name, SqlText
 from cdp_lib.settings.sql import parse_type
 
 PiiKind = Literal[
-    "name", "email", "phone", "address", "birth_date", "national_id", "online_id", "device_id", "free_text", "payment", "raw"
-]
+    "name", "email", "phone", "address", "birth_date", "national_id", "online_id", "device_id", "free_text", "payment",
+    "raw",
+]  # fmt: skip
 
 
 class SourceColumn(Frozen):
     """One column of a source file."""
 
-    type: str = Field(description="Spark SQL type: string, bigint, decimal(18,2), date, timestamp, struct<...>, array<...>")
+    type: str = Field(description="Spark SQL type: string, bigint, decimal(18,2), date, timestamp, struct<...>, ...")
     header: str | None = Field(default=None, description="Name in the file, where it differs")
     format: str | tuple[str, ...] = Field(
         default=(), description="Date or timestamp patterns, tried in order; ISO 8601 when left out"
     )
-    time_zone: str | None = Field(default=None, description="Zone of times written without one; the pack's when left out")
+    time_zone: str | None = Field(default=None, description="Zone of times written without one; else the pack's")
     pii: PiiKind | None = Field(default=None, description="What personal data it holds; everything obeys the mark")
     required: bool = Field(default=False, description="A row without it is quarantined")
     optional: bool = Field(default=False, description="A file may lack the column; otherwise such a file is refused")
@@ -63,7 +64,7 @@ class Feed(Frozen):
 
     to: Name = Field(description="Conformed entity, e.g. order")
     where: SqlText | None = Field(default=None, description="Only these rows")
-    group_by: tuple[Name, ...] = Field(default=(), description="Source columns: one entity row per group, map aggregates")
+    group_by: tuple[Name, ...] = Field(default=(), description="Source columns: one row per group, map aggregates")
     map: dict[Name, SqlText] = Field(min_length=1, description="Entity column: Spark SQL over the source's columns")
 
 

@@ -1,4 +1,4 @@
-"""Kind `trait`: one figure or fact about a customer, computed from a conformed entity, another trait or the golden record."""
+"""Kind `trait`: one figure or fact about a customer, from a conformed entity, other traits or the golden record."""
 
 import re
 from typing import Literal, NamedTuple
@@ -44,7 +44,7 @@ class Trait(Frozen):
     kind: Literal["trait"]
     name: Name
     from_: Name = Field(alias="from", description="Entity (order, event, ...), or customer, or golden_record")
-    select: SqlText = Field(description=f"One of {', '.join(AGGREGATES)} over the entity; ratio(a, b) or SQL over traits")
+    select: SqlText = Field(description=f"One of {', '.join(AGGREGATES)} over the entity; else ratio(a, b) or SQL")
     where: SqlText | None = Field(default=None, description="Only these facts")
     window: str | None = Field(default=None, description="90d = the 90 days that end with the as-of date")
     type: str | None = Field(default=None, description="Spark SQL type, where it cannot be derived")

@@ -1,7 +1,8 @@
 """pydantic's complaints in the words and key paths of the file that a person wrote."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,11 +16,24 @@ _CHOICES = {"literal_error": "expected", "enum": "expected", "union_tag_invalid"
 Location = tuple[int | str, ...]
 
 
+def closest(word: str, choices: Iterable[str]) -> str:
+    """The choice that was most likely meant; empty where none is near, by the measure of `near_miss`."""
+    return next(iter(get_close_matches(word, sorted(set(choices)), n=1, cutoff=0.6)), "")
+
+
 def shape_faults(
     model: type[BaseModel], body: Mapping[str, Any], problem: ValidationError
 ) -> Iterator[tuple[str, str]]:
-    """(key path, message) of every fault; the path is empty or begins with `.` or `[`, as the file has it."""
-    for error in problem.errors(include_url=False):
+    """(key path, message) of every fault; the path is empty or begins with `.` or `[`, as the file has it.
+
+    A key that is missing because it is misspelt is one fault, not two.
+    """
+    errors = problem.errors(include_url=False)
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    misspelt = {(*place[:-1], closest(str(place[-1]), keys_at(model, place[:-1]))) for place in unknown}
+    for error in errors:
+        if error["type"] == "missing" and error["loc"] in misspelt:
+            continue
         location = _as_written(body, error["loc"], error["type"])
         yield _key_path(location), _message(model, error)
 
@@ -87,8 +101,10 @@ def _step(node: dict[str, Any], part: int | str, definitions: Mapping[str, Any])
         return _branches({"$ref": tagged[part]}, definitions)
     if isinstance(part, int):
         return _branches(node.get("items") or {}, definitions)
-    below = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
-    return _branches(below, definitions) if isinstance(below, dict) else []
+    named = node.get("properties", {}).get(part)
+    others = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
+    below = [named] if named else [other for other in others if isinstance(other, dict)]
+    return [branch for one in below for branch in _branches(one, definitions)]
 
 
 def _branches(node: dict[str, Any], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ def _manifest(out: Path) -> dict[str, Any]:
     """The last export's manifest; empty where there is none that can be read."""
     try:
         found = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
 

@@ -1,0 +1,103 @@
+"""Spark SQL leaves are read without a JVM."""
+
+import pytest
+
+from cdp_lib.settings.sql import (
+    columns_in,
+    columns_outside_aggregates,
+    fields_in,
+    has_aggregate,
+    map_entries,
+    parse_expression,
+    parse_type,
+    TypeTree,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a + B", {"a", "b"}),
+        ("address.city", {"address"}),
+        ("items[0].price", {"items"}),
+        ("transform(items, x -> x.price * rate)", {"items", "rate"}),
+        ("map_filter(tags, (k, v) -> v IS NOT NULL)", {"tags"}),
+        ("timestamp'2017-01-01 00:00:00'", set()),
+        ("'text'", set()),
+        ("`odd name`", {"odd name"}),
+        ("count(*)", set()),
+    ],
+)
+def test_columns_are_the_top_level_names(text: str, columns: set[str]) -> None:
+    assert columns_in(text) == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "aggregates", "outside"),
+    [
+        ("sum(a) / count(*)", True, set()),
+        ("min(if(a > 1, b, NULL)) + c", True, {"c"}),
+        ("sum(a) FILTER (WHERE b > 1)", True, set()),
+        ("sum(a) OVER (PARTITION BY b)", False, {"a", "b"}),
+        ("array_sort(collect_set(a))", True, set()),
+        ("aggregate(xs, 0, (acc, x) -> acc + x)", False, {"xs"}),
+        ("some_udaf(a)", False, set()),
+        ("upper(a)", False, {"a"}),
+    ],
+)
+def test_aggregates_and_what_stands_beside_them(text: str, aggregates: bool, outside: set[str]) -> None:
+    assert (has_aggregate(text), columns_outside_aggregates(text)) == (aggregates, outside)
+
+
+def test_fields_name_the_key_of_a_map_read_by_a_literal() -> None:
+    assert fields_in("cast(tags['size'] AS int) + weights[unit] + amount") == {"tags.size", "weights", "unit", "amount"}
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ("map('a', x, 'b', upper(y))", {"a": "x", "b": "UPPER(y)"}),
+        ("map()", {}),
+        ("map(k, v)", None),
+        ("map_from_arrays(ks, vs)", None),
+    ],
+)
+def test_entries_of_a_literal_map(text: str, entries: dict[str, str] | None) -> None:
+    assert map_entries(text) == entries
+
+
+@pytest.mark.parametrize("text", ["", "a +", "a AS b", "SELECT a", "a; b", "DROP TABLE a", "*", "a IN (SELECT b)"])
+def test_what_is_no_single_expression_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expression|the key is the name"):
+        parse_expression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("decimal(18,2)", TypeTree("decimal", (18, 2))),
+        ("array<string>", TypeTree("array", (), (("", TypeTree("string")),))),
+        ("map<string,int>", TypeTree("map", (), (("", TypeTree("string")), ("", TypeTree("int"))))),
+        (
+            "struct<sku:string,n:bigint>",
+            TypeTree("struct", (), (("sku", TypeTree("string")), ("n", TypeTree("bigint")))),
+        ),
+        ("timestamp", TypeTree("timestamp")),
+        ("STRING", TypeTree("string")),
+    ],
+)
+def test_types_are_trees(text: str, tree: TypeTree) -> None:
+    assert parse_type(text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("strin", r"unknown type 'strin'\. Did you mean 'string'\?"),
+        ("interval", "unknown type 'interval'"),
+        ("", "unknown type"),
+    ],
+)
+def test_unknown_types_are_met_with_a_near_miss(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_type(text)
