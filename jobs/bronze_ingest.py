@@ -1,8 +1,7 @@
 """Take every new landing file into bronze exactly once; refuse what breaks its contract, and count every row."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +10,13 @@ from pyspark.sql import DataFrame, functions as F
 from cdp_lib.contracts import bronze, ops
 from cdp_lib.errors import AccountError
 from cdp_lib.io.arrivals import FileLedger, Verdict, judge
-from cdp_lib.io.landing import LandingFile, inspect_files, list_files
+from cdp_lib.io.caching import cached
+from cdp_lib.io.inspection import inspect_files
+from cdp_lib.io.landing import LandingFile, list_files
 from cdp_lib.io.raw_rows import read_raw_rows
 from cdp_lib.settings.source import Source
 from cdp_lib.transforms.ingest.contract import apply_contract
-from cdp_lib.transforms.ingest.outcome import count_outcomes, mark_outcomes
+from cdp_lib.transforms.ingest.outcome import ACCEPTED, QUARANTINED, count_outcomes, mark_outcomes
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.page import run_page
@@ -51,8 +52,7 @@ def _ingest(ctx: JobContext, source: Source, ledger: FileLedger) -> None:
     tagged = apply_contract(raw, source, time_zone=ctx.pack.info.time_zone)
     known = ctx.recall(bronze.accepted(source)).select("_record_hash")
     with cached(mark_outcomes(tagged, known)) as marked:
-        accounts = publish_marked(ctx, source, marked)
-    check_accounts(source, accounts)
+        accounts = _publish(ctx, source, marked)
     ctx.record(ops.ROW_ACCOUNT, accounts)
     ctx.record(ops.SOURCE_FILE, [_row(ctx, source, replace(verdict, status="ingested")) for verdict in planned])
 
@@ -88,27 +88,35 @@ def _row(ctx: JobContext, source: Source, verdict: Verdict) -> dict[str, Any]:
     )
 
 
-def publish_marked(ctx: JobContext, source: Source, marked: DataFrame) -> list[dict[str, Any]]:
-    """Write accepted and quarantined rows; the account of each file. Raises AccountError where bronze took another number."""
-    accounts = [
-        row.asDict() | {"run_id": ctx.run.run_id, "source_system": source.id, "recorded_at": ctx.run.started_at}
-        for row in count_outcomes(marked).withColumnRenamed("_source_file", "path").toLocalIterator()
-    ]
-    accepted_table, quarantine_table = bronze.accepted(source), bronze.quarantine(source)
-    arrived = {"_ingested_at": F.lit(ctx.run.started_at), "_run_id": F.lit(ctx.run.run_id)}
-    accepted = marked.where(F.col("_outcome") == "accepted").withColumns(arrived).select(*accepted_table.column_names)
-    written = ctx.write(accepted_table, accepted)
+def _publish(ctx: JobContext, source: Source, marked: DataFrame) -> list[dict[str, Any]]:
+    """Write accepted and quarantined rows; the account of each file. Raises AccountError where a row is unaccounted for."""
+    accounts = account_rows(ctx, source, count_outcomes(marked))
+    check_accounts(source, accounts)
+    written = ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked))
     expected = sum(account["accepted_count"] for account in accounts)
     if written != expected:
-        raise AccountError(f"{accepted_table.name}: {expected} rows were accepted but {written} written. Report this.")
+        raise AccountError(f"bronze.{source.id}: {expected} rows were accepted but {written} written. Report this.")
     if any(account["quarantined_count"] for account in accounts):
-        ctx.write(quarantine_table, quarantine_rows(marked, source, arrived_at=arrived["_ingested_at"]))
+        ctx.write(bronze.quarantine(source), quarantine_rows(ctx, source, marked))
     return accounts
 
 
-def quarantine_rows(marked: DataFrame, source: Source, *, arrived_at: Any) -> DataFrame:
+def account_rows(ctx: JobContext, source: Source, counted: DataFrame) -> list[dict[str, Any]]:
+    """Rows of ops.row_account, one per file."""
+    common = {"run_id": ctx.run.run_id, "source_system": source.id, "recorded_at": ctx.run.started_at}
+    return [row.asDict() | common for row in counted.withColumnRenamed("_source_file", "path").toLocalIterator()]
+
+
+def accepted_rows(ctx: JobContext, source: Source, marked: DataFrame) -> DataFrame:
+    """The accepted rows in the shape of `bronze.<source>`, without `_run_id`."""
+    names = [name for name in bronze.accepted(source).column_names if name not in ("_ingested_at", "_run_id")]
+    arrived = F.lit(ctx.run.started_at).alias("_ingested_at")
+    return marked.where(F.col("_outcome") == ACCEPTED).select(*names, arrived)
+
+
+def quarantine_rows(ctx: JobContext, source: Source, marked: DataFrame) -> DataFrame:
     """The quarantined rows in the quarantine table's shape: open, tried once."""
-    return marked.where(F.col("_outcome") == "quarantined").select(
+    return marked.where(F.col("_outcome") == QUARANTINED).select(
         F.sha2(F.concat_ws(":", "_file_hash", F.col("_row_number").cast("string")), 256).alias("quarantine_id"),
         F.col("_raw_row").alias("raw_row"),
         F.col("_rules").alias("rules"),
@@ -116,7 +124,7 @@ def quarantine_rows(marked: DataFrame, source: Source, *, arrived_at: Any) -> Da
         F.lit("open").alias("status"),
         F.col("_file_hash").alias("file_hash"),
         F.lit(_FIRST_TRY).alias("try_count"),
-        arrived_at.alias("_ingested_at"),
+        F.lit(ctx.run.started_at).alias("_ingested_at"),
         "_source_file",
         "_row_number",
     )
@@ -132,16 +140,6 @@ def check_accounts(source: Source, accounts: Sequence[dict[str, Any]]) -> None:
     ]
     if wrong:
         raise AccountError(f"bronze.{source.id}: rows are unaccounted for. {'; '.join(wrong)}. Nothing is lost: report this.")
-
-
-@contextmanager
-def cached(frame: DataFrame) -> Iterator[DataFrame]:
-    """The frame, kept while the block runs: counted and written from one computation."""
-    frame.persist()
-    try:
-        yield frame
-    finally:
-        frame.unpersist()
 
 
 if __name__ == "__main__":

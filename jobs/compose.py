@@ -160,8 +160,8 @@ def build_suite(place: Place, session: Callable[[], SparkSession] | None = None)
     failpoint = failpoint_from(dict(os.environ), lambda: Path(settings.lakehouse.root) / pack.name)
     store = DeltaStore(root, started, catalog=settings.lakehouse.catalog, at=failpoint)
     landing = f"{settings.landing.root.rstrip('/')}/{pack.name}" if place.landing is None else place.landing
-    rules = load_rules(HOME / "quality" / "rules")
-    return Suite(place, pack, settings, store, OpsLedger(root), started, landing, rules)
+    gate = Gate(load_rules(HOME / "quality" / "rules"))
+    return Suite(place, pack, settings, store, OpsLedger(root), started, landing, gate)
 
 
 def run_named(

@@ -4,15 +4,15 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from cdp_lib.contracts import ops
 from cdp_lib.io.ledger import OpsLedger
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.rule import Rule
+from cdp_lib.transforms.customer.as_of import end_of_day
 from cdp_lib.workflow.context import GateRequest, GateVerdict
 from quality.gate import Gate
 from quality.report import RunFacts, build_data_docs, history_of, result_rows
@@ -59,7 +59,7 @@ def candidate_of(request: GateRequest, pack: Pack, ledger: OpsLedger, rules: Seq
     others = {rule.other_table: request.neighbour(rule.other_table) for rule in own if rule.other_table}
     needs_date = any(rule.freshness for rule in own)
     # Only freshness asks for the date, and before the first facts are published there is none.
-    as_of = end_of_day(request.as_of(), pack.info.zone) if needs_date else datetime.min.replace(tzinfo=UTC)
+    as_of = end_of_day(request.as_of(), pack.info.time_zone) if needs_date else datetime.min.replace(tzinfo=UTC)
     return Candidate(
         table=request.table,
         batch=request.batch,
@@ -69,11 +69,6 @@ def candidate_of(request: GateRequest, pack: Pack, ledger: OpsLedger, rules: Seq
         previous=request.before,
         history=history_of(ledger.rows(ops.QUALITY_RESULT), request.table.name) if own else {},
     )
-
-
-def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which the local day ends."""
-    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone).astimezone(UTC)
 
 
 def build_docs(validations: Path, folder: Path, facts: RunFacts) -> Path | None:

@@ -59,7 +59,8 @@ def _mapped(ctx: JobContext, source: Source, feed: Feed) -> DataFrame:
 
 def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:
     """Cleaned records, and the stored ones whose shared values came or went with them."""
-    info, limits = ctx.pack.info, ctx.pack.identity.shared_value_limits
+    info = ctx.pack.info
+    limits: dict[str, int] = {field: count for field, count in ctx.pack.identity.shared_value_limits.items()}
     rules = CleaningRules(
         phone_region=info.phone_region,
         latest_birth_date=ctx.run.started_at.date(),
@@ -67,12 +68,12 @@ def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:
         placeholders=info.placeholders,
     )
     if ctx.is_full:
-        return mask_shared(clean_customer_records(newest, rules), dict(limits))
+        return mask_shared(clean_customer_records(newest, rules), limits)
     stored = ctx.recall(silver.CUSTOMER_RECORD)
     changed = clean_customer_records(not_older(newest, stored, silver.CUSTOMER_RECORD), rules)
     existing = stored.drop(*_ADDED_BY_WRITER)
     others = affected_by(changed, existing, list(limits)) if limits else existing.where(F.lit(False))
-    return mask_shared(changed.unionByName(others), dict(limits))
+    return mask_shared(changed.unionByName(others), limits)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,12 @@ def row_hash(table: Table) -> SparkColumn:
 def _content_hash(table: Table) -> SparkColumn:
     """Of the content columns as one JSON text: positions kept, nulls written, maps in key order."""
     columns = [table.column(name) for name in table.content_columns]
-    parts = [_ordered(column.name, column.spark_type).alias(column.name) for column in columns]
+    parts = [_exact(column.name, column.spark_type).alias(column.name) for column in columns]
     return F.sha2(F.to_json(F.struct(*parts), {"ignoreNullFields": "false"}), 256)
 
 
-def _ordered(name: str, kind: T.DataType) -> SparkColumn:
-    return F.array_sort(F.map_entries(name)) if isinstance(kind, T.MapType) else F.col(name)
+def _exact(name: str, kind: T.DataType) -> SparkColumn:
+    """JSON has no order of map keys to rely on, and shows instants to the millisecond only."""
+    if isinstance(kind, T.MapType):
+        return F.array_sort(F.map_entries(name))
+    return F.unix_micros(name) if isinstance(kind, T.TimestampType) else F.col(name)

@@ -11,6 +11,7 @@ import deltalake
 import pyarrow.compute as pc
 from delta.tables import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column as SparkColumn, DataFrame, functions as F, SparkSession, types as T
 
@@ -73,7 +74,7 @@ class DeltaStore:
     def version(self, table: Table) -> int | None:
         """The table's newest Delta version, read without Spark; None: it does not exist."""
         try:
-            return deltalake.DeltaTable(self.path(table), without_files=True).version()
+            return deltalake.DeltaTable(self.path(table)).version()
         except TableNotFoundError:
             return None
 
@@ -170,7 +171,7 @@ class DeltaStore:
         self._at(f"inside:{stamp.job}:{table.name}")
         try:
             self._commit(batch, stamp)
-        except PySparkException as problem:
+        except (PySparkException, Py4JError) as problem:
             raise self._refusal(table, problem) from None
         self._at(f"committed:{stamp.job}:{table.name}")
         version = self.version(table)
@@ -226,7 +227,7 @@ class DeltaStore:
         )
 
     def _stored_columns(self, table: Table) -> tuple[str, ...]:
-        fields = deltalake.DeltaTable(self.path(table), without_files=True).schema().fields
+        fields = deltalake.DeltaTable(self.path(table)).schema().fields
         return tuple(field.name for field in fields)
 
     def _is_same(self, batch: Batch) -> bool:
@@ -236,7 +237,7 @@ class DeltaStore:
             return False
         return _fingerprint(batch.rows, batch.table) == _fingerprint(self.read(batch.table), batch.table)
 
-    def _refusal(self, table: Table, problem: PySparkException) -> Exception:
+    def _refusal(self, table: Table, problem: Exception) -> Exception:
         """Delta's own message would show the row's values."""
         text = str(problem)
         for name in sorted(table.constraints(), key=len, reverse=True):

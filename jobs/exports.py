@@ -1,0 +1,61 @@
+"""Write a pack's exports: CSV with literal headers, a document of what each header means, companion files."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+
+from cdp_lib.contracts import gold, identity
+from cdp_lib.errors import ConfigError, StorageError, near_miss
+from cdp_lib.settings.export import Export
+from cdp_lib.transforms.customer.export import also_known_as, export_rows
+from jobs.compose import Suite
+
+
+def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[Path, int]]:
+    """(file, number of rows) of each file written; a file appears whole or not at all.
+
+    Raises ConfigError for an unknown export, StorageError where the single view does not exist yet.
+    """
+    known = {export.id: export for export in suite.pack.exports}
+    if name is not None and name not in known:
+        raise ConfigError(f"pack {suite.pack.name}: unknown export '{name}'.{near_miss(name, known)}")
+    if not known:
+        raise ConfigError(f"pack {suite.pack.name} declares no export. Add one to its exports.yml.")
+    table = gold.customer(suite.pack)
+    if suite.store.version(table) is None:
+        raise StorageError(f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}")
+    out.mkdir(parents=True, exist_ok=True)
+    customers, links = suite.store.read(table), suite.store.read(identity.IDENTITY_LINK)
+    for export in [known[name]] if name else known.values():
+        rows = export_rows(customers, export, time_zone=suite.pack.info.time_zone)
+        yield _write_csv(rows, out / f"{export.id}.csv")
+        if export.also_known_as:
+            yield _write_csv(also_known_as(links, customers, export), out / f"{export.id}.also_known_as.csv")
+        yield _write_notes(export, out / f"{export.id}.md")
+
+
+def _write_csv(rows: DataFrame, path: Path) -> tuple[Path, int]:
+    """One file in the frame's order, streamed: the driver holds one partition at a time."""
+    count = 0
+    whole = path.with_name(f".{path.name}.part")
+    with whole.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(rows.columns)
+        for row in rows.toLocalIterator():
+            writer.writerow(_texts(row))
+            count += 1
+    whole.replace(path)
+    return path, count
+
+
+def _texts(row: Sequence[object]) -> list[object]:
+    return ["|".join(map(str, value)) if isinstance(value, list) else value for value in row]
+
+
+def _write_notes(export: Export, path: Path) -> tuple[Path, int]:
+    lines = [f"# {export.id}", "", export.description, "", "| column | meaning | computed as |", "|---|---|---|"]
+    lines += [f"| {header} | {export.notes.get(header, '')} | `{text}` |" for header, text in export.columns.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path, len(export.columns)
