@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
 from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
+from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
@@ -23,7 +24,7 @@ _Keyed = Iterator[tuple[str, str]]
 
 def check_pack(pack: Pack, functions: Collection[str] = ()) -> None:
     """Raises ConfigError with every reference that leads nowhere; `functions` are the SQL functions Spark knows."""
-    faults = reference_faults(pack, functions)
+    faults = reference_faults(pack, functions) or tuple(pack_rule_faults(pack, functions))
     if faults:
         raise ConfigError(faults)
 
@@ -32,6 +33,7 @@ def reference_faults(pack: Pack, functions: Collection[str] = (), *, is_whole: b
     """Every reference that leads nowhere, sorted.
 
     Where the pack is not whole (a file of it could not be read), names that the lost file may define are not judged.
+    Quality rules are left to `pack_rule_faults`: they name tables that a faulty pack does not have yet.
     """
     check = _Check(pack, functions, is_whole)
     faults = [*check.sources(), *check.traits(), *_circles(pack), *check.identity(), *check.exports()]

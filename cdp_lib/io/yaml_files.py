@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from cdp_lib.contracts.references import reference_faults
+from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.io.yaml_nodes import duplicate_keys, PlainLoader
 from cdp_lib.settings.pack import Document, Pack, read_documents, read_pack
@@ -38,7 +39,7 @@ def load_pack(name_or_directory: str, packs_dir: Path, functions: Collection[str
 
     `functions` are the SQL functions that expressions may call; left empty, they are not checked. Raises ConfigError
     with the faults of all files together: YAML, shape, and what objects say of each other. Where a file cannot be
-    read at all, only those references are judged that its content cannot mend.
+    read at all, only those references are judged that its content cannot mend; quality rules wait for a sound pack.
     """
     folder = find_pack(name_or_directory, packs_dir)
     files = _read_files(sorted(folder.glob(f"*{_SUFFIX}")))
@@ -49,6 +50,7 @@ def load_pack(name_or_directory: str, packs_dir: Path, functions: Collection[str
     reading = read_pack(files.documents, where=str(folder))
     shape = reading.faults if files.is_whole else tuple(fault for fault in reading.faults if fault.file != str(folder))
     faults = [*files.faults, *shape, *reference_faults(reading.pack, functions, is_whole=files.is_whole)]
+    faults = faults or list(pack_rule_faults(reading.pack, functions))
     if faults:
         raise ConfigError(sorted(set(faults)))
     return reading.pack

@@ -49,6 +49,13 @@ class Read(Frozen):
     encoding: str = Field(default="utf-8", description="Of CSV and JSON lines; a file that does not decode is refused")
     null_values: tuple[str, ...] = Field(default=("",), description="Texts that mean unknown")
 
+    @field_validator("path")
+    @classmethod
+    def _path_stays_below_landing(cls, value: str) -> str:
+        if value.startswith("/") or ".." in value.split("/"):
+            raise ValueError(f"path {value!r} leads out of the landing folder; write it relative, without ..")
+        return value
+
     @field_validator("encoding")
     @classmethod
     def _encoding_is_known(cls, value: str) -> str:
@@ -84,4 +91,12 @@ class Source(Frozen):
         unknown = sorted(set(self.key) - set(self.columns))
         if unknown:
             raise ValueError(f"key names unknown columns {unknown}; columns are {sorted(self.columns)}")
+        return self
+
+    @model_validator(mode="after")
+    def _headers_differ(self) -> "Source":
+        headers = [column.header or name for name, column in self.columns.items()]
+        twice = sorted({header for header in headers if headers.count(header) > 1})
+        if twice:
+            raise ValueError(f"two columns are read from header {twice[0]!r}; a value has one place")
         return self

@@ -65,7 +65,34 @@ order_by: [Golden_ID]
 also_known_as: {column: Golden_ID, source_systems: [door]}
 """
 
-FILES = {"pack": PACK, "sources": SOURCES, "traits": TRAITS, "identity": IDENTITY, "exports": EXPORTS}
+RULES = """\
+kind: rule
+id: visits_name_members
+tables: [silver.order, gold.customer]
+severity: warn
+referential: {columns: [currency], found_in: silver.product}
+---
+kind: rule
+id: doors_are_fresh
+tables: ["bronze.door*"]
+severity: error
+freshness: {column: _ingested_at, at_most_days: 2}
+---
+kind: rule
+id: visits_stay
+tables: [gold.customer]
+severity: warn
+drift: {share: visit_count > 0, at_most: 0.2}
+"""
+
+FILES = {
+    "pack": PACK,
+    "sources": SOURCES,
+    "traits": TRAITS,
+    "identity": IDENTITY,
+    "exports": EXPORTS,
+    "rules": RULES,
+}
 
 WritePack = Callable[..., Path]
 LoadFaults = Callable[..., list[str]]

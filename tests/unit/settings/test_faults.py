@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.settings.conftest import EXPORTS, IDENTITY, LoadFaults, PACK, SOURCES, TRAITS
+from tests.unit.settings.conftest import EXPORTS, IDENTITY, LoadFaults, PACK, RULES, SOURCES, TRAITS
 
 TRAIT = "kind: trait\nname: x\nfrom: order\nselect: count(*)\n"
 
@@ -213,6 +213,46 @@ def spoiled(text: str, old: str, new: str) -> str:
             "exports",
             spoiled(EXPORTS, "source_systems: [door]", "source_systems: [doors]"),
             "exports[0].also_known_as.source_systems[0]: unknown source 'doors'. Did you mean 'door'?",
+        ),
+        (
+            "rules",
+            spoiled(RULES, "[silver.order,", "[silver.ordr,"),
+            "rules[0].tables[0]: no table is called 'silver.ordr'. Did you mean 'silver.order'?",
+        ),
+        (
+            "rules",
+            spoiled(RULES, '"bronze.door*"', '"bronze.desk*"'),
+            "rules[1].tables[0]: no table is called 'bronze.desk*'.",
+        ),
+        (
+            "rules",
+            spoiled(RULES, "silver.product", "silver.products"),
+            "rules[0].referential.found_in: no table is called 'silver.products'. Did you mean 'silver.product'?",
+        ),
+        (
+            "rules",
+            spoiled(RULES, "found_in: silver.product", "found_in: silver.product, found_columns: [curency]"),
+            "rules[0].referential.found_columns: unknown column 'curency' of silver.product. Did you mean 'currency'?",
+        ),
+        (
+            "rules",
+            spoiled(RULES, "column: _ingested_at", "column: _injested_at").replace('"bronze.door*"', "bronze.door"),
+            "rules[1].freshness.column: unknown column '_injested_at' of bronze.door. Did you mean '_ingested_at'?",
+        ),
+        (
+            "rules",
+            spoiled(RULES, "share: visit_count > 0", "share: visits_count > 0"),
+            "rules[2].drift.share: unknown column 'visits_count' in 'visits_count > 0'. Did you mean 'visit_count'?",
+        ),
+        (
+            "sources",
+            spoiled(SOURCES, "door/*.csv", "../door/*.csv"),
+            "sources[0].read.path: path '../door/*.csv' leads out of the landing folder; write it relative, without ..",
+        ),
+        (
+            "sources",
+            spoiled(SOURCES, "card: {type: string", "card: {header: at, type: string"),
+            "sources[0]: two columns are read from header 'at'; a value has one place",
         ),
     ],
 )

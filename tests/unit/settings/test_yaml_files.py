@@ -33,7 +33,7 @@ def test_a_pack_is_loaded_from_any_directory(write_pack: WritePack, tmp_path: Pa
 
 
 def test_identity_and_traits_are_optional(load: Callable[..., Pack]) -> None:
-    pack = load(identity=None, traits=None, exports=None)
+    pack = load(identity=None, traits=None, exports=None, rules=None)
     assert (pack.identity.identifiers, pack.traits, pack.exports) == ((), (), ())
 
 
