@@ -1,0 +1,96 @@
+"""One Spark session for all tests, and a lakehouse folder for each."""
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cdp_lib.io.java import find_java
+from cdp_lib.io.session import build_session
+from cdp_lib.settings.settings import LogSettings, Settings, SparkSettings
+
+ROOT = Path(__file__).parents[1]
+ARCHIVES = ROOT / ".cache" / "class-data"
+
+DUMP_SECONDS = 120
+"""A JVM writes its class archive in about 15 seconds on two busy cores."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle what libraries read from the environment when they are first imported."""
+    os.environ.update(
+        {
+            "TZ": "UTC",
+            "OMP_NUM_THREADS": "1",
+            "GX_ANALYTICS_ENABLED": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+    )
+    time.tzset()
+
+
+def archive_path() -> Path:
+    """The archive of loaded classes that fits this Java, Spark and Delta."""
+    java = find_java()
+    parts = (java.version, str(java.home), metadata.version("pyspark"), metadata.version("delta-spark"))
+    return ARCHIVES / f"{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.jsa"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A session on two cores, sized for rows by the dozen.
+
+    The first run leaves an archive of the JVM's loaded classes; it halves what later runs spend on starting.
+    """
+    scratch = tmp_path_factory.mktemp("spark")
+    archive = archive_path()
+    partial = archive.with_suffix(f".{os.getpid()}.part")
+    is_known = archive.is_file()
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archiving = f"-XX:SharedArchiveFile={archive}" if is_known else f"-XX:ArchiveClassesAtExit={partial}"
+    settings = Settings(
+        spark=SparkSettings(
+            master="local[2]",
+            shuffle_partitions=2,
+            driver_memory="2g",
+            jars_dir=str(ROOT / ".jars"),
+            local_dir=str(scratch / "local"),
+            java_options=f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {archiving}",
+            extra={
+                "spark.databricks.delta.snapshotPartitions": "1",
+                "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+            },
+        ),
+        log=LogSettings(spark_level="ERROR", spark_file=str(scratch / "spark.log")),
+    )
+    session = build_session(settings, app_name="tests")
+    gateway = session.sparkContext._gateway
+    yield session
+    session.stop()
+    if not is_known:
+        keep_archive(gateway, partial, archive)
+
+
+def keep_archive(gateway: object, partial: Path, archive: Path) -> None:
+    """Let the JVM end, which writes the archive, and put it in its place once it is whole."""
+    jvm: subprocess.Popen[bytes] = gateway.proc
+    gateway.shutdown()
+    jvm.stdin.close()
+    jvm.wait(timeout=DUMP_SECONDS)
+    if partial.is_file():
+        partial.replace(archive)
+        for outdated in set(ARCHIVES.glob("*.jsa")) - {archive}:
+            outdated.unlink()
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path) -> Path:
+    """An empty lakehouse of the test's own."""
+    return tmp_path / "lakehouse"
