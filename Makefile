@@ -30,6 +30,7 @@ help:  ## List the targets
 	@printf '\n  PACK=coffee_shop and ARGS="..." go to the demo.\n'
 
 setup: $(SYNCED) $(RESOLVED)  ## Install the locked packages and Delta's jars; at once when nothing changed
+	@:
 
 demo: setup  ## A store's year from landing files to the single view (PACK=coffee_shop: another shop)
 	@$(CDP) demo --pack $(PACK) $(ARGS)
@@ -59,7 +60,7 @@ clean:  ## Remove caches, not data: .lakehouse and .landing stay
 
 $(SYNCED): uv.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; none is on PATH. Install one, or run: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c '$(FIT)' || { echo "$(PYTHON) is not Python 3.11 or 3.12, which the suite needs." >&2; exit 1; }
+	@$(PYTHON) -c '$(FIT)' 2>/dev/null || { echo "$(PYTHON) is not Python 3.11 or 3.12, which the suite needs." >&2; exit 1; }
 	@test -x "$(UV)" || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; } || { echo "uv could not be installed. Debian and Ubuntu: apt-get install python3-venv; or install uv yourself and run make setup again." >&2; exit 1; }
 	@# --inexact keeps what other groups brought, such as the benchmarks' peers.
 	@$(UV) sync --frozen --inexact --python "$(PYTHON)"
