@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -116,27 +117,51 @@ def _unevaluated(result: CheckResult) -> dict[str, Any]:
 def build_data_docs(documents: Sequence[Mapping[str, Any]], folder: Path, facts: RunFacts) -> Path:
     """The index page of a run's Data Docs: one page per table, readable without a network. `folder` is made.
 
-    Raises QualityError when a page cannot be rendered.
-
-    `documents` are those of the run's verdicts, fresh or read back from JSON: nothing is validated again.
+    `documents` are those of the run's verdicts, fresh or read back from JSON: nothing is validated again. Raises
+    QualityError when a page cannot be rendered.
     """
     context = quiet_context()
     backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.absolute())}
-    index = {"class_name": "DefaultSiteIndexBuilder"}
-    site: Any = {"class_name": "SiteBuilder", "store_backend": backend, "site_index_builder": index}
+    builder = {"class_name": "DefaultSiteIndexBuilder"}
+    site: Any = {"class_name": "SiteBuilder", "store_backend": backend, "site_index_builder": builder}
     context.add_data_docs_site(_SITE, site | {"show_how_to_buttons": False})
     with quiet_logs():
         for document in documents:
             _store(context, document, facts)
         context.build_data_docs(site_names=[_SITE])
-    # GX logs a page it cannot render and goes on.
-    written = {page.stem for page in folder.glob("validations/**/*.html")}
-    unwritten = sorted({str(document["suite_name"]) for document in documents} - written)
-    if unwritten:
-        raise QualityError(f"Data Docs of {', '.join(unwritten)} could not be rendered into {folder}.")
     for page in folder.rglob("*.html"):
         page.write_text(_offline(page.read_text("utf-8")), "utf-8")
-    return folder / "index.html"
+    index = folder / "index.html"
+    index.write_text(_index(documents, _pages(documents, folder, facts), facts), "utf-8")
+    return index
+
+
+def _pages(documents: Sequence[Mapping[str, Any]], folder: Path, facts: RunFacts) -> dict[str, Path]:
+    """Table -> its page of this run. Raises QualityError where one is missing: GX only logs such a failure."""
+    found = [page.relative_to(folder) for page in folder.glob("validations/**/*.html")]
+    written = {page.stem: page for page in found if facts.run_id in page.parts}
+    names = {str(document["suite_name"]) for document in documents}
+    if names - set(written):
+        raise QualityError(
+            f"Data Docs of {', '.join(sorted(names - set(written)))} could not be rendered into {folder}."
+        )
+    return {name: written[name] for name in names}
+
+
+def _index(documents: Sequence[Mapping[str, Any]], pages: Mapping[str, Path], facts: RunFacts) -> str:
+    """The list of tables. GX's own index is drawn by scripts from the net."""
+    lines = [
+        f'<tr><td><a href="{escape(pages[document["suite_name"]].as_posix())}">{escape(document["suite_name"])}</a>'
+        f"</td><td>{document['statistics']['evaluated_expectations']}</td>"
+        f"<td>{document['statistics']['unsuccessful_expectations']}</td></tr>"
+        for document in sorted(documents, key=lambda document: str(document["suite_name"]))
+    ]
+    return (
+        f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>Data Docs of {escape(facts.run_id)}</title>"
+        f"<style>{_STYLE}</style></head><body><h1>Quality of run {escape(facts.run_id)}</h1>"
+        f"<p>{facts.checked_at.isoformat()}</p><table><tr><th>table</th><th>checks</th><th>failed</th></tr>"
+        f"{''.join(lines)}</table></body></html>"
+    )
 
 
 def _store(context: Any, document: Mapping[str, Any], facts: RunFacts) -> None:

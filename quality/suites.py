@@ -76,6 +76,16 @@ def suite_hash(checks: Sequence[Check]) -> str:
     return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
+def rules_in_force(defaults: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The default rules, each replaced by the business's own of the same id, then its other ones."""
+    own_by_id = {rule.id: rule for rule in own}
+    replaced = {rule.id for rule in defaults}
+    return (
+        *(own_by_id.get(rule.id, rule) for rule in defaults),
+        *(rule for rule in own if rule.id not in replaced),
+    )
+
+
 def rules_of(table_name: str, rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The rules whose `tables` name the table."""
     return tuple(rule for rule in rules if any(fnmatchcase(table_name, pattern) for pattern in rule.tables))

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, UTC
@@ -401,6 +402,8 @@ def test_data_docs_are_built_from_kept_json_without_spark_and_read_without_a_net
     assert index.is_file()
     assert sorted(pages) == ["gold.customer", "silver.visit"]
     assert "status IN ('open', 'closed') holds wherever it is known; allowed: 0 rows" in pages["silver.visit"]
+    links = re.findall(r'href="([^"]+)"', index.read_text("utf-8"))
+    assert [(index.parent / link).stem for link in links if (index.parent / link).is_file()] == sorted(pages)
     shown = [*pages.values(), index.read_text("utf-8")]
     assert [page for page in shown if "https://" in page or "<script" in page] == []
 

@@ -2,11 +2,34 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta, UTC
+from pathlib import Path
+
+import pytest
 
 from cdp_lib.contracts.ops import QUALITY_RESULT
-from quality.report import history_of, result_rows, RunFacts
+from cdp_lib.errors import QualityError
+from quality.report import build_data_docs, history_of, result_rows, RunFacts
 from quality.verdict import Check, CheckResult, plain_number, Verdict
 
+UNREADABLE = {
+    "suite_name": "silver.visit",
+    "success": False,
+    "statistics": {"evaluated_expectations": 1, "successful_expectations": 0, "unsuccessful_expectations": 1},
+    "meta": {},
+    "results": [
+        {
+            "success": False,
+            "expectation_config": {
+                "type": "expect_figure_to_be_between",
+                "kwargs": {"expression": "count(1)", "statement": "rows are counted"},
+                "meta": {},
+            },
+            "result": {},
+            # GX takes the traceback for a text.
+            "exception_info": {"raised_exception": True, "exception_message": None, "exception_traceback": None},
+        }
+    ],
+}
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
 FACTS = RunFacts("r1", "silver_conform", NOON)
 ROW_CHECK = Check(
@@ -60,6 +83,11 @@ def test_a_result_row_has_the_columns_of_the_ops_table() -> None:
         "observed": "3 of 1000 rows",
         "checked_at": NOON,
     }
+
+
+def test_a_page_that_cannot_be_rendered_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(QualityError, match=r"Data Docs of silver\.visit could not be rendered into .*docs"):
+        build_data_docs([UNREADABLE], tmp_path / "docs", FACTS)
 
 
 def test_history_reads_figures_of_published_runs_in_order_of_time() -> None:
