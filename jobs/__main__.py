@@ -8,15 +8,15 @@ from rich.console import Console
 
 from cdp_lib.contracts.lineage import column_lineage
 from jobs import demo as demo_page, documents, exports, stream as stream_page
-from jobs.compose import Place, build_suite, run_named
+from jobs.compose import build_suite, Place, Request, run_named
 from jobs.options import (
     AsOfOption,
+    day_of,
     EnvOption,
     LakehouseOption,
     LandingOption,
     LevelOption,
     PackOption,
-    day_of,
     told_plainly,
 )
 from jobs.screen import show_run
@@ -33,14 +33,18 @@ errors = Console(stderr=True)
 
 
 @app.command()
-def validate(pack: PackOption, lineage: Annotated[bool, typer.Option(help="Print where every column comes from.")] = True) -> None:
+def validate(
+    pack: PackOption, lineage: Annotated[bool, typer.Option(help="Print where every column comes from.")] = True
+) -> None:
     """Find every fault of a pack at once, and print its column lineage."""
     with told_plainly():
         loaded = Place(pack).load_pack()
         if lineage:
             for target, source, expression in column_lineage(loaded):
                 console.print(f"{target} <- {source}  [dim]{expression}[/]", highlight=False, soft_wrap=True)
-        console.print(f"{loaded.name}: {len(loaded.sources)} sources, {len(loaded.traits)} traits, no faults.", highlight=False)
+        console.print(
+            f"{loaded.name}: {len(loaded.sources)} sources, {len(loaded.traits)} traits, no faults.", highlight=False
+        )
 
 
 @app.command()
@@ -55,7 +59,8 @@ def run(
     only: Annotated[list[str] | None, typer.Option(help="Only this job; may be repeated.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="This job and those that depend on it.")] = None,
     stream: Annotated[
-        str | None, typer.Option(help="`available-now`: take what has arrived and end; `continuous`: go on until stopped.")
+        str | None,
+        typer.Option(help="`available-now`: take what has arrived and end; `continuous`: go on until stopped."),
     ] = None,
     log_level: LevelOption = "WARNING",
 ) -> None:
@@ -67,7 +72,7 @@ def run(
             for reports in stream_page.run_stream(suite, workflow, stream, console=errors):
                 show_run(console, suite, reports)
             return
-        reports = run_named(suite, workflow, only=only or (), start=start, as_of=day, resume=resume, console=errors)
+        reports = run_named(suite, Request(workflow, tuple(only or ()), start, day, resume), errors)
         show_run(console, suite, reports)
 
 
@@ -83,7 +88,7 @@ def demo(
     with told_plainly(log_level):
         suite = build_suite(Place(pack, landing, lakehouse, env))
         demo_page.fill_landing(suite, errors)
-        show_run(console, suite, run_named(suite, "daily", console=errors))
+        show_run(console, suite, run_named(suite, Request(), errors))
 
 
 @app.command()
@@ -96,7 +101,7 @@ def simulate(
 ) -> None:
     """Write landing files as several messy systems would, and a truth file of who is who."""
     with told_plainly():
-        demo_page.simulate_into(Place(pack).load_pack(), customers, days, seed, out, console)
+        demo_page.simulate_into(Place(pack).load_pack(), demo_page.Size(customers, days, seed), out, console)
 
 
 @app.command()
@@ -118,7 +123,7 @@ def replay(
     """Drive quarantined rows again, after the contract or its settings were fixed."""
     with told_plainly(log_level):
         suite = build_suite(Place(pack, landing, lakehouse, env))
-        show_run(console, suite, run_named(suite, "replay", resume=resume, console=errors))
+        show_run(console, suite, run_named(suite, Request("replay", resume=resume), errors))
 
 
 @app.command()

@@ -9,14 +9,14 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import bronze, ops
 from cdp_lib.errors import AccountError
-from cdp_lib.io.arrivals import FileLedger, Verdict, judge
+from cdp_lib.io.arrivals import FileLedger, judge, Verdict
 from cdp_lib.io.caching import cached
 from cdp_lib.io.inspection import inspect_files
 from cdp_lib.io.landing import LandingFile, list_files
 from cdp_lib.io.raw_rows import read_raw_rows
 from cdp_lib.settings.source import Source
 from cdp_lib.transforms.ingest.contract import apply_contract
-from cdp_lib.transforms.ingest.outcome import ACCEPTED, QUARANTINED, count_outcomes, mark_outcomes
+from cdp_lib.transforms.ingest.outcome import ACCEPTED, count_outcomes, mark_outcomes, QUARANTINED
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.page import run_page
@@ -89,7 +89,7 @@ def _row(ctx: JobContext, source: Source, verdict: Verdict) -> dict[str, Any]:
 
 
 def _publish(ctx: JobContext, source: Source, marked: DataFrame) -> list[dict[str, Any]]:
-    """Write accepted and quarantined rows; the account of each file. Raises AccountError where a row is unaccounted for."""
+    """Write accepted and quarantined rows; each file's account. Raises AccountError for rows unaccounted for."""
     accounts = account_rows(ctx, source, count_outcomes(marked))
     check_accounts(source, accounts)
     written = ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked))
@@ -139,7 +139,9 @@ def check_accounts(source: Source, accounts: Sequence[dict[str, Any]]) -> None:
         if one["read_count"] != one["accepted_count"] + one["quarantined_count"] + one["duplicate_count"]
     ]
     if wrong:
-        raise AccountError(f"bronze.{source.id}: rows are unaccounted for. {'; '.join(wrong)}. Nothing is lost: report this.")
+        raise AccountError(
+            f"bronze.{source.id}: rows are unaccounted for. {'; '.join(wrong)}. Nothing is lost: report this."
+        )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from cdp_lib.io.caching import cached
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Source
 from cdp_lib.transforms.ingest.contract import apply_contract, raw_rows_of_quarantine
-from cdp_lib.transforms.ingest.outcome import ACCEPTED, DUPLICATE, count_outcomes, mark_outcomes
+from cdp_lib.transforms.ingest.outcome import ACCEPTED, count_outcomes, DUPLICATE, mark_outcomes
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.bronze_ingest import accepted_rows, account_rows, check_accounts

@@ -9,16 +9,17 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from pyspark.sql import SparkSession, functions as spark_functions
+from pyspark.sql import functions as spark_functions, SparkSession
 from rich.console import Console
 
-from cdp_lib.errors import WorkflowError, near_miss
+from cdp_lib.errors import near_miss, WorkflowError
 from cdp_lib.io.ledger import History, OpsLedger
 from cdp_lib.io.lock import run_lock
 from cdp_lib.io.session import build_session
 from cdp_lib.io.store import DeltaStore
 from cdp_lib.io.yaml_files import load_pack, load_rules, load_settings_files, load_workflows
 from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.settings import Settings
 from cdp_lib.settings.workflow import Workflow
 from cdp_lib.workflow.context import Services
@@ -26,7 +27,7 @@ from cdp_lib.workflow.failpoints import failpoint_from
 from cdp_lib.workflow.graph import selected
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import Reporter, reporter_for
-from cdp_lib.workflow.runner import RunOptions, RunReport, run_workflow
+from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
 from jobs.gatekeeper import build_docs, gatekeeper
 from quality.gate import Gate
 from quality.report import RunFacts
@@ -44,7 +45,9 @@ def conf_folder() -> Path:
 def sql_functions() -> frozenset[str]:
     """Names of the SQL functions that Spark knows, without a JVM."""
     known = {name for name in dir(spark_functions) if not name.startswith("_")}
-    return frozenset(known | {"if", "nvl", "nvl2", "int", "string", "bigint", "double", "date", "timestamp", "decimal", "boolean"})
+    return frozenset(
+        known | {"if", "nvl", "nvl2", "int", "string", "bigint", "double", "date", "timestamp", "decimal", "boolean"}
+    )
 
 
 @dataclass(frozen=True)
@@ -160,23 +163,33 @@ def build_suite(place: Place, session: Callable[[], SparkSession] | None = None)
     failpoint = failpoint_from(dict(os.environ), lambda: Path(settings.lakehouse.root) / pack.name)
     store = DeltaStore(root, started, catalog=settings.lakehouse.catalog, at=failpoint)
     landing = f"{settings.landing.root.rstrip('/')}/{pack.name}" if place.landing is None else place.landing
-    gate = Gate(load_rules(HOME / "quality" / "rules"))
+    gate = Gate(rules_for(pack))
     return Suite(place, pack, settings, store, OpsLedger(root), started, landing, gate)
 
 
-def run_named(
-    suite: Suite,
-    workflow: str,
-    *,
-    only: Sequence[str] = (),
-    start: str | None = None,
-    as_of: date | None = None,
-    resume: bool = False,
-    console: Console | None = None,
-) -> tuple[RunReport, ...]:
+def rules_for(pack: Pack) -> tuple[Rule, ...]:
+    """The suite's rules, those of the pack in place of any with the same id."""
+    general = load_rules(HOME / "quality" / "rules")
+    own = {rule.id for rule in pack.rules}
+    return (*(rule for rule in general if rule.id not in own), *pack.rules)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call of `cdp run` asks for."""
+
+    workflow: str = "daily"
+    only: tuple[str, ...] = ()
+    start: str | None = None
+    as_of: date | None = None
+    resume: bool = False
+
+
+def run_named(suite: Suite, request: Request, console: Console) -> tuple[RunReport, ...]:
     """Run a workflow's jobs, or some of them; one report per run, the last is this one's."""
-    declared = workflow_named(workflow)
-    jobs = selected([job_named(name) for name in declared.jobs], suite.pack, only=only, start=start)
-    reporter = reporter_for(console or Console(stderr=True))
-    options = RunOptions(workflow, as_of, resume, suite.settings.retry.attempts - 1, declared.time_limit_minutes)
-    return suite.run(options, jobs, reporter)
+    declared = workflow_named(request.workflow)
+    pages = [job_named(name) for name in declared.jobs]
+    jobs = selected(pages, suite.pack, only=request.only, start=request.start)
+    retries = suite.settings.retry.attempts - 1
+    options = RunOptions(request.workflow, request.as_of, request.resume, retries, declared.time_limit_minutes)
+    return suite.run(options, jobs, reporter_for(console))

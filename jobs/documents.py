@@ -5,7 +5,7 @@ from pathlib import Path
 from cdp_lib.contracts.dictionary import dictionary_files
 from cdp_lib.io.yaml_files import load_pack, pack_names
 from cdp_lib.settings.schemas import schema_files
-from jobs.compose import HOME, conf_folder, sql_functions
+from jobs.compose import conf_folder, HOME, sql_functions
 
 
 def derived_documents() -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 
 from cdp_lib.contracts import gold, identity
-from cdp_lib.errors import ConfigError, StorageError, near_miss
+from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.settings.export import Export
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
 from jobs.compose import Suite

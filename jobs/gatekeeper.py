@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, UTC
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cdp_lib.settings.rule import Rule
 from cdp_lib.transforms.customer.as_of import end_of_day
 from cdp_lib.workflow.context import GateRequest, GateVerdict
 from quality.gate import Gate
-from quality.report import RunFacts, build_data_docs, history_of, result_rows
+from quality.report import build_data_docs, history_of, result_rows, RunFacts
 from quality.suites import rules_of
 from quality.verdict import Candidate, Verdict
 

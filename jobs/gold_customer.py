@@ -15,7 +15,7 @@ from jobs.page import run_page
 
 
 def facts_of(pack: Pack) -> tuple[Table, ...]:
-    """The facts that the pack's traits are computed from, and all others that it is fed: they tell the data's last day."""
+    """The facts that traits are computed from, and all others that are fed: they tell the data's last day."""
     fed = {feed.to for source in pack.sources for feed in source.feeds}
     wanted = fed & set(silver.FACT_TIME) | set(fact_traits(pack))
     return tuple(silver.ENTITIES[name] for name in sorted(wanted))

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jobs.compose import Place, build_suite, run_named
+from jobs.compose import build_suite, Place, Request, run_named
 from jobs.options import (
     AsOfOption,
+    day_of,
     EnvOption,
     LakehouseOption,
     LandingOption,
     LevelOption,
     PackOption,
-    day_of,
     told_plainly,
 )
 from jobs.screen import show_run
@@ -36,7 +36,7 @@ def run_page(job_file: str) -> None:
     ) -> None:
         with told_plainly(log_level):
             suite = build_suite(Place(pack, landing, lakehouse, env))
-            errors = Console(stderr=True)
-            show_run(Console(), suite, run_named(suite, workflow, only=[job], as_of=day_of(as_of), resume=resume, console=errors))
+            request = Request(workflow, (job,), None, day_of(as_of), resume)
+            show_run(Console(), suite, run_named(suite, request, Console(stderr=True)))
 
     typer.run(one)

@@ -20,7 +20,9 @@ def show_run(console: Console, suite: Suite, reports: Sequence[RunReport]) -> No
     """The one screen at the end of a run."""
     report = reports[-1]
     runs = {one.run_id for one in reports}
-    console.rule(f"[bold]{escape(suite.pack.info.title or suite.pack.name)}[/]  run {report.run_id}, as of {report.as_of}")
+    console.rule(
+        f"[bold]{escape(suite.pack.info.title or suite.pack.name)}[/]  run {report.run_id}, as of {report.as_of}"
+    )
     if all(one.changed_nothing for one in reports):
         console.print("Nothing new: no table changed.")
     _show_rows(console, [row for row in suite.ledger.rows(ops.ROW_ACCOUNT) if row["run_id"] in runs])
@@ -61,7 +63,11 @@ def _show_verdicts(console: Console, results: Sequence[Mapping[str, Any]]) -> No
         counts = {kind: sum(1 for row in failed if row["severity"] == kind) for kind in ("warn", "error")}
         passed = len(of_table) - len(failed)
         grid.add_row(
-            table, str(len(of_table)), str(passed), _coloured(counts["warn"], "yellow"), _coloured(counts["error"], "red")
+            table,
+            str(len(of_table)),
+            str(passed),
+            _coloured(counts["warn"], "yellow"),
+            _coloured(counts["error"], "red"),
         )
     console.print(grid)
     for row in results:
@@ -102,7 +108,9 @@ def _show_next(console: Console, suite: Suite) -> None:
     console.print(f"  single view    {root}/gold/customer (any Delta reader opens it by path)", soft_wrap=True)
     console.print(f"  checks         {suite.docs_folder}/index.html", soft_wrap=True)
     console.print(f"  runs           cdp status --pack {suite.place.pack}", soft_wrap=True)
-    console.print(f"  refused rows   {root}/bronze/<source>_quarantine, then cdp replay --pack {suite.place.pack}", soft_wrap=True)
+    console.print(
+        f"  refused rows   {root}/bronze/<source>_quarantine, then cdp replay --pack {suite.place.pack}", soft_wrap=True
+    )
 
 
 def _masked(value: Any, column: Column) -> str:
@@ -120,7 +128,15 @@ def _coloured(count: int, colour: str) -> str:
 
 
 def _grid(title: str, *headers: str) -> Grid:
-    grid = Grid(title=title, title_justify="left", title_style="bold", header_style="dim", pad_edge=False, box=None, padding=(0, 2))
+    grid = Grid(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        pad_edge=False,
+        box=None,
+        padding=(0, 2),
+    )
     for position, header in enumerate(headers):
         grid.add_column(header, justify="left" if position == 0 else "right")
     return grid

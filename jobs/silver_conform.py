@@ -8,7 +8,7 @@ from cdp_lib.contracts import bronze, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Feed, Source
-from cdp_lib.transforms.clean.customer_record import CleaningRules, clean_customer_records
+from cdp_lib.transforms.clean.customer_record import clean_customer_records, CleaningRules
 from cdp_lib.transforms.clean.shared import affected_by, mask_shared
 from cdp_lib.transforms.ingest.conform import conform_feed, newest_rows, not_older, rows_to_conform
 from cdp_lib.workflow.context import JobContext
@@ -23,9 +23,10 @@ def _bronze_accepted(pack: Pack) -> tuple[Table, ...]:
 
 
 def fed_entities(pack: Pack) -> tuple[Table, ...]:
-    """The entities that the pack's sources feed, customer_record first."""
+    """The entities that the pack's sources feed; people and products first, for the checks of facts refer to them."""
     fed = {feed.to for source in pack.sources for feed in source.feeds}
-    return tuple(table for name, table in silver.ENTITIES.items() if name in fed)
+    fact_last = sorted(silver.ENTITIES, key=lambda name: name in silver.FACT_TIME)
+    return tuple(silver.ENTITIES[name] for name in fact_last if name in fed)
 
 
 @job(

@@ -59,9 +59,13 @@ def _survivors(ctx: JobContext, records: DataFrame, links: DataFrame, assigned: 
 def _tell_blocked(ctx: JobContext, records: DataFrame) -> None:
     """Values that match nobody are never dropped in silence: field, reason and how many, no values."""
     dropped = blocked_identifiers(records, ctx.pack.identity)
-    summed = dropped.groupBy("field", "reason").agg(F.count("*").alias("values"), F.sum("record_count").alias("records"))
+    summed = dropped.groupBy("field", "reason").agg(
+        F.count("*").alias("values"), F.sum("record_count").alias("records")
+    )
     for row in summed.limit(_TOLD_AT_MOST).collect():
-        ctx.say(f"{row['values']} values of {row['field']} match nobody ({row['reason']}): {row['records']} records hold them")
+        ctx.say(
+            f"{row['values']} values of {row['field']} match nobody ({row['reason']}), held by {row['records']} records"
+        )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from cdp_lib.contracts import ops
-from cdp_lib.io.ledger import RUN_ITSELF, JobState
+from cdp_lib.io.ledger import JobState, RUN_ITSELF
 from cdp_lib.io.lock import held_by, is_locked
 from jobs.compose import Suite
 
@@ -18,7 +18,9 @@ def show_status(console: Console, suite: Suite) -> None:
     states = suite.ledger.states()
     runs = list({state.run_id: state for state in states if state.job == RUN_ITSELF}.values())[-_SHOWN_RUNS:]
     if not runs:
-        console.print(f"pack {suite.pack.name}: no run yet. Start one: cdp run daily --pack {suite.place.pack}", highlight=False)
+        console.print(
+            f"pack {suite.pack.name}: no run yet. Start one: cdp run daily --pack {suite.place.pack}", highlight=False
+        )
         return
     grid = _grid("run", "status", "as of", "ended or last seen", "owner")
     for run in reversed(runs):
@@ -51,7 +53,9 @@ def _show_refused(console: Console, suite: Suite) -> None:
     newest = {(row["source_system"], row["path"]): row for row in suite.ledger.rows(ops.SOURCE_FILE)}
     for row in newest.values():
         if row["status"] == "refused":
-            console.print(f"  refused file {row['path']}: {row['reason']}", style="yellow", highlight=False, markup=False)
+            console.print(
+                f"  refused file {row['path']}: {row['reason']}", style="yellow", highlight=False, markup=False
+            )
 
 
 def _grid(*headers: str) -> Grid:

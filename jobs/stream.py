@@ -1,4 +1,4 @@
-"""Take files as they arrive: Structured Streaming watches the landing folder, each micro-batch is a run of the workflow.
+"""Take files as they arrive: Structured Streaming watches the landing folder, each micro-batch is a run.
 
 The stream only says that something came; the file ledger decides what is new, so a batch that is delivered twice
 changes nothing, and streaming and batch give the same tables from the same contract.
@@ -14,9 +14,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 from rich.console import Console
 
-from cdp_lib.errors import CdpError, WorkflowError, near_miss
+from cdp_lib.errors import CdpError, near_miss, WorkflowError
 from cdp_lib.workflow.runner import RunReport
-from jobs.compose import Suite, run_named
+from jobs.compose import Request, run_named, Suite
 
 MODES = ("available-now", "continuous")
 LOOK_EVERY = "5 seconds"
@@ -37,7 +37,7 @@ def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> I
     def take(arrived: DataFrame, batch_id: int) -> None:
         del arrived, batch_id
         try:
-            done.put(run_named(suite, workflow, console=console))
+            done.put(run_named(suite, Request(workflow), console))
         except CdpError as problem:
             done.put(problem)
             raise
@@ -57,7 +57,7 @@ def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> I
             yield item
     if taken == 0 and mode == "available-now":
         # A file that changed under its old name does not wake the stream, but the ledger knows it by its content.
-        yield run_named(suite, workflow, console=console)
+        yield run_named(suite, Request(workflow), console)
 
 
 def _start(suite: Suite, workflow: str, mode: str, take: object) -> StreamingQuery:

@@ -1,7 +1,7 @@
 """Rows built from the contract: a test writes out only what matters to it."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime, UTC
 from decimal import Decimal
 from typing import Any
 

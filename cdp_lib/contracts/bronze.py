@@ -1,6 +1,6 @@
 """Bronze tables, derived from a pack's sources: every accepted version of every row, and what was refused."""
 
-from cdp_lib.contracts.table import AppendOnce, Column, MergeByKey, Table, instant, number, one_of, text
+from cdp_lib.contracts.table import AppendOnce, Column, instant, MergeByKey, number, one_of, Table, text
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Source
 

@@ -2,7 +2,7 @@
 
 from cdp_lib.contracts.identity import GOLDEN_RECORD
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME
-from cdp_lib.contracts.table import Column, ReplaceAll, Table, amount, instant, number, text
+from cdp_lib.contracts.table import amount, Column, instant, number, ReplaceAll, Table, text
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.sql import parse_type
 from cdp_lib.settings.trait import Trait
@@ -17,7 +17,12 @@ CUSTOMER_FIXED: tuple[Column, ...] = (
     Column("source_systems", "array<string>", "Sources that know the person, sorted.", required=True),
     instant("first_order_at", "First order up to the as-of date; null: none."),
     instant("last_order_at", "Last order up to the as-of date; null: none."),
-    number("order_count", "Orders up to the as-of date, refunds included as the source has them.", required=True, check="order_count >= 0"),
+    number(
+        "order_count",
+        "Orders up to the as-of date, refunds included as the source has them.",
+        required=True,
+        check="order_count >= 0",
+    ),
     amount("total_amount", "Net paid up to the as-of date; 0 without orders.", required=True),
     text("currency", "ISO 4217 code of the amounts.", required=True),
     text("_run_id", "Run that computed the row.", required=True),

@@ -1,7 +1,7 @@
 """Silver's identity tables: which person each record is, how that came about, and the surviving record."""
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, RECORD_KEY
-from cdp_lib.contracts.table import AppendOnce, Column, ReplaceAll, Table, instant, number, one_of, text
+from cdp_lib.contracts.table import AppendOnce, Column, instant, number, one_of, ReplaceAll, Table, text
 
 _SOURCE = CUSTOMER_RECORD.column("source_system")
 
@@ -41,7 +41,18 @@ IDENTITY_EVENT = Table(
     write=AppendOnce(),
 )
 
-GOLDEN_FIELDS = ("first_name", "last_name", "email", "phone", "birth_date", "gender", "address", "city", "postcode", "country")
+GOLDEN_FIELDS = (
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "birth_date",
+    "gender",
+    "address",
+    "city",
+    "postcode",
+    "country",
+)
 """Fields of customer_record that survive into golden_record, each from one winning source record."""
 
 GOLDEN_RECORD = Table(
@@ -52,8 +63,18 @@ GOLDEN_RECORD = Table(
         text("golden_id", "The stable id of the person.", required=True),
         *(column for column in CUSTOMER_RECORD.columns if column.name in GOLDEN_FIELDS),
         text("source_system", "Source of the surviving record.", required=True),
-        text("source_record_id", "The surviving record's id: its source ranks first, then the newest.", required=True, pii="online_id"),
-        Column("field_sources", "map<string,string>", "Field: `source_system:source_record_id` that won it.", pii="online_id"),
+        text(
+            "source_record_id",
+            "The surviving record's id: its source ranks first, then the newest.",
+            required=True,
+            pii="online_id",
+        ),
+        Column(
+            "field_sources",
+            "map<string,string>",
+            "Field: `source_system:source_record_id` that won it.",
+            pii="online_id",
+        ),
         Column("identifiers", "map<string,string>", "Winning exact identifiers.", pii="online_id"),
         Column("attributes", "map<string,string>", "Winning attributes.", pii="free_text"),
         number("record_count", "Records that are this person.", required=True, check="record_count >= 1"),

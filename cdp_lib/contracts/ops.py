@@ -1,6 +1,6 @@
 """Ops tables: what ran, which files came, how many rows went where, which checks held. Written without Spark."""
 
-from cdp_lib.contracts.table import AppendOnce, Column, Table, instant, number, one_of, text
+from cdp_lib.contracts.table import AppendOnce, Column, instant, number, one_of, Table, text
 
 JOB_RUN = Table(
     name="ops.job_run",
@@ -8,7 +8,9 @@ JOB_RUN = Table(
     key=("run_id", "job", "attempt", "status"),
     columns=(
         text("run_id", "Names the run.", required=True),
-        number("run_number", "Rises with every run of the lakehouse's pack; Delta's transaction version.", required=True),
+        number(
+            "run_number", "Rises with every run of the lakehouse's pack; Delta's transaction version.", required=True
+        ),
         text("workflow", "E.g. daily.", required=True),
         text("job", "The job; `*` is the run itself.", required=True),
         number("attempt", "1 for the first try.", required=True),
@@ -17,7 +19,12 @@ JOB_RUN = Table(
         instant("recorded_at", "When the state was reached.", required=True),
         Column("seconds", "double", "Wall time of the attempt; null while started."),
         Column("inputs", "map<string,bigint>", "Table: Delta version read.", required=True),
-        Column("outputs", "map<string,bigint>", "Table: Delta version after the job; when started, before it.", required=True),
+        Column(
+            "outputs",
+            "map<string,bigint>",
+            "Table: Delta version after the job; when started, before it.",
+            required=True,
+        ),
         text("watched", "Fingerprint of what the job reads outside the lakehouse."),
         text("config_hash", "Hash of the pack and the code that shaped the job.", required=True),
         text("error", "Kind and message of the failure, without personal data."),
@@ -53,7 +60,7 @@ SOURCE_FILE = Table(
 
 ROW_ACCOUNT = Table(
     name="ops.row_account",
-    purpose="Where the rows of each file went. Each figure is counted on its own; read = accepted + quarantined + duplicate.",
+    purpose="Where the rows of each file went, each figure counted: read = accepted + quarantined + duplicate.",
     key=("run_id", "source_system", "path"),
     columns=(
         text("run_id", "Run.", required=True),

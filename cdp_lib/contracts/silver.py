@@ -1,6 +1,6 @@
 """Silver's conformed entities: they mean the same in every business. Who is who stands in `contracts/identity.py`."""
 
-from cdp_lib.contracts.table import Column, MergeByKey, Table, amount, instant, number, one_of, text
+from cdp_lib.contracts.table import amount, Column, instant, MergeByKey, number, one_of, Table, text
 
 RECORD_KEY = ("source_system", "source_record_id")
 
@@ -13,7 +13,9 @@ _CONFORM_LINEAGE = (
 )
 _NEWEST = MergeByKey(newest_by=("source_updated_at", "_source_file", "_ingested_at", "_row_number"))
 _SOURCE = text("source_system", "Source id of the pack.", required=True)
-_PERSON = text("person_id", "source_record_id of the customer_record it belongs to; null: nobody known.", pii="online_id")
+_PERSON = text(
+    "person_id", "source_record_id of the customer_record it belongs to; null: nobody known.", pii="online_id"
+)
 _UPDATED = instant("source_updated_at", "When the source last changed the row; the newest version wins.", required=True)
 _CURRENCY = text("currency", "ISO 4217 code of the amounts.", check="length(currency) = 3")
 _ATTRIBUTES = Column("attributes", "map<string,string>", "What else the source says, by the pack's names.")
@@ -35,7 +37,12 @@ CUSTOMER_RECORD = Table(
         text("city", "City."),
         text("postcode", "Postcode in the region's usual form.", pii="address"),
         text("country", "ISO 3166 code or name as the source gives it."),
-        Column("identifiers", "map<string,string>", "Exact identifiers by the pack's names, e.g. member id.", pii="online_id"),
+        Column(
+            "identifiers",
+            "map<string,string>",
+            "Exact identifiers by the pack's names, e.g. member id.",
+            pii="online_id",
+        ),
         Column("attributes", "map<string,string>", "What else the source says of the person.", pii="free_text"),
         Column(
             "rejected",

@@ -81,7 +81,9 @@ class Table:
         named = (*self.key, *self.cluster_by, *(self.write.newest_by if isinstance(self.write, MergeByKey) else ()))
         unknown = sorted(set(named) - set(names))
         if twice or unknown:
-            raise ContractError(f"{self.name}: columns declared twice {twice}, key or order names unknown columns {unknown}.")
+            raise ContractError(
+                f"{self.name}: columns declared twice {twice}, key or order names unknown columns {unknown}."
+            )
 
     @property
     def layer(self) -> str:
@@ -127,7 +129,9 @@ class Table:
     def constraints(self) -> dict[str, str]:
         """CHECK name -> condition that is never null, because Delta counts a null condition as a violation."""
         of_columns = {
-            f"{column.name}_check": f"`{column.name}` IS NULL OR ({column.check})" for column in self.columns if column.check
+            f"{column.name}_check": f"`{column.name}` IS NULL OR ({column.check})"
+            for column in self.columns
+            if column.check
         }
         return of_columns | {name: f"({condition}) IS NOT FALSE" for name, condition in self.checks}
 
@@ -144,7 +148,9 @@ class Table:
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
-def text(name: str, description: str, *, required: bool = False, pii: PiiKind | None = None, check: str | None = None) -> Column:
+def text(
+    name: str, description: str, *, required: bool = False, pii: PiiKind | None = None, check: str | None = None
+) -> Column:
     """A STRING column."""
     return Column(name, "string", description, required, pii, check)
 
@@ -167,4 +173,6 @@ def number(name: str, description: str, *, required: bool = False, check: str | 
 def one_of(name: str, description: str, values: tuple[str, ...], *, required: bool = False) -> Column:
     """A STRING column with a closed list of values."""
     allowed = ", ".join(f"'{value}'" for value in values)
-    return Column(name, "string", f"{description} One of: {', '.join(values)}.", required, None, f"{name} IN ({allowed})")
+    return Column(
+        name, "string", f"{description} One of: {', '.join(values)}.", required, None, f"{name} IN ({allowed})"
+    )

@@ -2,7 +2,7 @@
 
 from pyspark.sql import types as T
 
-from cdp_lib.settings.sql import TypeTree, parse_type
+from cdp_lib.settings.sql import parse_type, TypeTree
 
 _SCALARS: dict[str, T.DataType] = {
     "string": T.StringType(),

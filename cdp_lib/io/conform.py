@@ -39,7 +39,7 @@ def fit_to_table(frame: DataFrame, table: Table, *, run_id: str) -> DataFrame:
 
 
 def row_hash(table: Table) -> SparkColumn:
-    """Lower hex SHA-256 of a fitted row's content: the stored `_record_hash`, or computed where the table keeps none."""
+    """Lower hex SHA-256 of a fitted row's content: stored as `_record_hash`, or computed where the table has none."""
     return F.col(RECORD_HASH) if RECORD_HASH in table.column_names else _content_hash(table)
 
 

@@ -1,4 +1,4 @@
-"""The lakehouse's Delta tables: where they lie, how they are read, and the only place that writes them through Spark."""
+"""The lakehouse's Delta tables: where they lie, how they are read, and the one place that writes them through Spark."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,19 +93,23 @@ class DeltaStore:
         ).select(*table.column_names)
 
     def head(self, table: Table, columns: Sequence[str], *, order_by: str, count: int) -> list[dict[str, Any]]:
-        """The `count` rows of a gold table with the greatest `order_by`, read without Spark; none where it is missing."""
+        """The `count` rows of a gold table with the greatest `order_by`, read without Spark; none where it lacks."""
         if self.version(table) is None:
             return []
         stored = deltalake.DeltaTable(self.path(table)).to_pyarrow_dataset()
         known = [name for name in columns if name in stored.schema.names]
-        ranked = stored.to_table(columns=[order_by, table.key[0]]).sort_by([(order_by, "descending"), (table.key[0], "ascending")])
+        ranked = stored.to_table(columns=[order_by, table.key[0]]).sort_by(
+            [(order_by, "descending"), (table.key[0], "ascending")]
+        )
         keys = ranked.slice(0, count).column(table.key[0])
-        rows = stored.to_table(columns=list(dict.fromkeys([*known, order_by, table.key[0]])), filter=pc.field(table.key[0]).isin(keys))
+        rows = stored.to_table(
+            columns=list(dict.fromkeys([*known, order_by, table.key[0]])), filter=pc.field(table.key[0]).isin(keys)
+        )
         ordered = rows.sort_by([(order_by, "descending"), (table.key[0], "ascending")]).to_pylist()
         return [{name: row.get(name) for name in columns} for row in ordered]
 
     def changes(self, table: Table, since: int | None, upto: int | None) -> DataFrame:
-        """Rows that changed in versions (since, upto], with Delta's `_change_type`; all rows as inserts without `since`.
+        """Rows that changed in versions (since, upto], with `_change_type`; without `since` all rows, as inserts.
 
         A row changed twice appears twice. ReplaceAll tables keep no change feed: StorageError.
         """
@@ -128,7 +132,7 @@ class DeltaStore:
         """The rows that a write would change, cached while the block runs.
 
         `rows` fit the table (`fit_to_table`) and hold one row per key for MergeByKey. `whole` = they are all of the
-        table, whatever its write mode. `against` is the version that MergeByKey compares with; the newest when left out.
+        table, whatever its write mode. `against` is the version that MergeByKey compares with, the newest if left out.
         """
         is_whole = whole or not isinstance(table.write, MergeByKey | AppendOnce | ReplaceSlice)
         version = self.version(table) if against is None else against
@@ -183,7 +187,7 @@ class DeltaStore:
         writer = batch.rows.write.format("delta").option("userMetadata", stamp.run_id)
         transaction = {"txnAppId": f"cdp.{stamp.job}.{table.name}", "txnVersion": str(stamp.run_number)}
         if batch.is_whole:
-            # The contract's columns replace the stored ones together with the rows: readers never see one without the other.
+            # Columns are replaced together with the rows: readers never see one without the other.
             same_shape = self._stored_columns(table) == table.column_names
             writer.mode("overwrite").option("overwriteSchema", str(not same_shape).lower()).save(path)
         elif isinstance(table.write, ReplaceSlice):
@@ -259,7 +263,7 @@ class DeltaStore:
 
 
 def table_properties(table: Table) -> dict[str, str]:
-    """Delta properties that follow from the contract: CHECKs, change feed, vectors, statistics without personal data."""
+    """Delta properties that follow from the contract: CHECKs, change feed, vectors, no statistics of personal data."""
     indexed = [
         column.name
         for column in table.columns

@@ -7,12 +7,12 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame, SparkSession, functions as F
+from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.contracts import ops
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.contracts.table import Table
-from cdp_lib.errors import QualityError, WorkflowError, near_miss
+from cdp_lib.errors import near_miss, QualityError, WorkflowError
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.ledger import JobState, OpsLedger
 from cdp_lib.io.store import Batch, DeltaStore, Stamp
@@ -93,9 +93,7 @@ class RunInfo:
 class JobContext:
     """The world of one job in one run."""
 
-    def __init__(
-        self, job: Job, run: RunInfo, services: Services, pinned: JobState, previous: JobState | None
-    ) -> None:
+    def __init__(self, job: Job, run: RunInfo, services: Services, pinned: JobState, previous: JobState | None) -> None:
         self.run = run
         self.pack = services.pack
         self.settings = services.settings
@@ -118,7 +116,7 @@ class JobContext:
     @cached_property
     def as_of(self) -> date:
         """The last day that the run knows: as asked for, else the last local day of any fact."""
-        return self.run.as_of or self._last_day_of_facts()
+        return self.run.as_of or self._last_day_of_facts({})
 
     def read(self, table: Table) -> DataFrame:
         """The table at the version that this run recorded; no rows where it does not exist."""
@@ -200,7 +198,7 @@ class JobContext:
             after=store.after(batch),
             before=None if is_new else store.read(table),
             neighbour=self._neighbour,
-            as_of=lambda: self.as_of,
+            as_of=lambda: self.run.as_of or self._last_day_of_facts({table.name: batch.rows}),
             is_row_scope_whole=batch.is_whole,
         )
         verdict = self._services.gate(request)
@@ -209,7 +207,9 @@ class JobContext:
             raise QualityError(verdict.message)
 
     def _neighbour(self, name: str) -> DataFrame | None:
-        known = {table.name: table for table in (*self._job.read_tables(self.pack), *self._job.written_tables(self.pack))}
+        known = {
+            table.name: table for table in (*self._job.read_tables(self.pack), *self._job.written_tables(self.pack))
+        }
         if name not in known or self._services.store.version(known[name]) is None:
             return None
         return self._services.store.read(known[name])
@@ -221,19 +221,23 @@ class JobContext:
         names = [one.name for one in declared]
         if table.name not in names:
             raise WorkflowError(
-                f"jobs/{self._job.name}.py: {table.name} is not among its declared {how}.{near_miss(table.name, names)} "
-                f"Add it to {how}=(...)."
+                f"jobs/{self._job.name}.py: {table.name} is not among its declared {how}."
+                f"{near_miss(table.name, names)} Add it to {how}=(...)."
             )
 
-    def _last_day_of_facts(self) -> date:
+    def _last_day_of_facts(self, about_to_be_written: Mapping[str, DataFrame]) -> date:
+        """The last local day of any published fact, or of facts that are about to be published."""
         store, zone = self._services.store, self.pack.info.time_zone
         days: list[date] = []
         for name, column in FACT_TIME.items():
             table = ENTITIES[name]
-            if store.version(table) is None:
-                continue
-            newest = store.read(table).agg(F.to_date(F.from_utc_timestamp(F.max(column), zone))).first()
-            days += [newest[0]] if newest is not None and newest[0] is not None else []
+            rows = [about_to_be_written[table.name]] if table.name in about_to_be_written else []
+            rows += [store.read(table)] if store.version(table) is not None else []
+            for facts in rows:
+                newest = facts.agg(F.to_date(F.from_utc_timestamp(F.max(column), zone))).first()
+                days += [newest[0]] if newest is not None and newest[0] is not None else []
         if not days:
-            raise WorkflowError(f"pack {self.pack.name} holds no dated fact yet, so the as-of date is unknown. Give --as-of.")
+            raise WorkflowError(
+                f"pack {self.pack.name} holds no dated fact yet, so the as-of date is unknown. Give --as-of."
+            )
         return max(days)

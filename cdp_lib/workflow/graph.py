@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from cdp_lib.errors import WorkflowError, near_miss
+from cdp_lib.errors import near_miss, WorkflowError
 from cdp_lib.settings.pack import Pack
 from cdp_lib.workflow.job import Job
 
@@ -14,7 +14,9 @@ def producers(jobs: Sequence[Job], pack: Pack) -> dict[str, str]:
     for job in jobs:
         for table in job.written_tables(pack):
             if table.name in found:
-                raise WorkflowError(f"{table.name} is written by {found[table.name]} and {job.name}. One table, one writer.")
+                raise WorkflowError(
+                    f"{table.name} is written by {found[table.name]} and {job.name}. One table, one writer."
+                )
             found[table.name] = job.name
     return found
 

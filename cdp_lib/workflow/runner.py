@@ -16,7 +16,7 @@ from pyspark.errors import PySparkException
 from cdp_lib import __version__
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, WorkflowError
-from cdp_lib.io.ledger import RUN_ITSELF, History, JobState, owner
+from cdp_lib.io.ledger import History, JobState, owner, RUN_ITSELF
 from cdp_lib.workflow.context import JobContext, RunInfo, Services
 from cdp_lib.workflow.job import Job
 
@@ -87,7 +87,7 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
 
 
 def config_hash(job: Job, services: Services, run: RunInfo) -> str:
-    """Hash of what shapes the job besides its inputs: parts of the pack, the suite's version, an as-of date asked for."""
+    """Hash of what shapes the job besides its inputs: parts of the pack, the suite's version, a given as-of date."""
     parts = [__version__, str(run.as_of or ""), *(services.pack.hash_of(kind) for kind in job.shaped_by)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -103,7 +103,9 @@ def _resumed(history: History, options: RunOptions) -> RunInfo:
     last = history.unfinished(options.workflow)
     first = history.of_run(last.run_id, RUN_ITSELF)[0]
     if options.as_of not in (None, first.as_of_date):
-        raise WorkflowError(f"run {last.run_id} is as of {first.as_of_date}; resume it without --as-of, or start a new run.")
+        raise WorkflowError(
+            f"run {last.run_id} is as of {first.as_of_date}; resume it without --as-of, or start a new run."
+        )
     return RunInfo(last.run_id, last.run_number, last.workflow, first.recorded_at, first.as_of_date)
 
 
@@ -156,25 +158,23 @@ def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) ->
             if not isinstance(problem, _MAY_PASS) or attempt == pinned.attempt + options.retries:
                 raise WorkflowError(_unexpected(job, run, problem)) from None
             continue
-        return _finished(context, pinned, attempt, time.monotonic() - began, services, job)
+        ended = replace(pinned, attempt=attempt, seconds=time.monotonic() - began)
+        return _finished(context, ended, services, job)
     raise WorkflowError(f"job {job.name} was given no attempt; set retries to 0 or more.")
 
 
-def _finished(
-    context: JobContext, pinned: JobState, attempt: int, seconds: float, services: Services, job: Job
-) -> JobOutcome:
+def _finished(context: JobContext, ended: JobState, services: Services, job: Job) -> JobOutcome:
     services.failpoint(f"after:{job.name}")
     asked = context.__dict__.get("as_of")
-    ended = replace(
-        pinned,
-        attempt=attempt,
+    succeeded = replace(
+        ended,
         status="succeeded",
-        seconds=seconds,
         recorded_at=services.ledger.clock(),
         as_of_date=asked,
         outputs=_versions(job.written_tables(services.pack), services),
     )
-    services.ledger.record(ended)
+    services.ledger.record(succeeded)
+    seconds = ended.seconds or 0.0
     services.reporter.job_ended(job.name, "succeeded", seconds)
     return JobOutcome(job.name, "succeeded", seconds, context.published)
 
@@ -185,7 +185,9 @@ def _pinned(job: Job, run: RunInfo, services: Services, of_this_run: Sequence[Jo
         first = of_this_run[0]
         tried = max(state.attempt for state in of_this_run)
         fresh = config_hash(job, services, run)
-        return replace(first, attempt=tried + 1, config_hash=fresh, recorded_at=services.ledger.clock(), status="started")
+        return replace(
+            first, attempt=tried + 1, config_hash=fresh, recorded_at=services.ledger.clock(), status="started"
+        )
     state = JobState(
         run_id=run.run_id,
         run_number=run.run_number,
@@ -220,7 +222,9 @@ def _versions(tables: Sequence[Table], services: Services) -> dict[str, int]:
 
 
 def _known_as_of(services: Services, run: RunInfo) -> date | None:
-    of_run = [state for state in services.ledger.states() if state.run_id == run.run_id and state.as_of_date is not None]
+    of_run = [
+        state for state in services.ledger.states() if state.run_id == run.run_id and state.as_of_date is not None
+    ]
     return of_run[-1].as_of_date if of_run else None
 
 
@@ -235,8 +239,10 @@ def _described(problem: BaseException) -> str:
 def _unexpected(job: Job, run: RunInfo, problem: BaseException) -> str:
     frames = traceback.extract_tb(problem.__traceback__)
     ours = [frame for frame in frames if "/cdp_lib/" in frame.filename or "/jobs/" in frame.filename] or frames[-1:]
-    place = ", called from ".join(f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-                                  for frame in reversed(ours[-3:]))
+    place = ", called from ".join(
+        f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        for frame in reversed(ours[-3:])
+    )
     log.debug("job=%s fault=%s", job.name, type(problem).__name__, exc_info=problem)
     return (
         f"job {job.name} of run {run.run_id} failed at {place}: {_described(problem)}. "

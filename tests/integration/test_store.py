@@ -7,9 +7,9 @@ from pathlib import Path
 import deltalake
 import pytest
 from chispa import assert_df_equality
-from pyspark.sql import DataFrame, SparkSession, functions as F
+from pyspark.sql import DataFrame, functions as F, SparkSession
 
-from cdp_lib.contracts.table import AppendOnce, Column, MergeByKey, ReplaceAll, Table, number, text
+from cdp_lib.contracts.table import AppendOnce, Column, MergeByKey, number, ReplaceAll, Table, text
 from cdp_lib.errors import ContractError, StorageError
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.store import DeltaStore, Stamp
@@ -85,11 +85,13 @@ def test_the_view_after_a_merge_is_the_table_after_the_merge(store: DeltaStore, 
     with store.batch(MERGED, rows) as batch:
         foreseen = store.after(batch).localCheckpoint()
         store.write(batch, Stamp("a_job", "run-2", 2))
-    assert_df_equality(foreseen.drop("notes"), store.read(MERGED).drop("notes"), ignore_row_order=True, ignore_nullable=True)
+    assert_df_equality(
+        foreseen.drop("notes"), store.read(MERGED).drop("notes"), ignore_row_order=True, ignore_nullable=True
+    )
 
 
 def test_a_broken_check_is_named_and_its_row_is_not_shown(store: DeltaStore, things: Things) -> None:
-    with pytest.raises(ContractError, match="silver.thing: a row breaks CHECK label_is_short") as caught:
+    with pytest.raises(ContractError, match=r"silver\.thing: a row breaks CHECK label_is_short") as caught:
         put(store, MERGED, things(("a", "Somchai-Secret", 1)))
     assert "Secret" not in str(caught.value)
     assert content(store, MERGED).isEmpty()
@@ -97,7 +99,7 @@ def test_a_broken_check_is_named_and_its_row_is_not_shown(store: DeltaStore, thi
 
 def test_two_rows_of_one_key_are_refused(store: DeltaStore, things: Things) -> None:
     put(store, MERGED, things(("a", "x", 1)))
-    with pytest.raises(ContractError, match="silver.thing: two rows share a key"):
+    with pytest.raises(ContractError, match=r"silver\.thing: two rows share a key"):
         put(store, MERGED, things(("a", "y", 2), ("a", "z", 3)), 2)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cdp_lib.contracts.table import ReplaceAll, Table, text
 from cdp_lib.errors import WorkflowError
-from cdp_lib.settings.pack import Document, Pack, assemble_pack
+from cdp_lib.settings.pack import assemble_pack, Document, Pack
 from cdp_lib.workflow.graph import edges, ordered, selected
 from cdp_lib.workflow.job import Job
 
@@ -58,7 +58,7 @@ def test_jobs_that_wait_for_each_other_are_named(pack: Pack) -> None:
 
 
 def test_two_writers_of_one_table_are_refused(pack: Pack) -> None:
-    with pytest.raises(WorkflowError, match="silver.a is written by left and twin"):
+    with pytest.raises(WorkflowError, match=r"silver\.a is written by left and twin"):
         ordered([FIRST, LEFT, replace(LEFT, name="twin")], pack)
 
 

@@ -1,12 +1,12 @@
 """The ops tables are written and read without Spark."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime, UTC
 from pathlib import Path
 
 import pytest
 
 from cdp_lib.errors import LockedError, WorkflowError
-from cdp_lib.io.ledger import RUN_ITSELF, History, JobState, OpsLedger
+from cdp_lib.io.ledger import History, JobState, OpsLedger, RUN_ITSELF
 from cdp_lib.io.lock import held_by, is_locked, run_lock
 
 NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)

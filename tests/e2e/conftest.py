@@ -1,0 +1,83 @@
+"""A stranger's library, its lakehouse, and a way to run it in the tests' own session."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from cdp_lib.contracts import gold, ops
+from cdp_lib.workflow.runner import RunReport
+from jobs.compose import build_suite, Place, Request, run_named, Suite
+from tests.e2e.library import write_pack
+
+Content = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A pack's suite over its own folders."""
+
+    suite: Suite
+    landing: Path
+
+    def run(self, **options: Any) -> RunReport:
+        """One daily run; the report of the last run it took."""
+        silent = Console(file=io.StringIO())
+        return run_named(self.suite, Request(**options), silent)[-1]
+
+    def accounts(self, run_id: str) -> dict[str, tuple[int, int, int, int]]:
+        """Path: rows read, accepted, quarantined, duplicate."""
+        counts = ("read_count", "accepted_count", "quarantined_count", "duplicate_count")
+        rows = [row for row in self.suite.ledger.rows(ops.ROW_ACCOUNT) if row["run_id"] == run_id]
+        return {row["path"]: tuple(row[name] for name in counts) for row in rows}  # type: ignore[misc]
+
+    def customers(self, *columns: str) -> Content:
+        """Chosen columns of the single view, sorted."""
+        rows = self.suite.store.read(gold.customer(self.suite.pack)).select(*columns).collect()
+        return sorted((tuple(row) for row in rows), key=repr)
+
+    def everything(self) -> dict[str, Content]:
+        """Every bronze, silver and gold table's content, without lineage, sorted."""
+        return content_of(self.suite)
+
+
+def content_of(suite: Suite) -> dict[str, Content]:
+    """Table name: its rows without lineage columns, as text, sorted."""
+    found: dict[str, Content] = {}
+    for folder in sorted(Path(suite.store.root).glob("[bsg][rio]*/*")):
+        frame = suite.session().read.format("delta").load(str(folder))
+        # Events and links are dated by the run that made them.
+        kept = [name for name in frame.columns if not name.startswith("_") and name not in ("linked_at", "occurred_at")]
+        wanted = [name for name in kept if name != "identity_event_id"]
+        found[f"{folder.parent.name}.{folder.name}"] = sorted((str(row),) for row in frame.select(*wanted).collect())
+    return found
+
+
+@pytest.fixture(scope="session")
+def library_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stranger's pack, in a folder of its own."""
+    return write_pack(tmp_path_factory.mktemp("stranger") / "library")
+
+
+@pytest.fixture
+def new_library(spark: SparkSession, tmp_path: Path, library_pack: Path) -> Callable[[str], Shop]:
+    """A library with its own landing folder and lakehouse, by name."""
+
+    def make(name: str) -> Shop:
+        landing = tmp_path / name / "landing"
+        landing.mkdir(parents=True)
+        place = Place(str(library_pack), str(landing), str(tmp_path / name / "lake"))
+        return Shop(build_suite(place, lambda: spark), landing)
+
+    return make
+
+
+@pytest.fixture
+def library(new_library: Callable[[str], Shop]) -> Shop:
+    """One library."""
+    return new_library("one")
