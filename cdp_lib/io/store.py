@@ -18,6 +18,7 @@ from pyspark.sql import Column as SparkColumn, DataFrame, functions as F, SparkS
 from cdp_lib.contracts.table import AppendOnce, MergeByKey, ReplaceSlice, Table
 from cdp_lib.errors import ContractError, StorageError
 from cdp_lib.io.conform import row_hash
+from cdp_lib.io.evolution import align_with_contract, CONTRACT_HASH
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class DeltaStore:
         if batch.is_empty or (batch.is_whole and self._is_same(batch)):
             return None
         self._create(table)
+        align_with_contract(self._session(), self.path(table), table)
         self._at(f"inside:{stamp.job}:{table.name}")
         try:
             self._commit(batch, stamp)
@@ -273,7 +275,7 @@ def table_properties(table: Table) -> dict[str, str]:
         "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in indexed[:_STATISTICS_LIMIT]),
         "delta.enableChangeDataFeed": str(_keeps_change_feed(table)).lower(),
         "delta.enableDeletionVectors": str(table.layer != "gold" and isinstance(table.write, MergeByKey)).lower(),
-        "cdp.contract_hash": table.contract_hash(),
+        CONTRACT_HASH: table.contract_hash(),
     }
     return fixed | {f"delta.constraints.{name}": condition for name, condition in table.constraints().items()}
 

@@ -141,3 +141,25 @@ def test_a_frame_that_does_not_fit_names_every_column(things: Things) -> None:
     frame = things(("a", "x", 1)).withColumnRenamed("label", "lable")
     with pytest.raises(ContractError, match=r"silver.thing: missing \['label'\], unexpected \['lable'\]"):
         fit_to_table(frame, MERGED, run_id="run")
+
+
+def test_a_changed_contract_reaches_the_stored_table(store: DeltaStore, things: Things) -> None:
+    put(store, APPENDED, things(("a", "x", 1)))
+    wider = replace(APPENDED, columns=(*APPENDED.columns, number("size_count", "How big.")), checks=())
+    put(store, wider, things(("b", "longer than ten", 1)).withColumn("size_count", F.lit(3)), 2)
+    found = {(row.thing_id, row.size_count) for row in store.read(wider).collect()}
+    assert found == {("a", None), ("b", 3)}
+    with pytest.raises(
+        ContractError, match=r"bronze\.thing: stored rows already break the new CHECK label_is"
+    ):
+        put(store, APPENDED, things(("c", "x", 1)), 3)
+
+
+def test_a_stored_column_keeps_its_type(store: DeltaStore, things: Things) -> None:
+    put(store, APPENDED, things(("a", "x", 1)))
+    changed = replace(
+        APPENDED,
+        columns=tuple(text("changed", "A text now.") if one.name == "changed" else one for one in APPENDED.columns),
+    )
+    with pytest.raises(ContractError, match="changed was bigint, is now string"):
+        put(store, changed, things(("b", "x", 1)), 2)
