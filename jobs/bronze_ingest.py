@@ -92,12 +92,12 @@ def _publish(ctx: JobContext, source: Source, marked: DataFrame) -> list[dict[st
     """Write accepted and quarantined rows; each file's account. Raises AccountError for rows unaccounted for."""
     accounts = account_rows(ctx, source, count_outcomes(marked))
     check_accounts(source, accounts)
-    written = ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked))
+    written = ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked), kept=True)
     expected = sum(account["accepted_count"] for account in accounts)
     if written != expected:
         raise AccountError(f"bronze.{source.id}: {expected} rows were accepted but {written} written. Report this.")
     if any(account["quarantined_count"] for account in accounts):
-        ctx.write(bronze.quarantine(source), quarantine_rows(ctx, source, marked))
+        ctx.write(bronze.quarantine(source), quarantine_rows(ctx, source, marked), kept=True)
     return accounts
 
 

@@ -40,7 +40,7 @@ def _replay(ctx: JobContext, source: Source) -> None:
         if not accounts:
             return
         check_accounts(source, accounts)
-        ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked))
+        ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked), kept=True)
         ctx.write(table, _retried(quarantine, marked, source))
     ctx.record(ops.ROW_ACCOUNT, accounts)
 

@@ -65,7 +65,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             java_options=f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {archiving}",
             extra={
                 "spark.databricks.delta.snapshotPartitions": "1",
-                # Compiling a plan costs more than running it over a dozen rows, and so does replanning at every shuffle.
+                # Compiling a plan costs more than running it over a dozen rows; so does replanning at shuffles.
                 "spark.sql.codegen.wholeStage": "false",
                 "spark.sql.codegen.factoryMode": "NO_CODEGEN",
                 "spark.sql.adaptive.enabled": "false",

@@ -46,7 +46,9 @@ class FileLedger:
     def planned(self, run_id: str) -> dict[str, str]:
         """Path: content hash of the files that the run set out to ingest; empty where it had not come so far."""
         return {
-            row["path"]: row["content_hash"] for row in self.rows if row["run_id"] == run_id and row["status"] == "planned"
+            row["path"]: row["content_hash"]
+            for row in self.rows
+            if row["run_id"] == run_id and row["status"] == "planned"
         }
 
     def ingested(self, run_id: str) -> set[str]:
@@ -65,7 +67,9 @@ class Verdict:
     status: str
     reason: str | None
 
-    def ledger_row(self, *, run_id: str, run_number: int, source_id: str, contract_hash: str, at: datetime) -> dict[str, Any]:
+    def ledger_row(
+        self, *, run_id: str, run_number: int, source_id: str, contract_hash: str, at: datetime
+    ) -> dict[str, Any]:
         """A row of ops.source_file."""
         file = self.inspection.file
         return {
@@ -99,6 +103,9 @@ def judge(inspections: Sequence[Inspection], ledger: FileLedger, run_id: str) ->
             verdicts.append(Verdict(inspection, "resent", f"the same bytes as {in_this_run[content]}"))
         else:
             in_this_run[content] = path
-            notes = [inspection.note, "changed: same name, other content" if ledger.had_other_content(path, content) else None]
+            notes = [
+                inspection.note,
+                "changed: same name, other content" if ledger.had_other_content(path, content) else None,
+            ]
             verdicts.append(Verdict(inspection, "planned", "; ".join(filter(None, notes)) or None))
     return tuple(verdicts)

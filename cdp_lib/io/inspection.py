@@ -224,9 +224,7 @@ def _check_quotes(source: Source, found: Inspection) -> None:
                 elif batch.ragged:
                     last = batch.ragged[-1][1]
         except pa.ArrowInvalid as problem:
-            raise UnreadableTextError(
-                f"{_NO_ROWS}: a quote is never closed, or a row is over 4 MiB"
-            ) from problem
+            raise UnreadableTextError(f"{_NO_ROWS}: a quote is never closed, or a row is over 4 MiB") from problem
     if last != _END_MARK:
         raise UnreadableTextError(f"{_NO_ROWS}: a quote is never closed")
 
@@ -251,9 +249,9 @@ class _WithEnd(io.RawIOBase):
 
 def _parquet_shape(source: Source, stream: pa.NativeFile) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """(column names, rows of each row group); every page is decoded once, so that no task meets a damaged one."""
-    as_bytes = byte_columns(source)
     try:
         file = parquet.ParquetFile(stream, page_checksum_verification=True)
+        as_bytes = byte_columns(source, file.schema_arrow.names)
         for batch in file.iter_batches():
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 if is_bytes(column.type) and name not in as_bytes:
@@ -263,6 +261,4 @@ def _parquet_shape(source: Source, stream: pa.NativeFile) -> tuple[tuple[str, ..
     except UnicodeDecodeError as problem:
         raise UnreadableTextError("it is no whole Parquet file: a name in its footer is no text") from problem
     except (OSError, pa.ArrowException) as problem:
-        raise UnreadableTextError(
-            "it is no whole Parquet file, or has bytes where the contract has text"
-        ) from problem
+        raise UnreadableTextError("it is no whole Parquet file, or has bytes where the contract has text") from problem

@@ -87,7 +87,9 @@ class OpsLedger:
         """Every state ever recorded, in order of time."""
         order = {"started": 0}
         found = [JobState(**row) for row in self.rows(ops.JOB_RUN)]
-        return sorted(found, key=lambda state: (state.run_number, state.recorded_at, order.get(state.status, 1)))
+        return sorted(
+            found, key=lambda state: (state.run_number, state.recorded_at, state.attempt, order.get(state.status, 1))
+        )
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,10 @@ def parquet_batches(
         yield pa.RecordBatch.from_arrays(texts, names=names)
 
 
-def byte_columns(source: Source) -> frozenset[str]:
-    """Names in the file of the columns that the contract declares binary: their text is base64."""
-    return frozenset(
-        column.header or name for name, column in source.columns.items() if parse_type(column.type).name == "binary"
-    )
+def byte_columns(source: Source, names: Sequence[str]) -> frozenset[str]:
+    """Those of a file's columns whose bytes stay bytes (as base64): declared binary, or unknown to the contract."""
+    types = {column.header or name: column.type for name, column in source.columns.items()}
+    return frozenset(name for name in names if name not in types or parse_type(types[name]).name == "binary")
 
 
 def is_bytes(kind: pa.DataType) -> bool:

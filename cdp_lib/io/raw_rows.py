@@ -123,9 +123,7 @@ def _csv_rows(source: Source, piece: _Piece) -> Iterator[pa.RecordBatch]:
 
 def _parquet_rows(source: Source, piece: _Piece) -> Iterator[pa.RecordBatch]:
     row_count = piece.rows_before
-    # Unknown columns are kept as they are: bytes that may not be text go to base64.
-    known = {column.header or name for name, column in source.columns.items()}
-    as_bytes = byte_columns(source) | frozenset(set(piece.columns) - known)
+    as_bytes = byte_columns(source, piece.columns)
     with open_file(piece.file) as stream:
         for batch in parquet_batches(stream, piece.row_groups, as_bytes):
             numbers = np.arange(row_count + 1, row_count + 1 + batch.num_rows, dtype=np.int64)

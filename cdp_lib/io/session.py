@@ -137,7 +137,7 @@ def _launch(settings: Settings, app_name: str) -> SparkSession:
     log_file = Path(settings.log.spark_file).absolute() if settings.log.spark_file else None
     said_before = log_file.stat().st_size if log_file and log_file.exists() else 0
     try:
-        with _stderr_into(log_file):
+        with _output_into(log_file):
             return SparkSession.builder.appName(app_name).config(map=dict(options)).getOrCreate()
     except (PySparkRuntimeError, Py4JError) as problem:
         raise SetupError(f"Spark did not start: {_reason(problem, log_file, said_before)}") from problem
@@ -171,21 +171,24 @@ def _jars_option(gateway: Any, jars_dir: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _stderr_into(log_file: Path | None) -> Iterator[None]:
-    """Lead standard error into the file, so that a JVM started meanwhile writes there for the rest of its life."""
+def _output_into(log_file: Path | None) -> Iterator[None]:
+    """Lead standard output and error into the file, so that a JVM started meanwhile writes there all its life."""
     if log_file is None:
         yield
         return
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
     sys.stderr.flush()
-    terminal = os.dup(2)
+    kept = {stream: os.dup(stream) for stream in (1, 2)}
     try:
         with log_file.open("ab") as sink:
-            os.dup2(sink.fileno(), 2)
+            for stream in kept:
+                os.dup2(sink.fileno(), stream)
         yield
     finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
+        for stream, terminal in kept.items():
+            os.dup2(terminal, stream)
+            os.close(terminal)
 
 
 def _reason(problem: Exception, log_file: Path | None, start: int = 0) -> str:

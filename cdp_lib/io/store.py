@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import deltalake
@@ -13,18 +12,16 @@ from delta.tables import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column as SparkColumn, DataFrame, functions as F, SparkSession, types as T
+from pyspark.sql import Column as SparkColumn, DataFrame, functions as F, SparkSession
 
 from cdp_lib.contracts.table import AppendOnce, MergeByKey, ReplaceSlice, Table
 from cdp_lib.errors import ContractError, StorageError
 from cdp_lib.io.conform import row_hash
-from cdp_lib.io.evolution import align_with_contract, CONTRACT_HASH
+from cdp_lib.io.declared import align_with_contract, create_table, keeps_change_feed
 
 log = logging.getLogger(__name__)
 
-_STATISTICS_LIMIT = 32
 _MATCHED = "_is_known_key"
-_INDEXABLE = (T.StringType, T.NumericType, T.DateType, T.TimestampType)
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class DeltaStore:
         """
         if since is None or upto is None:
             return self.read(table, upto).withColumn("_change_type", F.lit("insert"))
-        if not _keeps_change_feed(table):
+        if not keeps_change_feed(table):
             raise StorageError(
                 f"{table.name} is replaced whole and keeps no change feed; compare two versions instead."
             )
@@ -127,27 +124,27 @@ class DeltaStore:
         return rows.select(*table.column_names, "_change_type")
 
     @contextmanager
-    def batch(
-        self, table: Table, rows: DataFrame, *, whole: bool = False, against: int | None = None
-    ) -> Iterator[Batch]:
+    def batch(self, table: Table, rows: DataFrame, *, whole: bool = False, kept: bool = False) -> Iterator[Batch]:
         """The rows that a write would change, cached while the block runs.
 
         `rows` fit the table (`fit_to_table`) and hold one row per key for MergeByKey. `whole` = they are all of the
-        table, whatever its write mode. `against` is the version that MergeByKey compares with, the newest if left out.
+        table, whatever its write mode. `kept` = the caller has cached what they come from: no second copy is made.
         """
         is_whole = whole or not isinstance(table.write, MergeByKey | AppendOnce | ReplaceSlice)
-        version = self.version(table) if against is None else against
+        version = self.version(table)
         if is_whole or not isinstance(table.write, MergeByKey) or version is None:
             marked = rows.withColumn(_MATCHED, F.lit(False))
         else:
             marked = _changed(rows, self.read(table, version), table, table.write)
-        marked.persist()
+        if not kept:
+            marked.persist()
         try:
             figures = marked.agg(F.count(F.lit(1)), F.count_if(F.col(_MATCHED))).first()
             row_count, known_count = (0, 0) if figures is None else (int(figures[0]), int(figures[1]))
             yield Batch(table, marked.drop(_MATCHED), row_count, known_count, is_whole)
         finally:
-            marked.unpersist()
+            if not kept:
+                marked.unpersist()
 
     def after(self, batch: Batch) -> DataFrame:
         """The table as it will be once the batch is written."""
@@ -164,6 +161,13 @@ class DeltaStore:
             )
         return stored.unionByName(batch.rows)
 
+    def is_written(self, batch: Batch, stamp: Stamp) -> bool:
+        """Whether this run has published the table already, and died before its ledger had it."""
+        if batch.is_whole or self.version(batch.table) is None:
+            return False
+        known = deltalake.DeltaTable(self.path(batch.table)).transaction_version(_transaction(batch.table, stamp))
+        return known is not None and known >= stamp.run_number
+
     def write(self, batch: Batch, stamp: Stamp) -> int | None:
         """Publish the batch in one commit; the table's new version, or None where nothing would change.
 
@@ -172,8 +176,7 @@ class DeltaStore:
         table = batch.table
         if batch.is_empty or (batch.is_whole and self._is_same(batch)):
             return None
-        self._create(table)
-        align_with_contract(self._session(), self.path(table), table)
+        self._prepare(table)
         self._at(f"inside:{stamp.job}:{table.name}")
         try:
             self._commit(batch, stamp)
@@ -187,7 +190,7 @@ class DeltaStore:
     def _commit(self, batch: Batch, stamp: Stamp) -> None:
         table, path = batch.table, self.path(batch.table)
         writer = batch.rows.write.format("delta").option("userMetadata", stamp.run_id)
-        transaction = {"txnAppId": f"cdp.{stamp.job}.{table.name}", "txnVersion": str(stamp.run_number)}
+        transaction = {"txnAppId": _transaction(table, stamp), "txnVersion": str(stamp.run_number)}
         if batch.is_whole:
             # Columns are replaced together with the rows: readers never see one without the other.
             same_shape = self._stored_columns(table) == table.column_names
@@ -212,25 +215,21 @@ class DeltaStore:
             merge = target.merge(batch.rows.alias("s"), same_key)
             merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(values=values).execute()
 
-    def _create(self, table: Table) -> None:
-        if self.version(table) is not None:
-            return
-        builder = DeltaTable.createIfNotExists(self._session()).location(self.path(table)).addColumns(table.schema())
-        builder = builder.comment(table.purpose)
-        if table.cluster_by:
-            builder = builder.clusterBy(*table.cluster_by)
-        builder = reduce(lambda made, item: made.property(*item), table_properties(table).items(), builder)
-        builder.execute()
-        if self._catalog:
-            self._register(table)
+    def _prepare(self, table: Table) -> None:
+        """The table exists as its contract says, and the catalog knows it where there is one."""
+        if self.version(table) is None:
+            create_table(self._session(), self.path(table), table)
+            if self._catalog:
+                self._register(table, self._catalog)
+        else:
+            align_with_contract(self._session(), self.path(table), table)
 
-    def _register(self, table: Table) -> None:
+    def _register(self, table: Table, catalog: str) -> None:
         pack = self.root.rsplit("/", 1)[-1]
-        schema = f"`{self._catalog}`.`{pack}_{table.layer}`"
+        schema = f"`{catalog}`.`{pack}_{table.layer}`"
         self._session().sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        self._session().sql(
-            f"CREATE TABLE IF NOT EXISTS {schema}.`{table.noun}` USING delta LOCATION '{self.path(table)}'"
-        )
+        named = f"{schema}.`{table.noun}`"
+        self._session().sql(f"CREATE TABLE IF NOT EXISTS {named} USING delta LOCATION '{self.path(table)}'")
 
     def _stored_columns(self, table: Table) -> tuple[str, ...]:
         fields = deltalake.DeltaTable(self.path(table)).schema().fields
@@ -264,24 +263,9 @@ class DeltaStore:
         return problem
 
 
-def table_properties(table: Table) -> dict[str, str]:
-    """Delta properties that follow from the contract: CHECKs, change feed, vectors, no statistics of personal data."""
-    indexed = [
-        column.name
-        for column in table.columns
-        if (column.pii is None or column.name in table.cluster_by) and isinstance(column.spark_type, _INDEXABLE)
-    ]
-    fixed = {
-        "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in indexed[:_STATISTICS_LIMIT]),
-        "delta.enableChangeDataFeed": str(_keeps_change_feed(table)).lower(),
-        "delta.enableDeletionVectors": str(table.layer != "gold" and isinstance(table.write, MergeByKey)).lower(),
-        CONTRACT_HASH: table.contract_hash(),
-    }
-    return fixed | {f"delta.constraints.{name}": condition for name, condition in table.constraints().items()}
-
-
-def _keeps_change_feed(table: Table) -> bool:
-    return isinstance(table.write, MergeByKey | AppendOnce)
+def _transaction(table: Table, stamp: Stamp) -> str:
+    """Delta's name for the one write that a job makes of a table in a run."""
+    return f"cdp.{stamp.job}.{table.name}"
 
 
 def _changed(rows: DataFrame, stored: DataFrame, table: Table, mode: MergeByKey) -> DataFrame:

@@ -23,5 +23,8 @@ def parse_workflows(body: Mapping[str, Any], *, file: str) -> dict[str, Workflow
         return TypeAdapter(dict[str, Workflow]).validate_python(body)
     except ValidationError as problem:
         raise ConfigError(
-            [Fault(file, ".".join(map(str, error["loc"])), str(error["msg"])) for error in problem.errors(include_url=False)]
+            [
+                Fault(file, ".".join(map(str, error["loc"])), str(error["msg"]))
+                for error in problem.errors(include_url=False)
+            ]
         ) from None

@@ -150,16 +150,18 @@ class JobContext:
         version = self._before.get(table.name)
         return self._services.store.read(table, version) if version is not None else self._empty(table)
 
-    def write(self, table: Table, frame: DataFrame, *, whole: bool = False) -> int:
+    def write(self, table: Table, frame: DataFrame, *, whole: bool = False, kept: bool = False) -> int:
         """Fit, judge and publish; the number of rows that changed. Nothing changed: no commit.
 
-        `whole`: the frame is all of the table, whatever its write mode. Raises ContractError where the frame does not
-        fit, QualityError where an error-level check fails; then the table stays as it was.
+        `whole`: the frame is all of the table, whatever its write mode. `kept`: the job has cached what its rows come
+        from. Raises ContractError where the frame does not fit, QualityError where an error-level check fails; then the
+        table stays as it was.
         """
         self._declared(table, "writes", self._job.written_tables(self.pack))
         fitted = fit_to_table(frame, table, run_id=self.run.run_id)
-        with self._services.store.batch(table, fitted, whole=whole) as batch:
-            if not batch.is_empty:
+        with self._services.store.batch(table, fitted, whole=whole, kept=kept) as batch:
+            # Rows that this run published before it was cut off were judged then, and stand in the table now.
+            if not batch.is_empty and not self._services.store.is_written(batch, self._stamp):
                 self._judge(batch)
                 version = self._services.store.write(batch, self._stamp)
                 if version is not None:

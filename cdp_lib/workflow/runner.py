@@ -69,7 +69,7 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
     """
     history = History(tuple(services.ledger.states()))
     run = _resumed(history, options) if options.resume else _begun(history, options, services)
-    _record_run(run, services, "started")
+    _record_run(run, services, "started", resumed=options.resume)
     services.reporter.run_started(run.run_id, len(jobs))
     outcomes: list[JobOutcome] = []
     try:
@@ -77,7 +77,7 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
             for job in jobs:
                 outcomes.append(_run_job(job, run, options, services))
     except BaseException as problem:
-        _record_run(run, services, "failed", _described(problem))
+        _record_run(run, services, "failed", error=_described(problem))
         raise
     finally:
         services.reporter.run_ended()
@@ -109,8 +109,11 @@ def _resumed(history: History, options: RunOptions) -> RunInfo:
     return RunInfo(last.run_id, last.run_number, last.workflow, first.recorded_at, first.as_of_date)
 
 
-def _record_run(run: RunInfo, services: Services, status: str, error: str | None = None) -> None:
-    started = run.started_at if status == "started" else services.ledger.clock()
+def _record_run(
+    run: RunInfo, services: Services, status: str, *, resumed: bool = False, error: str | None = None
+) -> None:
+    """The first row of a run bears the time that all its rows are dated by; a resumed run finds it there."""
+    is_first = status == "started" and not resumed
     services.ledger.record(
         JobState(
             run_id=run.run_id,
@@ -120,7 +123,7 @@ def _record_run(run: RunInfo, services: Services, status: str, error: str | None
             attempt=1,
             status=status,
             config_hash=services.pack.hash_of("pack"),
-            recorded_at=started,
+            recorded_at=run.started_at if is_first else services.ledger.clock(),
             as_of_date=run.as_of,
             error=error,
             owner=owner(),
@@ -143,7 +146,7 @@ def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) ->
     services.reporter.job_started(job.name, job.purpose)
     for attempt in range(pinned.attempt, pinned.attempt + options.retries + 1):
         began = time.monotonic()
-        services.ledger.record(replace(pinned, attempt=attempt))
+        services.ledger.record(replace(pinned, attempt=attempt, recorded_at=services.ledger.clock()))
         services.failpoint(f"before:{job.name}")
         context = JobContext(job, run, services, pinned, previous)
         try:
@@ -157,6 +160,8 @@ def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) ->
                 raise
             if not isinstance(problem, _MAY_PASS) or attempt == pinned.attempt + options.retries:
                 raise WorkflowError(_unexpected(job, run, problem)) from None
+            wait = services.settings.retry
+            time.sleep(min(wait.first_wait_seconds * 2 ** (attempt - pinned.attempt), wait.longest_wait_seconds))
             continue
         ended = replace(pinned, attempt=attempt, seconds=time.monotonic() - began)
         return _finished(context, ended, services, job)

@@ -344,13 +344,13 @@ def test_faults_of_every_kind_are_counted_and_nothing_is_lost(spark: SparkSessio
 
 def test_json_and_csv_of_the_same_content_have_the_same_hash(spark: SparkSession, tmp_path: Path) -> None:
     columns = {"id": {"type": "string"}, "n": {"type": "bigint"}}
-    drop(tmp_path, "a", "id,n\n1,5\n")
-    as_csv = apply_contract(rows_of_hashed(spark, tmp_path, source(columns)), source(columns), time_zone="UTC")
-    drop(tmp_path, "a", json.dumps({"n": 5, "id": "1"}))
-    lines = source(columns, format="jsonl")
-    as_json = apply_contract(rows_of_hashed(spark, tmp_path, lines), lines, time_zone="UTC")
+    table, lines = source(columns), source(columns, format="jsonl")
+    drop(tmp_path / "csv", "a", "id,n\n1,5\n")
+    drop(tmp_path / "json", "a", json.dumps({"n": 5, "id": "1"}))
+    as_csv = apply_contract(hashed_rows(spark, tmp_path / "csv", table), table, time_zone="UTC")
+    as_json = apply_contract(hashed_rows(spark, tmp_path / "json", lines), lines, time_zone="UTC")
     assert_same_rows(as_csv.select("_record_hash"), as_json.select("_record_hash"))
 
 
-def rows_of_hashed(spark: SparkSession, landing: Path, contract: Source) -> DataFrame:
+def hashed_rows(spark: SparkSession, landing: Path, contract: Source) -> DataFrame:
     return read_raw_rows(spark, contract, inspected(landing, contract))

@@ -149,9 +149,7 @@ def test_a_changed_contract_reaches_the_stored_table(store: DeltaStore, things: 
     put(store, wider, things(("b", "longer than ten", 1)).withColumn("size_count", F.lit(3)), 2)
     found = {(row.thing_id, row.size_count) for row in store.read(wider).collect()}
     assert found == {("a", None), ("b", 3)}
-    with pytest.raises(
-        ContractError, match=r"bronze\.thing: stored rows already break the new CHECK label_is"
-    ):
+    with pytest.raises(ContractError, match=r"bronze\.thing: stored rows already break the new CHECK label_is"):
         put(store, APPENDED, things(("c", "x", 1)), 3)
 
 

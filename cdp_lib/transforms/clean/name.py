@@ -13,8 +13,9 @@ from cdp_lib.transforms.clean.once import once
 class NameWords:
     """Words around names, in lower case; a pack may hand its own.
 
-    `titles` stand before a name as words, `joined_titles` may touch a Thai one, written without space, `suffixes` follow it.
-    `particles` belong to the last name that they begin. Jr, Sr and numerals are no suffixes: they tell father from son.
+    `titles` stand before a name as words, `joined_titles` may touch a Thai name, which is written without spaces,
+    `suffixes` follow it. `particles` belong to the last name that they begin. Jr, Sr and numerals are no suffixes: they
+    tell father from son.
     """
 
     titles: tuple[str, ...] = (

@@ -1,13 +1,16 @@
-"""The rules of a source's contract as conditions over its typed rows. No row can make one fail the job.
+"""The rules of a source's contract over its typed rows. No row can make one of them fail the job.
 
-A pack's expressions may throw under ANSI rules: a division by zero, a cast, an overflow, an index past the end. Each is
-therefore computed inside `try_to_binary`, which Spark evaluates in a `TryEval`: what its argument throws becomes null.
-The argument stands in a CASE, whose branches Spark computes only when taken: it may else compute an expression that
-occurs twice ahead of both, outside of the TryEval.
+A pack's expressions may throw under ANSI rules: a division by zero, a cast (also one that Spark adds by itself), an
+overflow, an index past the end, a function's own error. They are therefore computed inside `try_to_binary`, which Spark
+evaluates in a `TryEval`: whatever its argument throws becomes null. Only what ends the JVM, such as a lack of memory,
+gets through. The argument stands in a CASE, whose branches Spark computes only when taken: an expression that occurs
+twice may else be computed ahead of both, outside of the TryEval.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, functions as F
 from sqlglot import exp
@@ -19,88 +22,107 @@ from cdp_lib.settings.sql import parse_expression
 
 CANNOT_BE_COMPUTED = "cannot be computed"
 
-_NULL = "null"
-_TRUE = "true"
-_FALSE = "false"
+_YES, _NO = "01", "00"
 
 
 @dataclass(frozen=True)
-class Checks:
-    """`states`: columns to compute first; `rules`: what a broken rule is called -> condition over columns and states.
+class Rule:
+    """`is_broken` is true or false of a row, or throws; then `thrown` is what is said of the row."""
 
-    A condition is never null.
-    """
-
-    states: Mapping[str, Column] = field(default_factory=dict)
-    rules: Mapping[str, Column] = field(default_factory=dict)
-
-    def __or__(self, other: "Checks") -> "Checks":
-        rules = dict(self.rules)
-        for rule, broken in other.rules.items():
-            rules[rule] = rules[rule] | broken if rule in rules else broken
-        return Checks({**self.states, **other.states}, rules)
+    name: str
+    thrown: str
+    is_broken: Column
 
 
-def contract_checks(source: Source) -> Checks:
-    """Every rule of the source, over its typed columns and `_text_<column>`, the text that each came from."""
-    checks = Checks()
-    for name, column in source.columns.items():
-        checks |= _column_checks(name, column, required=column.required or name in source.key)
-    for place, feed in enumerate(source.feeds):
-        if not feed.group_by:
-            checks |= _feed_checks(f"_feed_{place}", feed)
-    return checks
+@dataclass(frozen=True)
+class Group:
+    """Rules that hold for the rows where `guard` is true; for all rows where there is none. The guard may throw."""
+
+    rules: tuple[Rule, ...]
+    guard: Column | None = None
+
+    @property
+    def is_kept(self) -> Column:
+        """Whether a row breaks none of the rules; may throw."""
+        kept = reduce(and_, (~rule.is_broken for rule in self.rules), F.lit(True))
+        return kept if self.guard is None else ~F.coalesce(self.guard, F.lit(False)) | kept
+
+    def broken(self) -> Iterator[tuple[str, Column]]:
+        """(what is said, whether it is true of the row), sorted by what is said; conditions that never throw."""
+        for rule in self.rules:
+            is_broken = rule.is_broken if self.guard is None else F.coalesce(self.guard, F.lit(False)) & rule.is_broken
+            answer = _tried(is_broken)
+            yield rule.name, answer.eqNullSafe(_answer(_YES))
+            yield rule.thrown, answer.isNull()
 
 
-def _column_checks(name: str, column: SourceColumn, *, required: bool) -> Checks:
-    rules: dict[str, Column] = {}
-    states: dict[str, Column] = {}
-    text = F.col(f"_text_{name}")
+def contract_groups(source: Source) -> tuple[Group, ...]:
+    """Every rule of the source: over its typed columns, and `_is_given_<column>` for those that are no strings."""
+    of_columns = [
+        rule
+        for name, column in source.columns.items()
+        for rule in _column_rules(name, column, required=column.required or name in source.key)
+    ]
+    # Rules of feeds that group are over aggregates: no row alone breaks them.
+    of_feeds = [_feed_group(feed) for feed in source.feeds if not feed.group_by]
+    return (Group(tuple(of_columns)), *of_feeds)
+
+
+def is_fine(groups: Sequence[Group]) -> Column:
+    """Whether a row breaks no rule at all: one evaluation for all rules, for nearly all rows are good. Never throws."""
+    kept = reduce(and_, (group.is_kept for group in groups), F.lit(True))
+    return F.coalesce(_tried(kept) == _answer(_YES), F.lit(False))
+
+
+def broken_rules(groups: Iterable[Group]) -> list[tuple[str, Column]]:
+    """What is said of a row -> whether it is true, by name; one entry where several rules say the same."""
+    merged: dict[str, Column] = {}
+    for group in groups:
+        for said, is_true in group.broken():
+            merged[said] = merged[said] | is_true if said in merged else is_true
+    return sorted(merged.items(), key=lambda pair: pair[0])
+
+
+def _column_rules(name: str, column: SourceColumn, *, required: bool) -> Iterator[Rule]:
+    is_given = F.col(name).isNotNull() if column.type == "string" else F.col(f"_is_given_{name}")
     if column.type != "string":
-        rules[f"{name}: not a {column.type}"] = text.isNotNull() & F.col(name).isNull()
+        yield _rule(f"{name}: not a {column.type}", is_given & F.col(name).isNull())
     if required:
-        rules[f"{name}: missing"] = text.isNull()
-    for place, condition in enumerate(column.expect):
-        state = f"_expect_{name}_{place}"
+        yield _rule(f"{name}: missing", ~is_given)
+    for condition in column.expect:
         stated = " ".join(condition.split())
-        states[state] = _tried(F.expr(condition).cast("string"))
-        rules[f"{name}: {stated}"] = F.col(state).eqNullSafe(_FALSE)
-        rules[f"{name}: {stated} {CANNOT_BE_COMPUTED}"] = F.col(state).isNull()
-    return Checks(states, rules)
+        yield _rule(f"{name}: {stated}", ~F.coalesce(F.expr(condition), F.lit(True)))
 
 
-def _feed_checks(prefix: str, feed: Feed) -> Checks:
-    """A row that the feed takes must give every required column of its entity, and no expression may throw.
-
-    Expressions of feeds that group are aggregates: no row alone breaks them.
-    """
-    checks = Checks()
-    is_taken: Column = F.lit(True)
-    if feed.where:
-        where = f"{prefix}_where"
-        broken = {f"feed {feed.to}: where {CANNOT_BE_COMPUTED}": F.col(where).isNull()}
-        checks |= Checks({where: _tried(F.expr(feed.where).cast("string"))}, broken)
-        is_taken = F.col(where).eqNullSafe(_TRUE)
+def _feed_group(feed: Feed) -> Group:
+    """A row that the feed takes must give every required column of its entity, and no expression may throw."""
     needed = required_columns(feed.to) if feed.to in ENTITIES else ()
+    rules = []
     for target, expression in feed.map.items():
-        rule = f"feed {feed.to}.{target}"
-        tree = parse_expression(expression)
-        if isinstance(tree, exp.Column):
-            if target in needed:
-                checks |= Checks(rules={f"{rule}: null": is_taken & F.expr(expression).isNull()})
-        elif not isinstance(tree, exp.Literal):
-            state = f"{prefix}_{target}"
-            # Not `is null`: Spark would skip an expression that cannot be null, and never see that it throws.
-            states = {state: _tried(F.concat(F.lit("="), F.expr(expression).cast("string")))}
-            rules = {f"{rule}: {CANNOT_BE_COMPUTED}": is_taken & F.col(state).isNull()}
-            if target in needed:
-                rules[f"{rule}: null"] = is_taken & F.col(state).eqNullSafe(_NULL)
-            checks |= Checks(states, rules)
-    return checks
+        name, value = f"feed {feed.to}.{target}", _computed(F.expr(expression))
+        thrown = f"{name}: {CANNOT_BE_COMPUTED}"
+        if target in needed:
+            rules.append(Rule(f"{name}: null", thrown, value.isNull()))
+        elif not isinstance(parse_expression(expression), exp.Column | exp.Literal):
+            # Never broken, but Spark cannot know and computes the value.
+            rules.append(Rule(f"{name}: null", thrown, ~(value.isNull() | (F.col("_row_number") > 0))))
+    return Group(tuple(rules), F.expr(feed.where) if feed.where else None)
 
 
-def _tried(text: Column) -> Column:
-    """The text that comes out; `null` where that is null; null where computing it throws."""
-    # True of every row that is judged, but Spark cannot know that.
-    is_row = F.col("_malformed").isNull()
-    return F.try_to_binary(F.when(is_row, F.coalesce(text, F.lit(_NULL))), F.lit("utf-8")).cast("string")
+def _rule(name: str, is_broken: Column) -> Rule:
+    return Rule(name, f"{name} {CANNOT_BE_COMPUTED}", is_broken)
+
+
+def _computed(value: Column) -> Column:
+    """The value, as an array's item: Spark skips `x is null` where x cannot be null, and never sees x throw."""
+    return F.get(F.array(value), F.length(F.coalesce("_malformed", F.lit(""))))
+
+
+def _tried(condition: Column) -> Column:
+    """`_answer` of a condition that is never null; null where it throws, and for rows that could not be split."""
+    answer = F.when(condition, F.lit(_YES)).otherwise(F.lit(_NO))
+    return F.try_to_binary(F.when(F.col("_malformed").isNull(), answer), F.lit("hex"))
+
+
+def _answer(digits: str) -> Column:
+    return F.lit(bytes.fromhex(digits))

@@ -30,7 +30,7 @@ def conform_feed(rows: DataFrame, source: Source, feed: Feed, info: PackInfo) ->
 
 
 def rows_to_conform(changed: DataFrame, current: DataFrame, source: Source, feed: Feed, *, is_full: bool) -> DataFrame:
-    """The source rows that a feed must look at: the changed ones; for a grouped feed, all rows of the groups they touch.
+    """The source rows that a feed must look at: the changed ones; for a grouped feed, all rows of their groups.
 
     `current` is all of the source's bronze table. In a group each source key counts once, by its newest version:
     the last by file name, then by arrival.

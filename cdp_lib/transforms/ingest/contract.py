@@ -1,14 +1,12 @@
 """Raw rows held to their source's contract: typed, hashed, and marked with every rule that they break."""
 
-from collections.abc import Iterable
-from functools import reduce
-from operator import or_
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.source import Source
 from cdp_lib.settings.sql import parse_type, TypeTree
-from cdp_lib.transforms.ingest.checks import contract_checks
+from cdp_lib.transforms.ingest.checks import broken_rules, contract_groups, is_fine
 from cdp_lib.transforms.ingest.parsing import given_text, typed_value
 
 CANNOT_BE_SPLIT = "row: cannot be split into columns"
@@ -29,31 +27,36 @@ def apply_contract(raw: DataFrame, source: Source, *, time_zone: str) -> DataFra
     missing value is judged by `required` alone; one that throws is broken and "cannot be computed". Local times are of
     the column's zone, else of `time_zone`. Further columns of `raw` are passed through. Assumes a session in UTC.
     """
-    checks = contract_checks(source)
     columns, null_values = source.columns, source.read.null_values
     others = [name for name in raw.columns if name.startswith("_") and name not in (_MALFORMED, "_rescued")]
-    kept = [*others, _MALFORMED, "_rescued", *(f"_raw_{name}" for name in source.columns)]
+    kept = [*others, _MALFORMED, *(f"_raw_{name}" for name in columns)]
     texts = raw.select(
         *others,
         _MALFORMED,
         "_rescued",
-        *(F.col(name).alias(f"_raw_{name}") for name in source.columns),
+        *(F.col(name).alias(f"_raw_{name}") for name in columns),
         *(given_text(name, column, null_values).alias(f"_text_{name}") for name, column in columns.items()),
     )
     typed = texts.select(
         *kept,
-        *(f"_text_{name}" for name in source.columns),
+        _telling(F.col("_rescued"), null_values).alias("_rescued"),
         *(typed_value(F.col(f"_text_{name}"), column, time_zone).alias(name) for name, column in columns.items()),
+        *(
+            F.col(f"_text_{name}").isNotNull().alias(f"_is_given_{name}")
+            for name, column in columns.items()
+            if column.type != "string"
+        ),
     )
-    checked = typed.select("*", *(state.alias(name) for name, state in checks.states.items()))
-    judged = checked.select(*kept, *source.columns, _rules(checks.rules.items()).alias("_rules"))
-    return judged.select(
-        *source.columns,
+    groups = contract_groups(source)
+    # Computed once: Spark shares what two columns compute in any case.
+    is_good = is_fine(groups)
+    return typed.select(
+        *columns,
         *others,
         "_rescued",
         _record_hash(source).alias("_record_hash"),
-        "_rules",
-        F.when(F.size("_rules") > 0, _raw_row(source)).alias("_raw_row"),
+        _rules(is_good, broken_rules(groups)).alias("_rules"),
+        F.when(~is_good, _raw_row(source)).alias("_raw_row"),
     )
 
 
@@ -87,19 +90,23 @@ def _headers(source: Source) -> dict[str, str]:
     return {name: column.header or name for name, column in source.columns.items()}
 
 
-def _rules(rules: Iterable[tuple[str, Column]]) -> Column:
-    """Names of the broken rules; of a row that could not be split nothing else is said.
+def _telling(rescued: Column, null_values: Sequence[str]) -> Column:
+    """The rescued values that say something; null where there are none."""
+    kept = F.map_filter(rescued, lambda _, text: text.isNotNull() & ~F.trim(text).isin(list(null_values)))
+    return F.when(F.size(kept) > 0, kept)
 
-    Here as everywhere in this module no function takes a lambda: one would end Spark's code generation for the row.
+
+def _rules(is_good: Column, broken: Sequence[tuple[str, Column]]) -> Column:
+    """What is said of the row, sorted; empty for a good one. Of a row that could not be split nothing else is said.
+
+    It is a lambda's result so that Spark interprets it: compiled, all rules together are more code than the JVM cares
+    to optimise, and that slows down every row (probed: three times the CPU), though few rows need it.
     """
-    ordered = sorted(rules, key=lambda pair: pair[0])
     none = F.array().cast("array<string>")
-    whole = F.when(F.col(_MALFORMED).isNotNull(), F.array(F.lit(CANNOT_BE_SPLIT)))
-    if not ordered:
-        return whole.otherwise(none)
-    is_broken = reduce(or_, (broken for _, broken in ordered))
-    names = F.concat_ws(_BETWEEN, *(F.when(broken, F.lit(rule)) for rule, broken in ordered))
-    return whole.when(is_broken, F.split(names, _BETWEEN)).otherwise(none)
+    names = F.concat_ws(_BETWEEN, *(F.when(is_true, F.lit(said)) for said, is_true in broken))
+    said = F.get(F.transform(F.array(F.lit(0)), lambda _: F.split(names, _BETWEEN)), F.lit(0))
+    cannot_be_split = F.array(F.lit(CANNOT_BE_SPLIT))
+    return F.when(is_good, none).when(F.col(_MALFORMED).isNotNull(), cannot_be_split).otherwise(said)
 
 
 def _raw_row(source: Source) -> Column:

@@ -1,14 +1,48 @@
-"""Bring an existing Delta table in line with its contract after the contract changed; rows are never rewritten here."""
+"""Make a Delta table as its contract declares it, and bring it in line when the contract changed."""
 
 import deltalake
+from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, types as T
 
-from cdp_lib.contracts.table import Table
+from cdp_lib.contracts.table import AppendOnce, MergeByKey, Table
 from cdp_lib.errors import ContractError
 
 CONTRACT_HASH = "cdp.contract_hash"
 _CONSTRAINT = "delta.constraints."
+_STATISTICS_LIMIT = 32
+_INDEXABLE = (T.StringType, T.NumericType, T.DateType, T.TimestampType)
+
+
+def create_table(spark: SparkSession, path: str, table: Table) -> None:
+    """The empty table in one commit: schema, clustering, CHECKs and properties."""
+    builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(table.schema()).comment(table.purpose)
+    if table.cluster_by:
+        builder = builder.clusterBy(*table.cluster_by)
+    for name, value in table_properties(table).items():
+        builder = builder.property(name, value)
+    builder.execute()
+
+
+def table_properties(table: Table) -> dict[str, str]:
+    """Delta properties that follow from the contract: CHECKs, change feed, vectors, no statistics of personal data."""
+    indexed = [
+        column.name
+        for column in table.columns
+        if (column.pii is None or column.name in table.cluster_by) and isinstance(column.spark_type, _INDEXABLE)
+    ]
+    fixed = {
+        "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in indexed[:_STATISTICS_LIMIT]),
+        "delta.enableChangeDataFeed": str(keeps_change_feed(table)).lower(),
+        "delta.enableDeletionVectors": str(table.layer != "gold" and isinstance(table.write, MergeByKey)).lower(),
+        CONTRACT_HASH: table.contract_hash(),
+    }
+    return fixed | {f"delta.constraints.{name}": condition for name, condition in table.constraints().items()}
+
+
+def keeps_change_feed(table: Table) -> bool:
+    """Whether readers can ask which rows changed: not where every write replaces the whole."""
+    return isinstance(table.write, MergeByKey | AppendOnce)
 
 
 def align_with_contract(spark: SparkSession, path: str, table: Table) -> None:
