@@ -35,6 +35,9 @@ FIXED_OPTIONS: Mapping[str, str] = {
 }
 """What the suite's results depend on; no setting may say otherwise."""
 
+_QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+"""PySpark's own loggers print the JVM's message of a failed query, which may quote a row."""
+
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 _LOG4J_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARN", "ERROR": "ERROR"}
 
@@ -50,6 +53,8 @@ def build_session(settings: Settings, *, app_name: str) -> SparkSession:
     if sys.platform != "win32":
         os.environ["TZ"] = "UTC"
         time.tzset()
+    for name in _QUOTING_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     secrets = secret_options(settings)
     started = time.monotonic()
     running = SparkSession.getActiveSession()

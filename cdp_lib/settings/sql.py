@@ -116,6 +116,11 @@ def _aggregates(tree: exp.Expr) -> Iterator[exp.Expr]:
             yield call
 
 
+def is_plain(text: str) -> bool:
+    """Whether an expression is a bare column or literal: nothing in it can fail."""
+    return isinstance(parse_expression(text), exp.Column | exp.Literal)
+
+
 def expression_faults(text: str, columns: Collection[str] | None, functions: Collection[str] = ()) -> list[str]:
     """What is wrong with an expression over `columns`: syntax, unknown names with a near-miss, answers that vary.
 

@@ -13,12 +13,11 @@ from functools import reduce
 from operator import and_
 
 from pyspark.sql import Column, functions as F
-from sqlglot import exp
 
 from cdp_lib.contracts.references import required_columns
 from cdp_lib.contracts.silver import ENTITIES
 from cdp_lib.settings.source import Feed, Source, SourceColumn
-from cdp_lib.settings.sql import parse_expression
+from cdp_lib.settings.sql import is_plain
 
 CANNOT_BE_COMPUTED = "cannot be computed"
 
@@ -103,7 +102,7 @@ def _feed_group(feed: Feed) -> Group:
         thrown = f"{name}: {CANNOT_BE_COMPUTED}"
         if target in needed:
             rules.append(Rule(f"{name}: null", thrown, value.isNull()))
-        elif not isinstance(parse_expression(expression), exp.Column | exp.Literal):
+        elif not is_plain(expression):
             # Never broken, but Spark cannot know and computes the value.
             rules.append(Rule(f"{name}: null", thrown, ~(value.isNull() | (F.col("_row_number") > 0))))
     return Group(tuple(rules), F.expr(feed.where) if feed.where else None)

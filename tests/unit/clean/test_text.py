@@ -87,4 +87,5 @@ def _expected(text: str) -> str | None:
     form = unicodedata.normalize("NFKC", seen)
     for split, whole in AM.items():
         form = form.replace(split, whole)
-    return " ".join(form.replace("\u0e40\u0e40", "\u0e41").split()) or None
+    folded = form.replace("\u0e40\u0e40", "\u0e41").replace("\u02bc", "'")
+    return " ".join(folded.split()) or None
