@@ -159,8 +159,10 @@ def build_suite(place: Place, session: Callable[[], SparkSession] | None = None)
     settings, pack = place.settings(), place.load_pack()
     logging.getLogger("cdp_lib").setLevel(settings.log.level)
     started = session or cache(lambda: build_session(settings, app_name=f"cdp {pack.name}"))
-    root = f"{settings.lakehouse.root.rstrip('/')}/{pack.name}"
-    failpoint = failpoint_from(dict(os.environ), lambda: Path(settings.lakehouse.root) / pack.name)
+    lakehouse = settings.lakehouse.root.rstrip("/")
+    # Delta names a table by its path in SQL, and takes a relative one for a name.
+    root = f"{lakehouse if '://' in lakehouse else os.path.abspath(lakehouse)}/{pack.name}"
+    failpoint = failpoint_from(dict(os.environ), lambda: Path(root))
     store = DeltaStore(root, started, catalog=settings.lakehouse.catalog, at=failpoint)
     landing = f"{settings.landing.root.rstrip('/')}/{pack.name}" if place.landing is None else place.landing
     gate = Gate(rules_for(pack))

@@ -1,5 +1,6 @@
 """What a person sees at the end of a run: rows, verdicts, times, ten customers, and where to look next."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -103,14 +104,20 @@ def _show_customers(console: Console, suite: Suite) -> None:
 
 
 def _show_next(console: Console, suite: Suite) -> None:
-    root = suite.store.root
+    root, docs = shown_path(suite.store.root), shown_path(str(suite.docs_folder))
     console.print("[bold]Where to look next[/]")
     console.print(f"  single view    {root}/gold/customer (any Delta reader opens it by path)", soft_wrap=True)
-    console.print(f"  checks         {suite.docs_folder}/index.html", soft_wrap=True)
+    console.print(f"  checks         {docs}/index.html", soft_wrap=True)
     console.print(f"  runs           cdp status --pack {suite.place.pack}", soft_wrap=True)
     console.print(
         f"  refused rows   {root}/bronze/<source>_quarantine, then cdp replay --pack {suite.place.pack}", soft_wrap=True
     )
+
+
+def shown_path(path: str) -> str:
+    """As short as it can be typed from where the person stands."""
+    here = os.getcwd() + os.sep
+    return path.removeprefix(here)
 
 
 def _masked(value: Any, column: Column) -> str:

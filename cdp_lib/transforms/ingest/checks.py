@@ -8,7 +8,7 @@ twice may else be computed ahead of both, outside of the TryEval.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
 
@@ -38,21 +38,25 @@ class Group:
     """Rules that hold for the rows where `guard` is true; for all rows where there is none. The guard may throw."""
 
     rules: tuple[Rule, ...]
-    guard: Column | None = None
+    guard: Column = field(default_factory=lambda: F.lit(True))
+    guard_thrown: str | None = None
 
     @property
     def is_kept(self) -> Column:
         """Whether a row breaks none of the rules; may throw."""
         kept = reduce(and_, (~rule.is_broken for rule in self.rules), F.lit(True))
-        return kept if self.guard is None else ~F.coalesce(self.guard, F.lit(False)) | kept
+        return ~F.coalesce(self.guard, F.lit(False)) | kept
 
     def broken(self) -> Iterator[tuple[str, Column]]:
-        """(what is said, whether it is true of the row), sorted by what is said; conditions that never throw."""
+        """(what is said, whether it is true of the row): conditions that never throw."""
+        guarded = _tried(F.coalesce(self.guard, F.lit(False)))
+        if self.guard_thrown is not None:
+            yield self.guard_thrown, guarded.isNull()
         for rule in self.rules:
-            is_broken = rule.is_broken if self.guard is None else F.coalesce(self.guard, F.lit(False)) & rule.is_broken
-            answer = _tried(is_broken)
-            yield rule.name, answer.eqNullSafe(_answer(_YES))
-            yield rule.thrown, answer.isNull()
+            answer = _tried(rule.is_broken)
+            is_judged = guarded.eqNullSafe(_answer(_YES))
+            yield rule.name, is_judged & answer.eqNullSafe(_answer(_YES))
+            yield rule.thrown, is_judged & answer.isNull()
 
 
 def contract_groups(source: Source) -> tuple[Group, ...]:
@@ -105,7 +109,9 @@ def _feed_group(feed: Feed) -> Group:
         elif not is_plain(expression):
             # Never broken, but Spark cannot know and computes the value.
             rules.append(Rule(f"{name}: null", thrown, ~(value.isNull() | (F.col("_row_number") > 0))))
-    return Group(tuple(rules), F.expr(feed.where) if feed.where else None)
+    if feed.where is None:
+        return Group(tuple(rules))
+    return Group(tuple(rules), F.expr(feed.where), f"feed {feed.to}: where {CANNOT_BE_COMPUTED}")
 
 
 def _rule(name: str, is_broken: Column) -> Rule:
