@@ -67,7 +67,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
                 "spark.databricks.delta.snapshotPartitions": "1",
                 # Compiling a plan costs more than running it over a dozen rows; so does replanning at shuffles.
                 "spark.sql.codegen.wholeStage": "false",
-                "spark.sql.codegen.factoryMode": "NO_CODEGEN",
                 "spark.sql.adaptive.enabled": "false",
                 "spark.sql.warehouse.dir": str(scratch / "warehouse"),
             },
