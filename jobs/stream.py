@@ -21,6 +21,8 @@ from jobs.compose import Request, run_named, Suite
 MODES = ("available-now", "continuous")
 LOOK_EVERY = "5 seconds"
 _POLL_SECONDS = 0.5
+_FILE_SCHEMA = "path string, modificationTime timestamp, length long, content binary"
+"""Fixed by Spark's binaryFile format; a stream wants it said."""
 
 Reports = tuple[RunReport, ...]
 
@@ -64,8 +66,10 @@ def _start(suite: Suite, workflow: str, mode: str, take: object) -> StreamingQue
     """Names and sizes only: file contents are read by the run, under the ledger."""
     landing = Path(suite.landing)
     landing.mkdir(parents=True, exist_ok=True)
-    files = suite.session().readStream.format("binaryFile").option("recursiveFileLookup", "true")
-    arrivals = files.load(str(landing)).select("path", "modificationTime", "length")
+    files = suite.session().readStream.format("binaryFile").schema(_FILE_SCHEMA)
+    arrivals = (
+        files.option("recursiveFileLookup", "true").load(str(landing)).select("path", "modificationTime", "length")
+    )
     checkpoint = Path(suite.store.root) / "ops" / "stream" / workflow
     writer = arrivals.writeStream.foreachBatch(take).option("checkpointLocation", str(checkpoint))  # type: ignore[arg-type]
     timed = writer.trigger(availableNow=True) if mode == "available-now" else writer.trigger(processingTime=LOOK_EVERY)
