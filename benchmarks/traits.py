@@ -146,7 +146,9 @@ def run_duckdb(folder: Path, answer: Path) -> None:
         + [f"sum(paid_amount) FILTER ({inside}) AS amount_{days}d" for days, inside in within.items()]
     )
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
+        )  # the bar would go to standard output
         connection.execute(
             f"""COPY (
             WITH traits AS (
