@@ -31,6 +31,7 @@ from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
 from jobs.gatekeeper import build_docs, gatekeeper
 from quality.gate import Gate
 from quality.report import RunFacts
+from quality.suites import rules_in_force
 
 HOME = Path(__file__).resolve().parents[1]
 """The checkout, or the folder that an archive of the suite was unpacked to."""
@@ -171,9 +172,7 @@ def build_suite(place: Place, session: Callable[[], SparkSession] | None = None)
 
 def rules_for(pack: Pack) -> tuple[Rule, ...]:
     """The suite's rules, those of the pack in place of any with the same id."""
-    general = load_rules(HOME / "quality" / "rules")
-    own = {rule.id for rule in pack.rules}
-    return (*(rule for rule in general if rule.id not in own), *pack.rules)
+    return rules_in_force(load_rules(HOME / "quality" / "rules"), pack.rules)
 
 
 @dataclass(frozen=True)

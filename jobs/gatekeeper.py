@@ -16,7 +16,7 @@ from cdp_lib.transforms.customer.as_of import end_of_day
 from cdp_lib.workflow.context import GateRequest, GateVerdict
 from quality.gate import Gate
 from quality.report import build_data_docs, history_of, result_rows, RunFacts
-from quality.suites import rules_of
+from quality.suites import needs_previous, neighbours_of, rules_of
 from quality.verdict import Candidate, Verdict
 
 _SAFE_NAME = re.compile(r"[^a-z0-9_.-]+")
@@ -56,7 +56,7 @@ def gate_for(gate: Gate, request: GateRequest) -> Gate:
 def candidate_of(request: GateRequest, pack: Pack, ledger: OpsLedger, rules: Sequence[Rule]) -> Candidate:
     """What the gate needs to know of the table."""
     own = rules_of(request.table.name, rules)
-    others = {rule.other_table: request.neighbour(rule.other_table) for rule in own if rule.other_table}
+    others = {name: request.neighbour(name) for name in neighbours_of(request.table.name, rules)}
     needs_date = any(rule.freshness for rule in own)
     # Only freshness asks for the date, and before the first facts are published there is none.
     as_of = end_of_day(request.as_of(), pack.info.time_zone) if needs_date else datetime.min.replace(tzinfo=UTC)
@@ -66,7 +66,7 @@ def candidate_of(request: GateRequest, pack: Pack, ledger: OpsLedger, rules: Seq
         after=request.after,
         as_of=as_of,
         neighbours={name: frame for name, frame in others.items() if frame is not None},
-        previous=request.before,
+        previous=request.before() if needs_previous(request.table.name, rules) else None,
         history=history_of(ledger.rows(ops.QUALITY_RESULT), request.table.name) if own else {},
     )
 

@@ -23,11 +23,12 @@ def show_status(console: Console, suite: Suite) -> None:
         )
         return
     grid = _grid("run", "status", "as of", "ended or last seen", "owner")
+    newest = {run.workflow: run for run in runs}
     for run in reversed(runs):
         of_run = [state for state in states if state.run_id == run.run_id]
         as_of = [str(state.as_of_date) for state in of_run if state.as_of_date]
         last = max(state.recorded_at for state in of_run)
-        shown = "running" if busy and run is runs[-1] and run.status == "started" else _said(run)
+        shown = _said(run, is_last=run is newest[run.workflow], is_busy=busy)
         grid.add_row(run.run_id, shown, as_of[-1] if as_of else "", f"{last:%Y-%m-%d %H:%M:%S}Z", run.owner)
     console.print(grid)
     _show_jobs(console, [state for state in states if state.run_id == runs[-1].run_id and state.job != RUN_ITSELF])
@@ -37,8 +38,11 @@ def show_status(console: Console, suite: Suite) -> None:
     _show_refused(console, suite)
 
 
-def _said(run: JobState) -> str:
-    return {"started": "cut off: --resume", "failed": "failed: --resume"}.get(run.status, run.status)
+def _said(run: JobState, *, is_last: bool, is_busy: bool) -> str:
+    """Only the newest run of a workflow can be gone on with."""
+    if run.status == "started":
+        return "running" if is_last and is_busy else "cut off: --resume" if is_last else "cut off"
+    return "failed: --resume" if run.status == "failed" and is_last else run.status
 
 
 def _show_jobs(console: Console, states: list[JobState]) -> None:

@@ -64,11 +64,11 @@ def found_share(key: str, rows: DataFrame, known: DataFrame, *, null_is_missing:
     return _figure(found, key, F.try_divide(found_rows, F.sum("value_rows")))
 
 
-def stability_index(key: str, values: tuple[DataFrame, DataFrame], bins: int) -> DataFrame:
+def stability_index(key: str, values: tuple[DataFrame, DataFrame], bins: int, least_rows: int) -> DataFrame:
     """One row: the population stability index of `values` = (now, before), each one numeric column `value`.
 
     Bins are the quantiles of before, nulls are a bin of their own; the index is the sum over the bins of
-    (share now - share before) * ln(share now / share before). Null where either side has no rows.
+    (share now - share before) * ln(share now / share before). Null where either side has fewer than `least_rows` rows.
     """
     now, before = values
     steps = F.array(*(F.lit(step / bins) for step in range(1, bins)))
@@ -82,8 +82,9 @@ def stability_index(key: str, values: tuple[DataFrame, DataFrame], bins: int) ->
     per_bin = placed[0].unionByName(placed[1]).groupBy("bin").agg(*counts)
     shares = per_bin.crossJoin(
         F.broadcast(per_bin.agg(F.sum("now").alias("all_now"), F.sum("before").alias("all_before")))
-    ).select(_share("now").alias("p"), _share("before").alias("q"))
-    return _figure(shares, key, F.sum((F.col("p") - F.col("q")) * F.log(F.col("p") / F.col("q"))))
+    ).select(_share("now").alias("p"), _share("before").alias("q"), F.least("all_now", "all_before").alias("row_count"))
+    index = F.sum((F.col("p") - F.col("q")) * F.log(F.col("p") / F.col("q")))
+    return _figure(shares, key, F.when(F.max("row_count") >= least_rows, index))
 
 
 def _bin() -> Column:

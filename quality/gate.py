@@ -149,7 +149,7 @@ def _own_frame(candidate: Candidate, rule: Rule | None, check: Check) -> DataFra
         return found_share(check.key, named, after.select(own), null_is_missing=True)
     if rule.drift and candidate.previous is not None:
         sides = (_numbers(after, check.columns[0]), _numbers(candidate.previous, check.columns[0]))
-        return stability_index(check.key, sides, rule.drift.bins)
+        return stability_index(check.key, sides, rule.drift.bins, rule.drift.psi_at_least_rows)
     return distinct_count(check.key, after.select(own))
 
 

@@ -1,7 +1,5 @@
 """Checks of a table: those its contract implies, and those that rules add."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -67,13 +65,6 @@ def _unique(table: Table) -> Check:
         unit="rows too many",
         cure="Keep one row per key before the write: the newest, by a total order.",
     )
-
-
-def suite_hash(checks: Sequence[Check]) -> str:
-    """Lower hex SHA-256 of the row checks: while it stays, rows published earlier need not be checked again."""
-    of_rows = [check for check in checks if check.scope == "row"]
-    body = sorted((check.key, json.dumps(dict(check.kwargs), sort_keys=True)) for check in of_rows)
-    return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
 def rules_in_force(defaults: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:

@@ -18,6 +18,15 @@ from cdp_lib.settings.settings import LogSettings, Settings, SparkSettings
 ROOT = Path(__file__).parents[1]
 ARCHIVES = ROOT / ".cache" / "class-data"
 
+FEW_ROWS = {
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # Compiling a plan costs more than running it over a dozen rows; so does replanning at shuffles.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""Options of a session that sees rows by the dozen."""
+
 DUMP_SECONDS = 120
 """A JVM writes its class archive in about 15 seconds on two busy cores."""
 
@@ -62,14 +71,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             driver_memory="2g",
             jars_dir=str(ROOT / ".jars"),
             local_dir=str(scratch / "local"),
-            java_options=f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {archiving}",
-            extra={
-                "spark.databricks.delta.snapshotPartitions": "1",
-                # Compiling a plan costs more than running it over a dozen rows; so does replanning at shuffles.
-                "spark.sql.codegen.wholeStage": "false",
-                "spark.sql.adaptive.enabled": "false",
-                "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-            },
+            java_options=f"-XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC {archiving}",
+            extra={**FEW_ROWS, "spark.sql.warehouse.dir": str(scratch / "warehouse")},
         ),
         log=LogSettings(spark_level="ERROR", spark_file=str(scratch / "spark.log")),
     )

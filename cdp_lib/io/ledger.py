@@ -16,6 +16,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from cdp_lib.contracts import ops
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import WorkflowError
+from cdp_lib.io.arrow_tables import open_dataset
 
 RUN_ITSELF = "*"
 
@@ -72,7 +73,7 @@ class OpsLedger:
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows, oldest commit first within equal times; none where the table does not exist."""
         try:
-            stored = deltalake.DeltaTable(self.path(table)).to_pyarrow_table()
+            stored = open_dataset(self.path(table)).to_table()
         except TableNotFoundError:
             return []
         maps = [name for name in table.column_names if pa.types.is_map(stored.schema.field(name).type)]

@@ -35,6 +35,13 @@ FIXED_OPTIONS: Mapping[str, str] = {
 }
 """What the suite's results depend on; no setting may say otherwise."""
 
+_LEAN_OPTIONS: Mapping[str, str] = {
+    # They note the Python line behind every column expression: half of all calls into the JVM, a tenth of a small run.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.sql.dataFrameQueryContext.enabled": "false",
+}
+"""What makes building a plan cheap; `spark.extra` may say otherwise."""
+
 _QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """PySpark's own loggers print the JVM's message of a failed query, which may quote a row."""
 
@@ -45,8 +52,8 @@ _LOG4J_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARN", "ERROR": "E
 def build_session(settings: Settings, *, app_name: str) -> SparkSession:
     """The session: UTC, ANSI rules, Delta on board, quiet, its Python workers on the running interpreter.
 
-    Started by spark-submit, it keeps the submitter's master, memory, jars and JVM options; Delta's jars are added when
-    the submitter named none. Otherwise it starts a JVM of its own. A session that already runs in this process is
+    Started by spark-submit, it keeps the submitter's master, memory, jars and other options; Delta's jars are added
+    when the submitter named none. Otherwise it starts a JVM of its own. A session that already runs in this process is
     returned. The process's own zone becomes UTC, so that instants collected as datetimes read in UTC. Secret options
     go into the session alone, never onto a command line. Raises SetupError in one line when no session can be had.
     """
@@ -86,7 +93,12 @@ def session_options(settings: Settings) -> dict[str, str]:
     if fixed:
         stated = "; ".join(f"{key} is always {FIXED_OPTIONS[key]}" for key in fixed)
         raise ConfigError(f"spark.extra: {stated}. Results depend on it; remove it from the settings.")
-    return {"spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions), **extra, **FIXED_OPTIONS}
+    return {
+        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        **_LEAN_OPTIONS,
+        **extra,
+        **FIXED_OPTIONS,
+    }
 
 
 def secret_options(settings: Settings) -> dict[str, SecretStr]:
@@ -149,12 +161,15 @@ def _launch(settings: Settings, app_name: str) -> SparkSession:
 
 
 def _join_submitted(settings: Settings, app_name: str) -> SparkSession:
-    """A session in the JVM that spark-submit started, whose machine-wide options stay as submitted."""
+    """A session in the JVM that spark-submit started, whose options stay as submitted, but for the fixed ones."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         gateway = launch_gateway()  # type: ignore[no-untyped-call]  # py4j has no types; it only joins here
-        options = session_options(settings) | _jars_option(gateway, Path(settings.spark.jars_dir))
-        if gateway.jvm.SparkConf().get("spark.master", "").startswith("local"):
+        submitted = gateway.jvm.SparkConf()
+        own = session_options(settings)
+        options = {key: own[key] for key in own if key in FIXED_OPTIONS or not submitted.contains(key)}
+        options |= _jars_option(gateway, Path(settings.spark.jars_dir))
+        if submitted.get("spark.master", "").startswith("local"):
             check_worker_python(os.environ, sys.executable)
         context = SparkContext(appName=app_name, conf=SparkConf(False).setAll(list(options.items())), gateway=gateway)
         context.setLogLevel(_LOG4J_LEVEL[settings.log.spark_level])

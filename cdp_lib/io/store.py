@@ -16,6 +16,7 @@ from pyspark.sql import Column as SparkColumn, DataFrame, functions as F, SparkS
 
 from cdp_lib.contracts.table import AppendOnce, MergeByKey, ReplaceSlice, Table
 from cdp_lib.errors import ContractError, StorageError
+from cdp_lib.io.arrow_tables import open_dataset
 from cdp_lib.io.conform import row_hash
 from cdp_lib.io.declared import align_with_contract, create_table, keeps_change_feed
 
@@ -94,7 +95,7 @@ class DeltaStore:
         """The `count` rows of a gold table with the greatest `order_by`, read without Spark; none where it lacks."""
         if self.version(table) is None:
             return []
-        stored = deltalake.DeltaTable(self.path(table)).to_pyarrow_dataset()
+        stored = open_dataset(self.path(table))
         known = [name for name in columns if name in stored.schema.names]
         ranked = stored.to_table(columns=[order_by, table.key[0]]).sort_by(
             [(order_by, "descending"), (table.key[0], "ascending")]

@@ -79,6 +79,9 @@ class Drift(Frozen):
     psi: ColumnName | None = Field(default=None, description="Population stability index of a numeric column")
     at_most: float = Field(gt=0, description="Change of the share, up or down; or the index (0.1 small, 0.25 large)")
     bins: int = Field(default=10, ge=2, le=50, description="Of psi: quantiles of the last publication")
+    psi_at_least_rows: int = Field(
+        default=500, ge=1, description="Fewer rows now or before: chance alone moves the index, so it is not judged"
+    )
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:

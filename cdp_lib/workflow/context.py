@@ -35,13 +35,11 @@ class GateRequest:
     """Rows about to be written."""
     after: DataFrame
     """The table as it will be."""
-    before: DataFrame | None
+    before: Callable[[], DataFrame | None]
     """The table as it is; None: it does not exist yet."""
     neighbour: Callable[[str], DataFrame | None]
     """Another table by name as it is published now; None: it does not exist."""
     as_of: Callable[[], date]
-    is_row_scope_whole: bool
-    """The table's checks changed since its rows were published: judge them all again."""
 
 
 class GateVerdict(Protocol):
@@ -191,17 +189,15 @@ class JobContext:
 
     def _judge(self, batch: Batch) -> None:
         table, store = batch.table, self._services.store
-        is_new = store.version(table) is None
         request = GateRequest(
             run_id=self.run.run_id,
             job=self._job.name,
             table=table,
             batch=batch.rows,
             after=store.after(batch),
-            before=None if is_new else store.read(table),
+            before=lambda: None if store.version(table) is None else store.read(table),
             neighbour=self._neighbour,
             as_of=lambda: self.run.as_of or self._last_day_of_facts({table.name: batch.rows}),
-            is_row_scope_whole=batch.is_whole,
         )
         verdict = self._services.gate(request)
         self.record(ops.QUALITY_RESULT, verdict.rows)

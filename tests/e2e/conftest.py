@@ -1,18 +1,23 @@
 """A stranger's library, its lakehouse, and a way to run it in the tests' own session."""
 
 import io
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from rich.console import Console
 
 from cdp_lib.contracts import gold, ops
 from cdp_lib.workflow.runner import RunReport
-from jobs.compose import build_suite, Place, Request, run_named, Suite
+from jobs.compose import build_suite, HOME, Place, Request, run_named, Suite
+from tests.conftest import archive_path, FEW_ROWS
 from tests.e2e.library import write_pack
 
 Content = list[tuple[Any, ...]]
@@ -41,6 +46,11 @@ class Shop:
         rows = self.suite.store.read(gold.customer(self.suite.pack)).select(*columns).collect()
         return sorted((tuple(row) for row in rows), key=repr)
 
+    def versions(self) -> dict[str, int]:
+        """Delta version of every bronze, silver and gold table."""
+        folders = sorted(Path(self.suite.store.root).glob("[bsg][rio]*/*"))
+        return {f"{folder.parent.name}.{folder.name}": DeltaTable(folder).version() for folder in folders}
+
     def everything(self) -> dict[str, Content]:
         """Every bronze, silver and gold table's content, without lineage, sorted."""
         return content_of(self.suite)
@@ -62,6 +72,28 @@ def content_of(suite: Suite) -> dict[str, Content]:
 def library_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stranger's pack, in a folder of its own."""
     return write_pack(tmp_path_factory.mktemp("stranger") / "library")
+
+
+@pytest.fixture(scope="session")
+def small_conf(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What a process of its own needs in its environment: the suite's settings, but sized for rows by the dozen."""
+    folder = tmp_path_factory.mktemp("settings") / "conf"
+    shutil.copytree(HOME / "conf", folder)
+    for env in ("local", "cluster"):
+        settings = yaml.safe_load((folder / f"{env}.yml").read_text())
+        spark = settings["spark"]
+        spark |= {"shuffle_partitions": 2, "extra": spark.get("extra", {}) | FEW_ROWS}
+        if env == "local":
+            archive = archive_path()
+            spark |= {"master": "local[2]", "driver_memory": "2g"}
+            sharing = f"-XX:SharedArchiveFile={archive}" if archive.is_file() else ""
+            # A process that lives for a minute is over before the second compiler has paid off.
+            spark["java_options"] = f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC {sharing}"
+        (folder / f"{env}.yml").write_text(yaml.safe_dump(settings))
+    base = yaml.safe_load((folder / "base.yml").read_text())
+    base["spark"]["jars_dir"] = str(HOME / ".jars")
+    (folder / "base.yml").write_text(yaml.safe_dump(base))
+    return {**os.environ, "CDP_CONF": str(folder)}
 
 
 @pytest.fixture

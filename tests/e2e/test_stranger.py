@@ -23,7 +23,7 @@ VIEW = (
 )
 
 
-def test_three_days_of_a_strangers_library(library: Shop) -> None:
+def test_the_first_day_of_a_strangers_library_and_a_second_run_with_nothing_new(library: Shop) -> None:
     write_first_day(library.landing)
     first = library.run()
     assert first.as_of == date(2025, 3, 3)
@@ -36,51 +36,42 @@ def test_three_days_of_a_strangers_library(library: Shop) -> None:
         ("Ana", "ana.sousa@example.org", 1, Decimal("1.50"), 1, "poetry", 3.0, Decimal("1.50")),
         ("Rui", None, 0, Decimal("0.00"), 0, None, None, None),
     ]
+    before = library.versions()
+    again = library.run()
+    assert again.changed_nothing
+    assert {outcome.status for outcome in again.outcomes} == {"nothing new"}
+    assert library.versions() == before
 
-    write_second_day(library.landing)
-    second = library.run()
-    assert library.accounts(second.run_id) == {
+
+@pytest.mark.slow
+def test_three_days_give_the_same_single_view_one_by_one_and_all_at_once(new_library: Callable[[str], Shop]) -> None:
+    by_day, at_once = new_library("by_day"), new_library("at_once")
+    for write in (write_first_day, write_second_day, write_third_day):
+        write(at_once.landing)
+    at_once.run()
+
+    write_first_day(by_day.landing)
+    by_day.run()
+    write_second_day(by_day.landing)
+    second = by_day.run()
+    assert by_day.accounts(second.run_id) == {
         "registry/patrons_0304.csv": (2, 1, 0, 1),
         "desk/loans-0304.jsonl.gz": (3, 2, 1, 0),
     }
-    refused = [row for row in library.suite.ledger.rows(ops.SOURCE_FILE) if row["status"] == "refused"]
+    refused = [row for row in by_day.suite.ledger.rows(ops.SOURCE_FILE) if row["status"] == "refused"]
     assert [row["path"] for row in refused] == ["desk/loans-0304b.jsonl.gz"]
-
-    write_third_day(library.landing)
-    third = library.run()
+    write_third_day(by_day.landing)
+    third = by_day.run()
     statuses = {
-        row["path"]: row["status"]
-        for row in library.suite.ledger.rows(ops.SOURCE_FILE)
-        if row["run_id"] == third.run_id
+        row["path"]: row["status"] for row in by_day.suite.ledger.rows(ops.SOURCE_FILE) if row["run_id"] == third.run_id
     }
     assert statuses["desk/loans-0303-again.jsonl.gz"] == "resent"
     assert third.as_of == date(2025, 3, 6)
     # Rui's loan of 4 March, 23:30 UTC, is of the 4th in Lisbon's winter too: outside the two days that end on the 6th.
-    assert library.customers(*VIEW) == [
+    assert by_day.customers(*VIEW) == [
         ("Ana", "ana.sousa@example.org", 3, Decimal("3.00"), 1, "poetry", 3.0, Decimal("1.00")),
         ("Rui", "rui@example.org", 2, Decimal("3.00"), 0, "maps", 2.0, Decimal("1.50")),
     ]
-
-
-@pytest.mark.slow
-def test_nothing_new_changes_no_table_and_starts_no_spark(library: Shop) -> None:
-    write_first_day(library.landing)
-    library.run()
-    before = library.everything()
-    again = library.run()
-    assert again.changed_nothing
-    assert {outcome.status for outcome in again.outcomes} == {"nothing new"}
-    assert library.everything() == before
-
-
-@pytest.mark.slow
-def test_day_by_day_and_all_at_once_give_the_same_single_view(new_library: Callable[[str], Shop]) -> None:
-    by_day, at_once = new_library("by_day"), new_library("at_once")
-    for write in (write_first_day, write_second_day, write_third_day):
-        write(by_day.landing)
-        by_day.run()
-        write(at_once.landing)
-    at_once.run()
     # Whose record founded a golden_id depends on who came first.
     columns = [name for name in gold.customer(by_day.suite.pack).content_columns if name != "golden_id"]
     assert by_day.customers(*columns) == at_once.customers(*columns)

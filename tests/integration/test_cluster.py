@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ import pytest
 
 from cdp_lib.io.jars import find_jars, spark_home
 from jobs.compose import HOME
-from tests.e2e.conftest import new_library, Shop  # noqa: F401  the library's fixtures serve here too
-from tests.e2e.library import write_pack
+from tests.e2e.conftest import new_library, Shop, small_conf  # noqa: F401  the library's fixtures serve here too
+from tests.e2e.library import write_first_day, write_pack, write_second_day
 
 pytestmark = pytest.mark.cluster
 
@@ -138,10 +138,9 @@ def executor_process(executor: str, cluster: Cluster) -> tuple[int, subprocess.P
 def test_the_pipeline_survives_the_death_of_a_worker_that_holds_a_task(
     cluster: Cluster,
     new_library: Callable[[str], Shop],  # noqa: F811
+    small_conf: Mapping[str, str],  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    from tests.e2e.library import write_first_day, write_second_day
-
     local, remote = new_library("local"), new_library("remote")
     for shop in (local, remote):
         write_first_day(shop.landing)
@@ -156,7 +155,6 @@ def test_the_pipeline_survives_the_death_of_a_worker_that_holds_a_task(
         f"spark.ui.port={ui_port}",
         "spark.cores.max=2",
         "spark.executor.cores=1",
-        "spark.sql.shuffle.partitions=2",
         "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog",
     ):
@@ -166,7 +164,7 @@ def test_the_pipeline_survives_the_death_of_a_worker_that_holds_a_task(
     command += ["run", "daily", "--env", "cluster", "--pack", place.pack]
     command += ["--landing", str(place.landing), "--lakehouse", str(place.lakehouse)]
     environment = {
-        **os.environ,
+        **small_conf,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,

@@ -207,12 +207,14 @@ def test_a_distribution_like_the_published_one_passes_and_a_shifted_one_does_not
     near = judge(amounts(0), stable, previous=amounts(50)).results[-1]
     far = judge(amounts(0), stable, previous=amounts(500)).results[-1]
     first = judge(amounts(0), stable).results[-1]
+    few = judge(amounts(0).limit(499), stable, previous=amounts(500)).results[-1]
 
     assert (same.observed, same.success) == (0.0, True)
     # Deciles of 50..1049: the lowest holds 150 of 0..999, the highest 50, the others 100 each.
     assert near.observed == pytest.approx(0.05 * 0.405465 + 0.05 * 0.693147, abs=1e-2)
     assert (near.success, far.success) == (True, False)
     assert (first.observed_text, first.success) == ("nothing to judge", True)
+    assert (few.observed_text, few.success) == ("nothing to judge", True)
 
 
 def test_a_table_without_any_instant_is_not_fresh(spark: SparkSession) -> None:

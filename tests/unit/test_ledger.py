@@ -4,8 +4,11 @@ from datetime import date, datetime, UTC
 from pathlib import Path
 
 import pytest
+from pyarrow import fs
 
+from cdp_lib.contracts import ops
 from cdp_lib.errors import LockedError, WorkflowError
+from cdp_lib.io.arrow_tables import open_dataset
 from cdp_lib.io.ledger import History, JobState, OpsLedger, RUN_ITSELF
 from cdp_lib.io.lock import held_by, is_locked, run_lock
 
@@ -34,6 +37,14 @@ def test_a_state_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
     ledger.record(state("started"))
     ledger.record(state("succeeded", minute=1))
     assert ledger.states() == [state("started"), state("succeeded", minute=1)]
+
+
+def test_local_tables_are_read_by_arrow_alone(tmp_path: Path) -> None:
+    ledger = OpsLedger(str(tmp_path))
+    ledger.record(state("started"))
+    native = open_dataset(ledger.path(ops.JOB_RUN)).filesystem
+    assert isinstance(native, fs.SubTreeFileSystem)
+    assert isinstance(native.base_fs, fs.LocalFileSystem)
 
 
 def test_a_ledger_that_does_not_exist_is_empty(tmp_path: Path) -> None:
