@@ -62,11 +62,11 @@ def run(
         str | None,
         typer.Option(help="`available-now`: take what has arrived and end; `continuous`: go on until stopped."),
     ] = None,
-    log_level: LevelOption = "WARNING",
+    log_level: LevelOption = None,
 ) -> None:
     """Run a workflow: landing files in, single view out."""
     with told_plainly(log_level):
-        suite = build_suite(Place(pack, landing, lakehouse, env))
+        suite = build_suite(Place(pack, landing, lakehouse, env, log_level))
         day = day_of(as_of)
         if stream is not None:
             for reports in stream_page.run_stream(suite, workflow, stream, console=errors):
@@ -82,11 +82,11 @@ def demo(
     landing: LandingOption = None,
     lakehouse: LakehouseOption = None,
     env: EnvOption = "local",
-    log_level: LevelOption = "WARNING",
+    log_level: LevelOption = None,
 ) -> None:
     """Fill the landing folder with the pack's sample or simulated year, and run the daily workflow."""
     with told_plainly(log_level):
-        suite = build_suite(Place(pack, landing, lakehouse, env))
+        suite = build_suite(Place(pack, landing, lakehouse, env, log_level))
         demo_page.fill_landing(suite, errors)
         show_run(console, suite, run_named(suite, Request(), errors))
 
@@ -118,11 +118,11 @@ def replay(
     lakehouse: LakehouseOption = None,
     env: EnvOption = "local",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that failed or was killed.")] = False,
-    log_level: LevelOption = "WARNING",
+    log_level: LevelOption = None,
 ) -> None:
     """Drive quarantined rows again, after the contract or its settings were fixed."""
     with told_plainly(log_level):
-        suite = build_suite(Place(pack, landing, lakehouse, env))
+        suite = build_suite(Place(pack, landing, lakehouse, env, log_level))
         show_run(console, suite, run_named(suite, Request("replay", resume=resume), errors))
 
 

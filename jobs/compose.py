@@ -4,7 +4,7 @@ import importlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -59,13 +59,17 @@ class Place:
     landing: str | None = None
     lakehouse: str | None = None
     env: str = "local"
-    overrides: dict[str, object] = field(default_factory=dict)
+    log_level: str | None = None
 
     def settings(self) -> Settings:
         """base.yml, the environment's file, then the command line."""
-        roots = {"landing": self.landing, "lakehouse": self.lakehouse}
-        given = {section: {"root": root} for section, root in roots.items() if root}
-        return load_settings_files(conf_folder(), self.env, {**self.overrides, **given})
+        asked = {
+            "landing": {"root": self.landing},
+            "lakehouse": {"root": self.lakehouse},
+            "log": {"level": self.log_level},
+        }
+        given = {section: named for section, named in asked.items() if any(named.values())}
+        return load_settings_files(conf_folder(), self.env, given)
 
     def load_pack(self) -> Pack:
         """The pack, all its faults found; raises ConfigError."""

@@ -17,13 +17,17 @@ LandingOption = Annotated[str | None, typer.Option(help="Folder of the pack's la
 LakehouseOption = Annotated[str | None, typer.Option(help="Folder of the tables; the pack's name is added.")]
 EnvOption = Annotated[str, typer.Option(help="Settings: local or cluster.")]
 AsOfOption = Annotated[str | None, typer.Option(help="YYYY-MM-DD; the data's last day when left out.")]
-LevelOption = Annotated[str, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.")]
+LevelOption = Annotated[
+    str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR; else as the settings say.")
+]
 
 
 @contextmanager
-def told_plainly(level: str = "WARNING") -> Iterator[None]:
+def told_plainly(level: str | None = None) -> Iterator[None]:
     """Our own errors are a message, several faults a line each, and exit code 1; no trace."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=level or "WARNING", format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     try:
         yield
     except CdpError as problem:

@@ -32,10 +32,10 @@ def run_page(job_file: str) -> None:
         as_of: AsOfOption = None,
         workflow: Annotated[str, typer.Option(help="Workflow that the job stands in.")] = "daily",
         resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that failed or was killed.")] = False,
-        log_level: LevelOption = "WARNING",
+        log_level: LevelOption = None,
     ) -> None:
         with told_plainly(log_level):
-            suite = build_suite(Place(pack, landing, lakehouse, env))
+            suite = build_suite(Place(pack, landing, lakehouse, env, log_level))
             request = Request(workflow, (job,), None, day_of(as_of), resume)
             show_run(Console(), suite, run_named(suite, request, Console(stderr=True)))
 

@@ -4,7 +4,8 @@ from cdp_lib.contracts.identity import GOLDEN_RECORD
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME
 from cdp_lib.contracts.table import amount, Column, instant, number, ReplaceAll, Table, text
 from cdp_lib.settings.pack import Pack
-from cdp_lib.settings.sql import parse_type
+from cdp_lib.settings.source import PiiKind
+from cdp_lib.settings.sql import columns_in, parse_type
 from cdp_lib.settings.trait import Trait
 
 _OF_RECORD = ("first_name", "last_name", "email", "phone", "birth_date", "gender", "city", "postcode")
@@ -40,6 +41,10 @@ FIXED_TRAITS: tuple[Trait, ...] = tuple(
 """The fixed columns that are aggregates: computed in the same pass as the pack's traits."""
 
 
+_FIGURES = frozenset({"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal"})
+"""Types whose values are not somebody's own words, name or day."""
+
+
 def customer(pack: Pack) -> Table:
     """`gold.customer`: one row per golden_id, true as of `as_of_date`."""
     return Table(
@@ -56,7 +61,27 @@ def _trait_column(trait: Trait, pack: Pack) -> Column:
     where = f" where {trait.where}" if trait.where else ""
     window = f" in the last {trait.window_days} days" if trait.window_days else ""
     default = f"{trait.select} from {trait.from_}{where}{window}."
-    return Column(trait.name, trait_type(trait, pack), trait.description or default)
+    return Column(trait.name, trait_type(trait, pack), trait.description or default, pii=_personal_kind(trait, pack))
+
+
+def _personal_kind(trait: Trait, pack: Pack) -> PiiKind | None:
+    """The mark of the first personal column that the trait repeats; null for figures, which repeat none."""
+    if trait.ratio or parse_type(trait_type(trait, pack)).name in _FIGURES:
+        return None
+    read = sorted(columns_in(trait.select if trait.is_derived else trait.call.argument))
+    return next((mark for name in read if (mark := _mark_of(name, trait.from_, pack))), None)
+
+
+def _mark_of(name: str, entity: str, pack: Pack) -> PiiKind | None:
+    """The mark of a column that a trait reads. Traits may read one another, in no circle: `check_pack` sees to it."""
+    if entity == "customer":
+        read = next((trait for trait in pack.traits if trait.name == name), None)
+        if read is not None:
+            return _personal_kind(read, pack)
+    columns = {"customer": CUSTOMER_FIXED, "golden_record": GOLDEN_RECORD.columns}.get(entity) or ENTITIES[
+        entity
+    ].columns
+    return next((column.pii for column in columns if column.name == name), None)
 
 
 def trait_type(trait: Trait, pack: Pack) -> str:

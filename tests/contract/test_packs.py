@@ -1,5 +1,6 @@
 """The packs that ship with the suite load, their documents are in sync, and the real year is whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cdp_lib.contracts.lineage import column_lineage, lineage_paths
 from cdp_lib.io.yaml_files import load_pack, pack_names
 from cdp_lib.settings.pack import KINDS, Pack
 from cdp_lib.settings.schemas import pack_schemas, schema_files
+from cdp_lib.settings.trait import Trait
 from cdp_lib.simulate.sample import export_sample, SampleSummary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,3 +157,23 @@ def test_every_file_of_the_real_year_is_read_by_exactly_one_source(
     found = [path for source in sources for path in real_year.out.glob(source.read.path)]
     files = [path for path in real_year.out.rglob("*") if path.is_file() and not path.name.startswith(".")]
     assert sorted(found) == sorted(files)
+
+
+def test_a_trait_that_repeats_a_personal_column_bears_its_mark(packs: dict[str, Pack]) -> None:
+    added = [
+        {"name": "last_words", "from": "review", "select": "last(review_text)"},
+        {"name": "review_total", "from": "review", "select": "count(*)"},
+        {"name": "shouted", "from": "customer", "select": "upper(last_words)", "type": "string"},
+        {"name": "letters", "from": "customer", "select": "length(last_words)", "type": "int"},
+        {"name": "town", "from": "golden_record", "select": "postcode"},
+    ]
+    traits = tuple(Trait.model_validate({"kind": "trait", **one}) for one in added)
+    table = gold.customer(replace(packs["coffee_shop"], traits=traits))
+    marks = {trait.name: table.column(trait.name).pii for trait in traits}
+    assert marks == {
+        "last_words": "free_text",
+        "review_total": None,
+        "shouted": "free_text",
+        "letters": None,
+        "town": "address",
+    }
