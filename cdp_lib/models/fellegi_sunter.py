@@ -1,0 +1,278 @@
+"""What agreement is worth: a Fellegi-Sunter model learned from the counts of comparison patterns.
+
+Fellegi and Sunter (1969), "A Theory for Record Linkage"; the EM estimate is Winkler's (1988) and Jaro's (1989). For each
+field and level, m is the probability of the level among pairs of one person, u among pairs of strangers, and
+log2(m / u) its weight in bits. The model is of *all* pairs of records: candidates are those pairs that agree enough to
+be worth a look, the others are taken for strangers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cdp_lib.errors import IdentityError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ROUNDS = 200
+TOLERANCE = 1e-6
+"""EM stops once no probability moves by more; it takes some dozen rounds on real data."""
+
+_CORRECTIONS = 4
+_LEAST_SHARE_OF_STRANGERS = 0.05
+"""Random pairs hold pairs of one person; at least so much of an agreement's frequency is left to strangers."""
+
+_PSEUDO_PAIRS = 2.0
+"""Pairs of one person seen beforehand, spread over a field's levels: an unseen level gets no infinite weight."""
+
+_PSEUDO_STRANGERS = 0.5
+_FEWEST_PAIRS = 1e-12
+
+
+@dataclass(frozen=True)
+class FieldModel:
+    """One field: m and u of each level from 0, and what frequent values add to the highest level, in bits.
+
+    `terms` names values by hash. `rare` is added for every other value.
+    """
+
+    field: str
+    m: tuple[float, ...]
+    u: tuple[float, ...]
+    terms: Mapping[int, float]
+    rare: float
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The bits of each level."""
+        return tuple(float(bits) for bits in np.log2(np.array(self.m) / np.array(self.u)))
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was learned: `prior` is the probability that two random records are one person."""
+
+    prior: float
+    fields: tuple[FieldModel, ...]
+    total_pairs: float
+    rounds: int
+
+    @property
+    def prior_weight(self) -> float:
+        """The bits of two records about which nothing is known."""
+        return float(np.log2(self.prior / (1 - self.prior)))
+
+    @property
+    def levels(self) -> dict[str, tuple[float, ...]]:
+        """Field: bits of its levels."""
+        return {field.field: field.weights for field in self.fields}
+
+    @property
+    def rare(self) -> dict[str, float]:
+        """Field: bits that a value adds which is not frequent."""
+        return {field.field: field.rare for field in self.fields}
+
+    def term_weights(self) -> pa.Table:
+        """One row per field and frequent value: field, term, weight (bits added to the highest level)."""
+        rows = [(field.field, term, bits) for field in self.fields for term, bits in field.terms.items()]
+        names, terms, weights = zip(*rows, strict=True) if rows else ((), (), ())
+        return pa.table(
+            {
+                "field": pa.array(names, pa.string()),
+                "term": pa.array(terms, pa.int64()),
+                "weight": pa.array(weights, pa.float64()),
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives an equal model."""
+        body = asdict(self)
+        for field in body["fields"]:
+            field["terms"] = {str(term): bits for term, bits in field["terms"].items()}
+        return body
+
+    @staticmethod
+    def from_dict(body: Mapping[str, Any]) -> "Model":
+        """The model that `to_dict` wrote."""
+        fields = tuple(
+            FieldModel(
+                field=entry["field"],
+                m=tuple(entry["m"]),
+                u=tuple(entry["u"]),
+                terms={int(term): float(bits) for term, bits in entry["terms"].items()},
+                rare=float(entry["rare"]),
+            )
+            for entry in body["fields"]
+        )
+        return Model(float(body["prior"]), fields, float(body["total_pairs"]), int(body["rounds"]))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a model is learned from, as Spark counted it.
+
+    `candidates` and `strangers` are `pattern_counts` of candidate and of random pairs, `terms` is `term_counts`,
+    `sizes` the number of levels of each field, `total_pairs` how many pairs of records may be one person at all.
+    """
+
+    candidates: pa.Table
+    strangers: pa.Table
+    terms: pa.Table
+    sizes: Mapping[str, int]
+    total_pairs: float
+
+
+def fit_model(evidence: Evidence) -> Model:
+    """The model that makes the counts likeliest: m and the prior by EM, u from random pairs and value counts.
+
+    Raises IdentityError when there is not one candidate pair.
+    """
+    levels, counts = _patterns(evidence.candidates, evidence.sizes)
+    if counts.size == 0:
+        raise IdentityError("No two records share a block: nothing can be learned. Check the pack's blocking rules.")
+    seen = _stranger_shares(evidence)
+    m = [_first_guess(size) for size in evidence.sizes.values()]
+    prior = min(0.5, counts.sum() / 4 / evidence.total_pairs)
+    u, rounds = seen, 0
+    for _ in range(_CORRECTIONS):
+        prior, m, taken = _maximise(levels, counts, (prior, m, u), evidence.total_pairs)
+        rounds += taken
+        u = [_without_matches(share, of_field, prior) for share, of_field in zip(seen, m, strict=True)]
+    statistics = _term_statistics(evidence.terms)
+    fields = tuple(
+        _field_model(field, m[place], u[place], statistics.get(field), prior * evidence.total_pairs)
+        for place, field in enumerate(evidence.sizes)
+    )
+    return Model(float(prior), fields, evidence.total_pairs, rounds)
+
+
+def choose_threshold(bins: pa.Table, false_pairs: float) -> float:
+    """The lowest weight from which the pairs' expected share of false ones is at most `false_pairs`.
+
+    `bins` is `weight_counts`. Infinity when no bin is good enough.
+    """
+    weight = bins["match_weight"].to_numpy().astype(np.float64)
+    order = np.argsort(-weight)
+    pairs = np.cumsum(bins["pair_count"].to_numpy().astype(np.float64)[order])
+    false = np.cumsum(bins["false_pairs"].to_numpy().astype(np.float64)[order])
+    good = np.flatnonzero(false <= false_pairs * pairs)
+    return float(weight[order][good[-1]]) if good.size else float("inf")
+
+
+def _maximise(
+    levels: Ints, counts: Floats, start: tuple[float, list[Floats], list[Floats]], total_pairs: float
+) -> tuple[float, list[Floats], int]:
+    """EM from `start` (prior, m, u) with u held: prior, m, rounds taken."""
+    prior, m, u = start
+    for taken in range(1, ROUNDS + 1):
+        probability = _posterior(levels, prior, m, u)
+        weight = counts * probability
+        moved = [_expected(levels[:, place], weight, share.size) for place, share in enumerate(m)]
+        change = max(float(np.abs(new - old).max()) for new, old in zip(moved, m, strict=True))
+        m, prior = moved, float(np.clip(weight.sum() / total_pairs, _FEWEST_PAIRS, 0.5))
+        if change < TOLERANCE:
+            break
+    return prior, m, taken
+
+
+def _posterior(levels: Ints, prior: float, m: list[Floats], u: list[Floats]) -> Floats:
+    """The probability that pairs of each pattern are one person; a missing level says nothing."""
+    bits = np.full(levels.shape[0], np.log2(prior / (1 - prior)))
+    for place, (of_match, of_stranger) in enumerate(zip(m, u, strict=True)):
+        weight = np.append(np.log2(of_match / of_stranger), 0.0)
+        bits += weight[levels[:, place]]
+    probability: Floats = 1 / (1 + np.exp2(-np.clip(bits, -60, 60)))
+    return probability
+
+
+def _expected(level: Ints, weight: Floats, size: int) -> Floats:
+    is_known = level >= 0
+    held = np.bincount(level[is_known], weights=weight[is_known], minlength=size)
+    held = held + _PSEUDO_PAIRS * _first_guess(size)
+    share: Floats = held / held.sum()
+    return share
+
+
+def _first_guess(size: int) -> Floats:
+    """Pairs of one person mostly agree: nine in ten wholly, and ever fewer the less they agree."""
+    rest = 0.5 ** np.arange(size - 1)
+    return np.append(0.1 * rest[::-1] / rest.sum(), 0.9)
+
+
+def _stranger_shares(evidence: Evidence) -> list[Floats]:
+    """Each field's levels among random pairs; the highest one's share is counted over all pairs where values are."""
+    levels, counts = _patterns(evidence.strangers, evidence.sizes, with_vetoed=True)
+    statistics = _term_statistics(evidence.terms)
+    shares = []
+    for place, (field, size) in enumerate(evidence.sizes.items()):
+        is_known = levels[:, place] >= 0
+        held = np.bincount(levels[is_known, place], weights=counts[is_known], minlength=size) + _PSEUDO_STRANGERS
+        share = held / held.sum()
+        known = statistics.get(field)
+        if known is not None and known.records > 1:
+            same = max(known.squares - known.records, 1.0) / (known.records * (known.records - 1))
+            share = np.append(share[:-1] / share[:-1].sum() * (1 - same), same)
+        shares.append(share)
+    return shares
+
+
+def _without_matches(share: Floats, m: Floats, prior: float) -> Floats:
+    """Random pairs are `prior` pairs of one person and the rest strangers: the levels of the rest."""
+    rest = np.maximum(share - prior * m, _LEAST_SHARE_OF_STRANGERS * share)
+    u: Floats = rest / rest.sum()
+    return u
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """Of one field: records that have a value, the sum of squared counts, frequent values, and the rest."""
+
+    records: float
+    squares: float
+    frequent: Mapping[int, float]
+    rest_records: float
+    rest_values: float
+
+
+def _term_statistics(terms: pa.Table) -> dict[str, _Terms]:
+    found: dict[str, _Terms] = {}
+    rows = terms.to_pylist()
+    for field in dict.fromkeys(row["field"] for row in rows):
+        own = [row for row in rows if row["field"] == field]
+        rest = [row for row in own if row["term"] is None]
+        found[field] = _Terms(
+            records=float(sum(row["record_count"] for row in own)),
+            squares=float(sum(row["square_sum"] for row in own)),
+            frequent={row["term"]: float(row["record_count"]) for row in own if row["term"] is not None},
+            rest_records=float(sum(row["record_count"] for row in rest)),
+            rest_values=float(sum(row["value_count"] for row in rest)),
+        )
+    return found
+
+
+def _field_model(field: str, m: Floats, u: Floats, terms: _Terms | None, matches: float) -> FieldModel:
+    def added(record_count: float) -> float:
+        """Bits from u's average to the chance of meeting this very value in a stranger."""
+        own = 2 * matches * float(m[-1]) / max(terms.records, 1.0) if terms else 0.0
+        strangers = max(record_count - 1 - own, 0.0) + 1.0
+        return float(np.log2(float(u[-1]) * max(terms.records, 1.0) / strangers)) if terms else 0.0
+
+    frequent = {term: added(count) for term, count in terms.frequent.items()} if terms else {}
+    rare = added(terms.rest_records / terms.rest_values) if terms and terms.rest_values else 0.0
+    return FieldModel(field, tuple(m.tolist()), tuple(u.tolist()), frequent, rare)
+
+
+def _patterns(table: pa.Table, sizes: Mapping[str, int], *, with_vetoed: bool = False) -> tuple[Ints, Floats]:
+    """Levels (one row a pattern, -1 for missing) and counts; patterns under a veto are no candidates."""
+    columns: Sequence[NDArray[np.int64]] = [
+        table[f"{field}_level"].cast(pa.int64()).fill_null(-1).to_numpy() for field in sizes
+    ]
+    levels = np.stack(columns, axis=1) if columns else np.zeros((table.num_rows, 0), dtype=np.int64)
+    counts = table["pair_count"].to_numpy().astype(np.float64)
+    kept = np.ones(counts.size, dtype=bool) if with_vetoed else ~table["is_vetoed"].to_numpy().astype(bool)
+    return levels[kept], counts[kept]

@@ -1,0 +1,131 @@
+"""The `matching` section of kind `identity`: which records are compared, how, and what makes two records one person.
+
+Every number has a default, so that an empty section matches a business about which nothing is known.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from cdp_lib.errors import near_miss
+from cdp_lib.settings.kind import Frozen, Name, SqlText
+
+ComparisonKind = Literal[
+    "name", "birth_date", "email", "phone", "address", "postcode", "id_number", "text", "exact"
+]  # fmt: skip
+
+
+class BlockingRule(Frozen):
+    """Records are compared when they agree on every expression of a rule; a null in one of them agrees with nobody."""
+
+    on: tuple[SqlText, ...] = Field(
+        min_length=1, description="Spark SQL over the comparisons' fields, which are lower-case text there"
+    )
+    max_records: int = Field(
+        default=100,
+        ge=2,
+        description="A larger block is left out and reported. 100 records make 4,950 pairs: no family is so large, and "
+        "a value so common says little",
+    )
+
+    @property
+    def name(self) -> str:
+        """What `blocking_rule` holds."""
+        return " & ".join(self.on)
+
+
+class Comparison(Frozen):
+    """One field of two records, and how its agreement is graded."""
+
+    field: Name
+    value: SqlText | None = Field(
+        default=None,
+        description="Spark SQL over customer_record; left out: its column of that name, else the identifier so named",
+    )
+    kind: ComparisonKind
+    term_frequency: bool = Field(default=True, description="Agreement on a rare value says more than on a common one")
+    swapped_with: Name | None = Field(default=None, description="Name field that people confuse this one with")
+    coarser: tuple[Name, ...] = Field(
+        default=(),
+        description="For an address: wider areas around it, narrowest first, which tell nothing more once it agrees",
+    )
+
+
+class Veto(Frozen):
+    """Two records that agree on all of `same` and clearly differ in one of `different` are two people."""
+
+    same: tuple[Name, ...] = Field(min_length=1)
+    different: tuple[Name, ...] = Field(min_length=1)
+    unless: tuple[Name, ...] = Field(default=(), description="Agreement on one of these lifts the veto")
+
+
+_BLOCKING = (
+    BlockingRule(on=("email",)),
+    BlockingRule(on=("phone",)),
+    BlockingRule(on=("national_id",)),
+    BlockingRule(on=("first_name", "last_name", "birth_date")),
+    BlockingRule(on=("last_name", "birth_date")),
+    BlockingRule(on=("first_name", "birth_date")),
+    BlockingRule(on=("last_name", "first_name", "birth_date")),
+    BlockingRule(on=("birth_date", "postcode")),
+    BlockingRule(on=("first_name", "last_name", "postcode")),
+    BlockingRule(on=("address", "first_name")),
+    BlockingRule(on=("first_name", "last_name", "city")),
+    BlockingRule(on=("split_part(email, '@', 1)",)),
+)
+_COMPARISONS = (
+    Comparison(field="first_name", kind="name", swapped_with="last_name"),
+    Comparison(field="last_name", kind="name", swapped_with="first_name"),
+    Comparison(field="birth_date", kind="birth_date"),
+    Comparison(field="email", kind="email"),
+    Comparison(field="phone", kind="phone"),
+    Comparison(field="national_id", kind="id_number"),
+    Comparison(field="address", kind="address", coarser=("postcode", "city")),
+)
+_VETOES = (Veto(same=("last_name", "address"), different=("first_name", "birth_date"), unless=("email", "national_id")),)
+
+
+class Matching(Frozen):
+    """How probable matches are found and decided."""
+
+    blocking: tuple[BlockingRule, ...] = _BLOCKING
+    comparisons: tuple[Comparison, ...] = _COMPARISONS
+    vetoes: tuple[Veto, ...] = _VETOES
+    one_record_per_source: tuple[Name, ...] = Field(
+        default=(), description="Sources that list every person once: two of their records are two people"
+    )
+    false_pairs: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Expected wrong pairs among a hundredth of those linked: the threshold follows from it at any size",
+    )
+    threshold: float | None = Field(default=None, description="Bits from which a pair is linked, in place of that")
+    absent_weight: float = Field(
+        default=-4.0, description="Bits of two records of one group that no rule brought together"
+    )
+    max_component: int = Field(default=2_000, ge=2, description="A larger group is cut at rising thresholds first")
+    max_terms: int = Field(default=10_000, ge=0, description="Most frequent values of a field with a frequency each")
+    random_pairs: int = Field(
+        default=500_000, ge=1_000, description="Pairs drawn at random to see how often strangers agree"
+    )
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The compared fields."""
+        return tuple(comparison.field for comparison in self.comparisons)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        faults: list[str] = []
+        if len(set(self.fields)) < len(self.fields):
+            faults.append("comparisons: a field is compared twice")
+        named = [("swapped_with", entry.swapped_with) for entry in self.comparisons if entry.swapped_with]
+        for veto in self.vetoes:
+            named += [("vetoes", field) for field in (*veto.same, *veto.different, *veto.unless)]
+        for where, field in named:
+            if field not in self.fields:
+                faults.append(f"{where}: no comparison has the field {field!r}.{near_miss(field, self.fields)}")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
