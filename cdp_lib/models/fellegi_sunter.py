@@ -4,10 +4,15 @@ Fellegi and Sunter (1969), "A Theory for Record Linkage"; the EM estimate is Win
 field and level, m is the probability of the level among pairs of one person, u among pairs of strangers, and
 log2(m / u) its weight in bits. The model is of *all* pairs of records: candidates are those pairs that agree enough to
 be worth a look, the others are taken for strangers.
+
+A third kind of pair is told from both: two people of one household, who agree on what a household shares (surname,
+address, often phone or mailbox) and on the rest no more than strangers do. Without it such pairs look like one person,
+since the fields' agreements are not independent there. Its parameters, h for each shared field's levels and how many
+such pairs there are, come from the same EM.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,14 +41,16 @@ _FEWEST_PAIRS = 1e-12
 
 @dataclass(frozen=True)
 class FieldModel:
-    """One field: m and u of each level from 0, and what frequent values add to the highest level, in bits.
+    """One field: m, u and h of each level from 0, and what frequent values add to the highest level, in bits.
 
-    `terms` names values by hash. `rare` is added for every other value.
+    `terms` names values by hash. `rare` is added for every other value. h is u where a household does not share the
+    field.
     """
 
     field: str
     m: tuple[float, ...]
     u: tuple[float, ...]
+    h: tuple[float, ...]
     terms: Mapping[int, float]
     rare: float
 
@@ -52,12 +59,19 @@ class FieldModel:
         """The bits of each level."""
         return tuple(float(bits) for bits in np.log2(np.array(self.m) / np.array(self.u)))
 
+    @property
+    def household_weights(self) -> tuple[float, ...]:
+        """The bits by which each level speaks for a household rather than for strangers."""
+        return tuple(float(bits) for bits in np.log2(np.array(self.h) / np.array(self.u)))
+
 
 @dataclass(frozen=True)
 class Model:
-    """What was learned: `prior` is the probability that two random records are one person."""
+    """What was learned: `prior` and `household` are the probabilities that two random records are one person, or two
+    people of one household."""
 
     prior: float
+    household: float
     fields: tuple[FieldModel, ...]
     total_pairs: float
     rounds: int
@@ -65,7 +79,12 @@ class Model:
     @property
     def prior_weight(self) -> float:
         """The bits of two records about which nothing is known."""
-        return float(np.log2(self.prior / (1 - self.prior)))
+        return float(np.log2(self.prior / (1 - self.prior - self.household)))
+
+    @property
+    def household_weight(self) -> float:
+        """The bits of two records about which nothing is known, for a household rather than for strangers."""
+        return float(np.log2(self.household / (1 - self.prior - self.household)))
 
     @property
     def levels(self) -> dict[str, tuple[float, ...]]:
@@ -104,12 +123,13 @@ class Model:
                 field=entry["field"],
                 m=tuple(entry["m"]),
                 u=tuple(entry["u"]),
+                h=tuple(entry["h"]),
                 terms={int(term): float(bits) for term, bits in entry["terms"].items()},
                 rare=float(entry["rare"]),
             )
             for entry in body["fields"]
         )
-        return Model(float(body["prior"]), fields, float(body["total_pairs"]), int(body["rounds"]))
+        return Model(float(body["prior"]), float(body["household"]), fields, float(body["total_pairs"]), int(body["rounds"]))
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,8 @@ class Evidence:
     """What a model is learned from, as Spark counted it.
 
     `candidates` and `strangers` are `pattern_counts` of candidate and of random pairs, `terms` is `term_counts`,
-    `sizes` the number of levels of each field, `total_pairs` how many pairs of records may be one person at all.
+    `sizes` the number of levels of each field, `total_pairs` how many pairs of records may be one person at all,
+    `household` the fields that a household shares.
     """
 
     candidates: pa.Table
@@ -125,6 +146,7 @@ class Evidence:
     terms: pa.Table
     sizes: Mapping[str, int]
     total_pairs: float
+    household: tuple[str, ...] = ()
 
 
 def fit_model(evidence: Evidence) -> Model:
@@ -136,19 +158,22 @@ def fit_model(evidence: Evidence) -> Model:
     if counts.size == 0:
         raise IdentityError("No two records share a block: nothing can be learned. Check the pack's blocking rules.")
     seen = _stranger_shares(evidence)
-    m = [_first_guess(size) for size in evidence.sizes.values()]
-    prior = min(0.5, counts.sum() / 4 / evidence.total_pairs)
-    u, rounds = seen, 0
+    shared = [field in evidence.household for field in evidence.sizes]
+    first = [_first_guess(size) for size in evidence.sizes.values()]
+    rate = min(0.25, counts.sum() / 4 / evidence.total_pairs)
+    kinds = _Kinds(rate, rate if any(shared) else _FEWEST_PAIRS, first, seen, _shared(shared, first, seen))
+    rounds = 0
     for _ in range(_CORRECTIONS):
-        prior, m, taken = _maximise(levels, counts, (prior, m, u), evidence.total_pairs)
+        kinds, taken = _maximise(levels, counts, kinds, shared, evidence.total_pairs)
         rounds += taken
-        u = [_without_matches(share, of_field, prior) for share, of_field in zip(seen, m, strict=True)]
+        u = [_without_matches(share, m, kinds.prior) for share, m in zip(seen, kinds.m, strict=True)]
+        kinds = replace(kinds, u=u, h=_shared(shared, kinds.h, u))
     statistics = _term_statistics(evidence.terms)
     fields = tuple(
-        _field_model(field, m[place], u[place], statistics.get(field), prior * evidence.total_pairs)
+        _field_model(field, kinds, place, statistics.get(field), kinds.prior * evidence.total_pairs)
         for place, field in enumerate(evidence.sizes)
     )
-    return Model(float(prior), fields, evidence.total_pairs, rounds)
+    return Model(kinds.prior, kinds.household, fields, evidence.total_pairs, rounds)
 
 
 def choose_threshold(bins: pa.Table, false_pairs: float) -> float:
@@ -164,30 +189,51 @@ def choose_threshold(bins: pa.Table, false_pairs: float) -> float:
     return float(weight[order][good[-1]]) if good.size else float("inf")
 
 
+@dataclass(frozen=True)
+class _Kinds:
+    """The three kinds of pairs: how frequent the first two are, and the levels' probabilities by field in each."""
+
+    prior: float
+    household: float
+    m: list[Floats]
+    u: list[Floats]
+    h: list[Floats]
+
+
+def _shared(is_shared: Sequence[bool], of_household: list[Floats], of_strangers: list[Floats]) -> list[Floats]:
+    """h: a household's own where the field is shared, else the strangers'."""
+    choices = zip(is_shared, of_household, of_strangers, strict=True)
+    return [own if shared else other for shared, own, other in choices]
+
+
 def _maximise(
-    levels: Ints, counts: Floats, start: tuple[float, list[Floats], list[Floats]], total_pairs: float
-) -> tuple[float, list[Floats], int]:
-    """EM from `start` (prior, m, u) with u held: prior, m, rounds taken."""
-    prior, m, u = start
+    levels: Ints, counts: Floats, kinds: _Kinds, is_shared: Sequence[bool], total_pairs: float
+) -> tuple[_Kinds, int]:
+    """EM with u held: the likeliest kinds, and the rounds taken."""
     for taken in range(1, ROUNDS + 1):
-        probability = _posterior(levels, prior, m, u)
-        weight = counts * probability
-        moved = [_expected(levels[:, place], weight, share.size) for place, share in enumerate(m)]
-        change = max(float(np.abs(new - old).max()) for new, old in zip(moved, m, strict=True))
-        m, prior = moved, float(np.clip(weight.sum() / total_pairs, _FEWEST_PAIRS, 0.5))
+        of_match, of_household = (counts * share for share in _posterior(levels, kinds))
+        m = [_expected(levels[:, place], of_match, share.size) for place, share in enumerate(kinds.m)]
+        h = [_expected(levels[:, place], of_household, share.size) for place, share in enumerate(kinds.h)]
+        change = max(float(np.abs(new - old).max()) for new, old in zip(m, kinds.m, strict=True))
+        prior, household = (
+            float(np.clip(weight.sum() / total_pairs, _FEWEST_PAIRS, 0.4)) for weight in (of_match, of_household)
+        )
+        kinds = _Kinds(prior, household if any(is_shared) else _FEWEST_PAIRS, m, kinds.u, _shared(is_shared, h, kinds.u))
         if change < TOLERANCE:
             break
-    return prior, m, taken
+    return kinds, taken
 
 
-def _posterior(levels: Ints, prior: float, m: list[Floats], u: list[Floats]) -> Floats:
-    """The probability that pairs of each pattern are one person; a missing level says nothing."""
-    bits = np.full(levels.shape[0], np.log2(prior / (1 - prior)))
-    for place, (of_match, of_stranger) in enumerate(zip(m, u, strict=True)):
-        weight = np.append(np.log2(of_match / of_stranger), 0.0)
-        bits += weight[levels[:, place]]
-    probability: Floats = 1 / (1 + np.exp2(-np.clip(bits, -60, 60)))
-    return probability
+def _posterior(levels: Ints, kinds: _Kinds) -> tuple[Floats, Floats]:
+    """The probabilities that pairs of each pattern are one person, or one household; a missing level says nothing."""
+    rest = 1 - kinds.prior - kinds.household
+    match = np.full(levels.shape[0], np.log2(kinds.prior / rest))
+    household = np.full(levels.shape[0], np.log2(kinds.household / rest))
+    for place, u in enumerate(kinds.u):
+        match += np.append(np.log2(kinds.m[place] / u), 0.0)[levels[:, place]]
+        household += np.append(np.log2(kinds.h[place] / u), 0.0)[levels[:, place]]
+    whole = np.logaddexp2(np.logaddexp2(match, household), 0.0)
+    return np.exp2(match - whole), np.exp2(household - whole)
 
 
 def _expected(level: Ints, weight: Floats, size: int) -> Floats:
@@ -255,7 +301,9 @@ def _term_statistics(terms: pa.Table) -> dict[str, _Terms]:
     return found
 
 
-def _field_model(field: str, m: Floats, u: Floats, terms: _Terms | None, matches: float) -> FieldModel:
+def _field_model(field: str, kinds: _Kinds, place: int, terms: _Terms | None, matches: float) -> FieldModel:
+    m, u, h = kinds.m[place], kinds.u[place], kinds.h[place]
+
     def added(record_count: float) -> float:
         """Bits from u's average to the chance of meeting this very value in a stranger."""
         own = 2 * matches * float(m[-1]) / max(terms.records, 1.0) if terms else 0.0
@@ -264,7 +312,7 @@ def _field_model(field: str, m: Floats, u: Floats, terms: _Terms | None, matches
 
     frequent = {term: added(count) for term, count in terms.frequent.items()} if terms else {}
     rare = added(terms.rest_records / terms.rest_values) if terms and terms.rest_values else 0.0
-    return FieldModel(field, tuple(m.tolist()), tuple(u.tolist()), frequent, rare)
+    return FieldModel(field, tuple(m.tolist()), tuple(u.tolist()), tuple(h.tolist()), frequent, rare)
 
 
 def _patterns(table: pa.Table, sizes: Mapping[str, int], *, with_vetoed: bool = False) -> tuple[Ints, Floats]:

@@ -1,6 +1,6 @@
 """Scored pairs into people: groups whose records belong together on average, not merely by a chain of links."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ Flags = NDArray[np.bool_]
 
 FORBIDDEN = -1e6
 """Weight of two records that must not be one person: no average outweighs it."""
+
+MOST_BITS = 20.0
+"""A pair weighs no more in a mean: certainty about one pair is not certainty about its neighbours."""
 
 STEP_BITS = 2.0
 """How much the threshold rises at a time inside a group that is too large to look at as a whole."""
@@ -35,11 +38,14 @@ class ScoredPairs:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bits from which a pair is linked, bits of a pair never compared, the cap on them, and the largest group."""
+    """Bits: from which a pair is linked, which two parts of a group have on average, of a pair never compared.
+
+    `max_component` is the largest group that is looked at as a whole.
+    """
 
     threshold: float
+    together: float
     absent: float
-    most: float
     max_component: int
 
 
@@ -48,8 +54,8 @@ def partition_pairs(pairs: ScoredPairs, limits: Limits) -> Ints:
 
     Records linked by pairs at or above the threshold form components. One in which all pairs are linked is a group.
     Any other is parted by average linkage (Sokal and Michener, 1958): the two parts with the highest mean weight over
-    *all* pairs between them unite as long as that mean reaches the threshold; pairs that no rule brought together count
-    as `absent`, so a chain of links breaks at its weakest. Forbidden pairs and two records of a source that lists
+    *all* pairs between them unite as long as that mean reaches `together`; pairs that no rule brought together count as
+    `absent`, so a chain of links breaks at its weakest. Forbidden pairs and two records of a source that lists
     everybody once never unite. The order of the pairs changes nothing.
     """
     size = pairs.owner.size
@@ -75,15 +81,14 @@ def partition_pairs(pairs: ScoredPairs, limits: Limits) -> Ints:
 def _part(records: Ints, own: Ints, pairs: ScoredPairs, limits: Limits) -> Ints:
     """The position, within `records` (ascending), of the first record of each record's part."""
     left, right = np.searchsorted(records, pairs.left[own]), np.searchsorted(records, pairs.right[own])
-    weight = np.minimum(pairs.weight[own], limits.most)
     if records.size > limits.max_component:
         return _cut_and_part(records, own, pairs, limits)
     size = records.size
     matrix = np.full((size, size), limits.absent)
-    matrix[left, right] = matrix[right, left] = weight
+    matrix[left, right] = matrix[right, left] = np.minimum(pairs.weight[own], MOST_BITS)
     owner = pairs.owner[records]
     matrix[(owner[:, None] == owner[None, :]) & (owner[:, None] >= 0)] = FORBIDDEN
-    return _first_of_each(average_linkage(matrix, limits.threshold))
+    return _first_of_each(average_linkage(matrix, limits.together))
 
 
 def _cut_and_part(records: Ints, own: Ints, pairs: ScoredPairs, limits: Limits) -> Ints:
@@ -91,8 +96,7 @@ def _cut_and_part(records: Ints, own: Ints, pairs: ScoredPairs, limits: Limits) 
     threshold = limits.threshold + STEP_BITS
     left, right = np.searchsorted(records, pairs.left[own]), np.searchsorted(records, pairs.right[own])
     piece = ScoredPairs(left, right, pairs.weight[own], pairs.owner[records])
-    raised = Limits(threshold, limits.absent, max(limits.most, threshold), limits.max_component)
-    return partition_pairs(piece, raised)
+    return partition_pairs(piece, replace(limits, threshold=threshold))
 
 
 def average_linkage(weights: Floats, threshold: float) -> Ints:

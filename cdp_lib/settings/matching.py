@@ -22,10 +22,9 @@ class BlockingRule(Frozen):
         min_length=1, description="Spark SQL over the comparisons' fields, which are lower-case text there"
     )
     max_records: int = Field(
-        default=100,
+        default=300,
         ge=2,
-        description="A larger block is left out and reported. 100 records make 4,950 pairs: no family is so large, and "
-        "a value so common says little",
+        description="A larger block is left out and reported: what so many records share says little of each pair",
     )
 
     @property
@@ -59,19 +58,26 @@ class Veto(Frozen):
     unless: tuple[Name, ...] = Field(default=(), description="Agreement on one of these lifts the veto")
 
 
-_BLOCKING = (
-    BlockingRule(on=("email",)),
-    BlockingRule(on=("phone",)),
-    BlockingRule(on=("national_id",)),
-    BlockingRule(on=("first_name", "last_name", "birth_date")),
-    BlockingRule(on=("last_name", "birth_date")),
-    BlockingRule(on=("first_name", "birth_date")),
-    BlockingRule(on=("last_name", "first_name", "birth_date")),
-    BlockingRule(on=("birth_date", "postcode")),
-    BlockingRule(on=("first_name", "last_name", "postcode")),
-    BlockingRule(on=("address", "first_name")),
-    BlockingRule(on=("first_name", "last_name", "city")),
-    BlockingRule(on=("split_part(email, '@', 1)",)),
+_BLOCKING = tuple(
+    BlockingRule(on=on)
+    for on in (
+        ("national_id",),
+        ("email",),
+        ("phone",),
+        ("last_name", "birth_date"),
+        ("first_name", "birth_date"),
+        ("array_sort(split(first_name || ' ' || last_name, ' '))",),
+        ("address",),
+        ("birth_date", "postcode"),
+        ("split_part(email, '@', 1)",),
+        ("last_name", "postcode"),
+        ("first_name", "postcode"),
+        ("last_name", "city"),
+        ("first_name", "city"),
+        ("soundex(last_name)", "substr(birth_date, 1, 4)"),
+        ("soundex(first_name)", "substr(birth_date, 1, 4)"),
+        ("birth_date",),
+    )
 )
 _COMPARISONS = (
     Comparison(field="first_name", kind="name", swapped_with="last_name"),
@@ -82,15 +88,26 @@ _COMPARISONS = (
     Comparison(field="national_id", kind="id_number"),
     Comparison(field="address", kind="address", coarser=("postcode", "city")),
 )
-_VETOES = (Veto(same=("last_name", "address"), different=("first_name", "birth_date"), unless=("email", "national_id")),)
-
 
 class Matching(Frozen):
     """How probable matches are found and decided."""
 
     blocking: tuple[BlockingRule, ...] = _BLOCKING
     comparisons: tuple[Comparison, ...] = _COMPARISONS
-    vetoes: tuple[Veto, ...] = _VETOES
+    household: tuple[Name, ...] = Field(
+        default=("last_name", "address", "phone", "email"),
+        description="Fields that people of one household share. What they agree on there tells little of two records "
+        "that differ elsewhere; how little is learned",
+    )
+    vetoes: tuple[Veto, ...] = ()
+    pairs_per_record: int = Field(
+        default=10,
+        ge=1,
+        description="Pairs to look at, by the number of records; the smallest blocks of all rules come first",
+    )
+    least_pairs: int = Field(
+        default=2_000_000, ge=1, description="So many are looked at in any case: a minute's work for one machine"
+    )
     one_record_per_source: tuple[Name, ...] = Field(
         default=(), description="Sources that list every person once: two of their records are two people"
     )
@@ -121,6 +138,7 @@ class Matching(Frozen):
         if len(set(self.fields)) < len(self.fields):
             faults.append("comparisons: a field is compared twice")
         named = [("swapped_with", entry.swapped_with) for entry in self.comparisons if entry.swapped_with]
+        named += [("household", field) for field in self.household if "household" in self.model_fields_set]
         for veto in self.vetoes:
             named += [("vetoes", field) for field in (*veto.same, *veto.different, *veto.unless)]
         for where, field in named:

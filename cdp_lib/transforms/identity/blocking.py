@@ -1,6 +1,9 @@
 """Candidate pairs: records that agree on the keys of at least one blocking rule, and pairs of strangers to learn from."""
 
-from pyspark.sql import Column, DataFrame, functions as F, types as T
+from collections.abc import Sequence
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.matching import Matching
 
@@ -18,25 +21,48 @@ def block_keys(comparable: DataFrame, matching: Matching) -> DataFrame:
     return keyed.where(F.col("key").isNotNull())
 
 
-def candidate_pairs(keys: DataFrame, matching: Matching) -> DataFrame:
+def block_sizes(keys: DataFrame) -> DataFrame:
+    """How many blocks of which size each rule makes: rule, record_count, block_count. Blocks of one record are left out."""
+    sized = keys.groupBy("rule", "key").agg(F.count(F.lit(1)).alias("record_count"))
+    return sized.where(F.col("record_count") > 1).groupBy("rule", "record_count").agg(F.count("key").alias("block_count"))
+
+
+def choose_caps(sizes: pa.Table, matching: Matching, *, record_count: int) -> tuple[int, ...]:
+    """The largest block that each rule may compare: its max_records, or less where the pairs would be too many.
+
+    `sizes` is `block_sizes`. The smallest blocks come first, whichever their rule: what few records share tells most.
+    Pairs are counted before those that several rules find are made one.
+    """
+    rows = sorted(sizes.to_pylist(), key=lambda row: row["record_count"])
+    limits = [rule.max_records for rule in matching.blocking]
+    budget = max(matching.pairs_per_record * record_count, matching.least_pairs)
+    largest = 1
+    for row in rows:
+        size = row["record_count"]
+        budget -= row["block_count"] * size * (size - 1) // 2 if size <= limits[row["rule"]] else 0
+        if budget < 0:
+            break
+        largest = size
+    return tuple(min(limit, largest) for limit in limits)
+
+
+def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
     """One row per pair of records (record_l < record_r) that a rule brings together: the first such rule, from 0.
 
-    Left out: blocks above their rule's max_records (`dropped_blocks` tells them), and two records of a source that
-    lists everybody once.
+    Left out: blocks above their rule's cap (`dropped_blocks` tells them), and two records of a source that lists
+    everybody once.
     """
-    kept = _blocks(keys).where(F.col("record_count").between(2, _caps(matching)))
+    kept = _blocks(keys).where(F.col("record_count").between(2, _of_rule(caps)))
     pairs = _pairs_within(kept, matching, "rule")
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     by_left = pairs.repartition("record_l")
     return by_left.groupBy("record_l", "record_r").agg(F.min("rule").alias("rule"))
 
 
-def dropped_blocks(keys: DataFrame, matching: Matching) -> DataFrame:
+def dropped_blocks(sizes: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
     """One row per rule and size of blocks that were too large to compare: blocking_rule, record_count, block_count."""
-    sized = keys.groupBy("rule", "key").agg(F.count(F.lit(1)).alias("record_count"))
-    dropped = sized.where(F.col("record_count") > _caps(matching)).groupBy("rule", "record_count")
-    counted = dropped.agg(F.count(F.lit(1)).alias("block_count"))
-    return counted.select(rule_name(matching).alias("blocking_rule"), "record_count", "block_count")
+    dropped = sizes.where(F.col("record_count") > _of_rule(caps))
+    return dropped.select(rule_name(matching).alias("blocking_rule"), "record_count", "block_count")
 
 
 def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
@@ -88,6 +114,5 @@ def _pairs_within(blocks: DataFrame, matching: Matching, *carried: str) -> DataF
     )
 
 
-def _caps(matching: Matching) -> Column:
-    caps = F.array(*(F.lit(rule.max_records) for rule in matching.blocking)).cast(T.ArrayType(T.LongType()))
-    return F.get(caps, F.col("rule"))
+def _of_rule(caps: Sequence[int]) -> Column:
+    return F.get(F.array(*(F.lit(cap) for cap in caps)), F.col("rule"))
