@@ -92,6 +92,11 @@ class Model:
         return {field.field: field.weights for field in self.fields}
 
     @property
+    def household_levels(self) -> dict[str, tuple[float, ...]]:
+        """Field: bits of its levels for a household."""
+        return {field.field: field.household_weights for field in self.fields}
+
+    @property
     def rare(self) -> dict[str, float]:
         """Field: bits that a value adds which is not frequent."""
         return {field.field: field.rare for field in self.fields}
@@ -177,16 +182,17 @@ def fit_model(evidence: Evidence) -> Model:
 
 
 def choose_threshold(bins: pa.Table, false_pairs: float) -> float:
-    """The lowest weight from which the pairs' expected share of false ones is at most `false_pairs`.
+    """The lowest weight, 0 or more, from which the pairs' expected share of wrong ones is at most `false_pairs`.
 
-    `bins` is `weight_counts`. Infinity when no bin is good enough.
+    `bins` is `weight_counts`: what the model expects of the pairs at hand, so the same share asks for more bits among
+    more records. Infinity when no bin is good enough.
     """
     weight = bins["match_weight"].to_numpy().astype(np.float64)
     order = np.argsort(-weight)
     pairs = np.cumsum(bins["pair_count"].to_numpy().astype(np.float64)[order])
-    false = np.cumsum(bins["false_pairs"].to_numpy().astype(np.float64)[order])
-    good = np.flatnonzero(false <= false_pairs * pairs)
-    return float(weight[order][good[-1]]) if good.size else float("inf")
+    wrong = np.cumsum(bins["false_pairs"].to_numpy().astype(np.float64)[order])
+    good = np.flatnonzero(wrong <= false_pairs * pairs)
+    return max(float(weight[order][good[-1]]), 0.0) if good.size else float("inf")
 
 
 @dataclass(frozen=True)

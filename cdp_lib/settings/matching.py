@@ -67,11 +67,12 @@ _BLOCKING = tuple(
         ("last_name", "birth_date"),
         ("first_name", "birth_date"),
         ("array_sort(split(first_name || ' ' || last_name, ' '))",),
-        ("address",),
+        ("address", "substr(first_name, 1, 1)"),
         ("birth_date", "postcode"),
         ("split_part(email, '@', 1)",),
-        ("last_name", "postcode"),
-        ("first_name", "postcode"),
+        ("last_name", "postcode", "substr(first_name, 1, 1)"),
+        ("first_name", "postcode", "substr(last_name, 1, 1)"),
+        ("first_name", "last_name", "city"),
         ("last_name", "city"),
         ("first_name", "city"),
         ("soundex(last_name)", "substr(birth_date, 1, 4)"),
@@ -101,25 +102,34 @@ class Matching(Frozen):
     )
     vetoes: tuple[Veto, ...] = ()
     pairs_per_record: int = Field(
-        default=10,
+        default=1,
         ge=1,
-        description="Pairs to look at, by the number of records; the smallest blocks of all rules come first",
+        description="Pairs that one rule may bring together, by the number of records; the smallest blocks come first. "
+        "A rule that could compare less than half of its records is left out: it is too loose for so many",
     )
     least_pairs: int = Field(
-        default=2_000_000, ge=1, description="So many are looked at in any case: a minute's work for one machine"
+        default=200_000, ge=1, description="So many pairs a rule may make in any case: a few seconds of one machine"
     )
     one_record_per_source: tuple[Name, ...] = Field(
         default=(), description="Sources that list every person once: two of their records are two people"
     )
     false_pairs: float = Field(
-        default=0.01,
+        default=0.02,
         gt=0,
         lt=1,
-        description="Expected wrong pairs among a hundredth of those linked: the threshold follows from it at any size",
+        description="Share of the linked pairs that may be expected to be wrong: the threshold follows from it, at any "
+        "size, but is never below 0 bits, where a pair is as likely wrong as right",
     )
     threshold: float | None = Field(default=None, description="Bits from which a pair is linked, in place of that")
+    together: float = Field(
+        default=-2.0,
+        description="Bits that two parts of a group of linked records have on average to be one person: below 0, since "
+        "records of one person contradict each other now and then",
+    )
     absent_weight: float = Field(
-        default=-4.0, description="Bits of two records of one group that no rule brought together"
+        default=-4.0,
+        description="Bits of two records of one group that no rule brought together: about what a name that differs "
+        "weighs",
     )
     max_component: int = Field(default=2_000, ge=2, description="A larger group is cut at rising thresholds first")
     max_terms: int = Field(default=10_000, ge=0, description="Most frequent values of a field with a frequency each")

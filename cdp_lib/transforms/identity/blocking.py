@@ -11,14 +11,18 @@ _STRANGERS_PER_BLOCK = 64
 """Members of a block of random records: 2,016 pairs of many different people."""
 
 
-def block_keys(comparable: DataFrame, matching: Matching) -> DataFrame:
-    """One row per record and rule that it has a key for: record_key, source_system, rule (from 0), key (64-bit hash).
+def block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | None = None) -> DataFrame:
+    """One row per record and rule that it has a key for: record_key, rule (from 0), key (64-bit hash), source.
 
-    Two keys that meet by chance only add a pair, which is then compared like any other.
+    Rules whose cap is 0 are left out. Two keys that meet by chance only add a pair, which is then compared like any
+    other. `source` is the source that lists everybody once, null for any other.
     """
-    keys = [_key(place, rule.on) for place, rule in enumerate(matching.blocking)]
-    keyed = comparable.select("record_key", "source_system", F.posexplode(F.array(*keys)).alias("rule", "key"))
-    return keyed.where(F.col("key").isNotNull())
+    used = [place for place in range(len(matching.blocking)) if caps is None or caps[place] > 0]
+    keys = [
+        F.struct(F.lit(place).alias("rule"), _key(place, matching.blocking[place].on).alias("key")) for place in used
+    ]
+    keyed = comparable.select("record_key", _source(matching), F.explode(F.array(*keys)).alias("held"))
+    return keyed.select("record_key", "source", "held.*").where(F.col("key").isNotNull())
 
 
 def block_sizes(keys: DataFrame) -> DataFrame:
@@ -28,22 +32,29 @@ def block_sizes(keys: DataFrame) -> DataFrame:
 
 
 def choose_caps(sizes: pa.Table, matching: Matching, *, record_count: int) -> tuple[int, ...]:
-    """The largest block that each rule may compare: its max_records, or less where the pairs would be too many.
+    """The largest block that each rule may compare, 0 for none: its max_records, or less if its pairs were too many.
 
-    `sizes` is `block_sizes`. The smallest blocks come first, whichever their rule: what few records share tells most.
-    Pairs are counted before those that several rules find are made one.
+    `sizes` is `block_sizes`. The smallest blocks come first: what few records share tells most. Each rule may make
+    pairs_per_record pairs for every record, or least_pairs; one whose blocks hold mostly more records than that allows
+    is left out.
     """
-    rows = sorted(sizes.to_pylist(), key=lambda row: row["record_count"])
-    limits = [rule.max_records for rule in matching.blocking]
     budget = max(matching.pairs_per_record * record_count, matching.least_pairs)
-    largest = 1
-    for row in rows:
-        size = row["record_count"]
-        budget -= row["block_count"] * size * (size - 1) // 2 if size <= limits[row["rule"]] else 0
-        if budget < 0:
+    rows = sizes.to_pylist()
+    of_rule = ([row for row in rows if row["rule"] == place] for place in range(len(matching.blocking)))
+    return tuple(_cap(own, rule.max_records, budget) for own, rule in zip(of_rule, matching.blocking, strict=True))
+
+
+def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
+    held = sum(row["record_count"] * row["block_count"] for row in sizes)
+    pairs = compared = cap = 0
+    for row in sorted(sizes, key=lambda row: row["record_count"]):
+        size, blocks = row["record_count"], row["block_count"]
+        pairs += blocks * size * (size - 1) // 2
+        if size > limit or pairs > budget:
             break
-        largest = size
-    return tuple(min(limit, largest) for limit in limits)
+        compared += size * blocks
+        cap = size
+    return cap if compared * 2 >= held else 0
 
 
 def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
@@ -52,7 +63,7 @@ def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) ->
     Left out: blocks above their rule's cap (`dropped_blocks` tells them), and two records of a source that lists
     everybody once.
     """
-    kept = _blocks(keys).where(F.col("record_count").between(2, _of_rule(caps)))
+    kept = _blocks(keys, matching).where(F.col("record_count").between(2, _of_rule(caps)))
     pairs = _pairs_within(kept, matching, "rule")
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     by_left = pairs.repartition("record_l")
@@ -74,8 +85,8 @@ def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int
     pairs_each = _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     wanted = matching.random_pairs // pairs_each + 1
     group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(groups))
-    keys = comparable.select("record_key", "source_system", F.lit(0).alias("rule"), group.alias("key"))
-    blocks = _blocks(keys.where(F.col("key") < wanted))
+    keys = comparable.select("record_key", _source(matching), F.lit(0).alias("rule"), group.alias("key"))
+    blocks = _blocks(keys.where(F.col("key") < wanted), matching)
     return _pairs_within(blocks, matching).repartition("record_l")
 
 
@@ -92,8 +103,14 @@ def _key(place: int, expressions: tuple[str, ...]) -> Column:
     return F.when(is_whole, F.xxhash64(F.lit(place), *values))
 
 
-def _blocks(keys: DataFrame) -> DataFrame:
-    member = F.struct("record_key", "source_system")
+def _source(matching: Matching) -> Column:
+    listed = F.col("source_system").isin(list(matching.one_record_per_source))
+    return F.when(listed, F.col("source_system")).cast("string").alias("source")
+
+
+def _blocks(keys: DataFrame, matching: Matching) -> DataFrame:
+    # Bare keys travel lighter than structs.
+    member = F.struct("record_key", "source") if matching.one_record_per_source else F.col("record_key")
     return keys.groupBy("rule", "key").agg(
         F.collect_list(member).alias("members"), F.count(F.lit(1)).alias("record_count")
     )
@@ -106,10 +123,10 @@ def _pairs_within(blocks: DataFrame, matching: Matching, *carried: str) -> DataF
     # A slice past the end is empty, so the last member explodes to nothing.
     others = F.explode(F.slice("members", F.col("place") + 2, F.size("members"))).alias("right")
     both = lefts.select(*carried, "left", others)
-    if matching.one_record_per_source:
-        is_once = F.col("left.source_system").isin(list(matching.one_record_per_source))
-        both = both.where(~(is_once & (F.col("left.source_system") == F.col("right.source_system"))))
-    return both.select(
+    if not matching.one_record_per_source:
+        return both.select(*carried, F.col("left").alias("record_l"), F.col("right").alias("record_r"))
+    are_apart = F.col("left.source").isNull() | ~F.col("left.source").eqNullSafe(F.col("right.source"))
+    return both.where(are_apart).select(
         *carried, F.col("left.record_key").alias("record_l"), F.col("right.record_key").alias("record_r")
     )
 

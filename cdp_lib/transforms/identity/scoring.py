@@ -1,7 +1,9 @@
 """Weights in bits: what each field's agreement is worth, their sum, and the counts that a model learns from."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, functions as F, Window as W
 
@@ -20,12 +22,15 @@ class Weights:
     """A model as scoring needs it, all in bits.
 
     `prior` is the weight of two random records, `levels` those of each field's levels from 0, `rare` what a value that
-    is not among the frequent ones adds to its field's highest level.
+    is not among the frequent ones adds to its field's highest level. `household` and `household_levels` say the same of
+    two people of one household, for the fields that it shares.
     """
 
     prior: float
     levels: Mapping[str, Sequence[float]]
     rare: Mapping[str, float]
+    household: float
+    household_levels: Mapping[str, Sequence[float]]
 
 
 def pattern_counts(compared: DataFrame, matching: Matching) -> DataFrame:
@@ -58,37 +63,28 @@ def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
 
 
 def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
-    """One row per pair: record_l, record_r, blocking_rule, levels, `<field>_weight`, match_weight, match_probability, is_vetoed.
+    """One row per pair with what each field weighs, the sum, and whether a veto forbids it.
 
-    `compared` is what `compare_pairs` returns for candidate pairs. `term_weights` (field, term, weight; unique; at most
-    max_terms a field) tells what agreeing on a frequent value adds to its level. A field that a record says nothing of
-    weighs 0, and match_weight is the prior plus the fields' weights, as they stand in the row.
+    record_l, record_r, blocking_rule, `<field>_level`, `<field>_weight`, household_weight, match_weight,
+    match_probability, is_vetoed. `compared` is what `compare_pairs` returns for candidate pairs. `term_weights` (field,
+    term, weight; unique; at most max_terms a field) tells what agreeing on a frequent value adds to its level. A field
+    that a record says nothing of weighs 0. household_weight, 0 or less, takes back what a household explains as well:
+    -log2(1 + odds of a household against strangers). match_weight is the prior plus these weights as they stand.
     """
-    weighed = compared
-    for entry in matching.comparisons:
-        if entry.term_frequency:
-            of_field = term_weights.where(F.col("field") == entry.field)
-            added = of_field.select(
-                F.col("term").alias(f"{entry.field}_term"), F.col("weight").alias(f"{entry.field}_added")
-            )
-            weighed = weighed.join(F.broadcast(added), f"{entry.field}_term", "left")
     levels = [f"{field}_level" for field in matching.fields]
-    fields = [_field_weight(entry, weights).alias(f"{entry.field}_weight") for entry in matching.comparisons]
-    columns = ("record_l", "record_r", "rule", *levels)
-    total = F.lit(weights.prior)
-    for field in matching.fields:
-        total = total + F.col(f"{field}_weight")
-    summed = weighed.select(*columns, *fields).select("*", total.alias("match_weight"))
-    return summed.select(
+    parts = [f"{field}_weight" for field in matching.fields]
+    weighed = _with_rarity(compared, term_weights, weights, matching).select(
         "record_l",
         "record_r",
         rule_name(matching).alias("blocking_rule"),
         *levels,
-        *(f"{field}_weight" for field in matching.fields),
-        "match_weight",
-        match_probability(F.col("match_weight")).alias("match_probability"),
+        *(_field_weight(entry, weights.levels).alias(f"{entry.field}_weight") for entry in matching.comparisons),
+        _household_weight(weights, matching).alias("household_weight"),
         is_vetoed(matching).alias("is_vetoed"),
     )
+    total = _sum([F.lit(weights.prior), *(F.col(part) for part in parts), F.col("household_weight")])
+    summed = weighed.select("*", total.alias("match_weight"))
+    return summed.select("*", match_probability(F.col("match_weight")).alias("match_probability"))
 
 
 def match_probability(weight: Column) -> Column:
@@ -137,12 +133,34 @@ def _veto(veto: Veto, matching: Matching) -> Column:
     return answer
 
 
-def _field_weight(entry: Comparison, weights: Weights) -> Column:
-    level = F.col(f"{entry.field}_level")
-    of_level = F.get(F.array(*(F.lit(float(bits)) for bits in weights.levels[entry.field])), level)
-    if not entry.term_frequency:
-        return F.coalesce(of_level, F.lit(0.0))
-    is_same = level == len(LEVELS[entry.kind]) - 1
-    rare = F.lit(float(weights.rare[entry.field]))
-    added = F.when(is_same, F.coalesce(F.col(f"{entry.field}_added"), rare)).otherwise(0.0)
-    return F.coalesce(of_level + added, F.lit(0.0))
+def _with_rarity(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
+    """Adds `<field>_rarity`: the bits that the value agreed on adds, 0 below the highest level."""
+    joined = compared
+    rarity = []
+    for entry in matching.comparisons:
+        if entry.term_frequency:
+            term, added = f"{entry.field}_term", f"{entry.field}_added"
+            of_field = term_weights.where(F.col("field") == entry.field)
+            found = of_field.select(F.col("term").alias(term), F.col("weight").alias(added))
+            joined = joined.join(F.broadcast(found), term, "left")
+            bits = F.when(F.col(term).isNotNull(), F.coalesce(added, F.lit(float(weights.rare[entry.field]))))
+            rarity.append(F.coalesce(bits, F.lit(0.0)).alias(f"{entry.field}_rarity"))
+    return joined.select(*compared.columns, *rarity)
+
+
+def _field_weight(entry: Comparison, of_levels: Mapping[str, Sequence[float]]) -> Column:
+    of_level = F.get(F.array(*(F.lit(float(bits)) for bits in of_levels[entry.field])), F.col(f"{entry.field}_level"))
+    rarity = F.col(f"{entry.field}_rarity") if entry.term_frequency else F.lit(0.0)
+    return F.coalesce(of_level + rarity, F.lit(0.0))
+
+
+def _household_weight(weights: Weights, matching: Matching) -> Column:
+    shared = [entry for entry in matching.comparisons if entry.field in matching.household]
+    if not shared:
+        return F.lit(0.0)
+    bits = [F.lit(weights.household), *(_field_weight(entry, weights.household_levels) for entry in shared)]
+    return -F.log2(1 + F.pow(F.lit(2.0), _sum(bits)))
+
+
+def _sum(columns: Sequence[Column]) -> Column:
+    return reduce(operator.add, columns)
