@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import yaml
 from pyspark.sql import SparkSession
 
-from benchmarks.identity_data import Labels, LabelledData, load_data
+from benchmarks.identity_data import LabelledData, Labels, load_data
 from benchmarks.identity_run import match_records
 from benchmarks.measure import Cost, load, measured, peak_mib, Result, tell
 from cdp_lib.io.session import build_session
@@ -90,7 +90,9 @@ def measure(spark: SparkSession, data: LabelledData, matching: Matching, *, with
             with measured() as costs["peer"]:
                 found = run_splink(file, data.name)
             pairs_wanted = data.metric == "pair_f1"
-            scores["peer"] = pair_f1(*found.pairs, data.person) if pairs_wanted else cluster_f1(found.label, data.person)
+            scores["peer"] = (
+                pair_f1(*found.pairs, data.person) if pairs_wanted else cluster_f1(found.label, data.person)
+            )
     rows = [(data.metric, scores, "share")]
     rows += [("seconds", {key: cost.seconds for key, cost in costs.items()}, "s")]
     rows += [("cpu_seconds", {key: cost.cpu_seconds for key, cost in costs.items()}, "CPU s")]

@@ -16,14 +16,14 @@ from cdp_lib.simulate.flat import simulate_records
 Labels = npt.NDArray[np.int64]
 CONF = Path(__file__).resolve().parent.parent / "conf"
 COLUMNS = (
-    "source_system", "source_record_id", "first_name", "last_name", "email", "phone", "birth_date", "gender",
-    "address", "city", "postcode",
+    "source_system", "source_record_id", "first_name", "last_name", "email", "phone", "birth_date", "gender", "address",
+    "city", "postcode",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LabelledData:
-    """Records (customer_record's columns, `identifiers` and `attributes` too) and the person of each, in their order."""
+    """Records (customer_record's columns, both maps too) and the person of each, in their order."""
 
     name: str
     records: pa.Table
@@ -51,7 +51,9 @@ def _simulated(name: str) -> LabelledData:
         values = table[field].to_pandas().astype(object)
         held = values.str.lower().isin([word.lower() for word in words])
         table = table.set_column(
-            table.column_names.index(field), field, pa.array(values.mask(held).to_numpy(), pa.string(), from_pandas=True)
+            table.column_names.index(field),
+            field,
+            pa.array(values.mask(held).to_numpy(), pa.string(), from_pandas=True),
         )
     person = table["person_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     return LabelledData(name, _with_maps(table.select(list(COLUMNS))), person)
@@ -63,7 +65,7 @@ def _febrl3(folder: Path) -> LabelledData:
 
 
 def _febrl4(folder: Path) -> LabelledData:
-    frame = pd.concat([_febrl(folder / "dataset4a.csv", "left"), _febrl(folder / "dataset4b.csv", "right")])
+    frame = pd.concat([_febrl(folder / "dataset4a.csv", "list_a"), _febrl(folder / "dataset4b.csv", "list_b")])
     return _labelled("febrl4", frame, frame["source_record_id"].str.extract(r"rec-(\d+)-")[0], "pair_f1")
 
 

@@ -16,6 +16,9 @@ from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
 from cdp_lib.transforms.identity.exact import record_clusters
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
 
+FEW_RECORDS, KEYS_SEEN = 100_000, 16
+"""Above so many records, one key in so many tells how large the blocks are."""
+
 
 def match_records(spark: SparkSession, file: Path, answer: Path, matching: Matching) -> str:
     """Trains on the records, scores, parts, and writes source_system, source_record_id and cluster_id as Parquet."""
@@ -27,9 +30,10 @@ def match_records(spark: SparkSession, file: Path, answer: Path, matching: Match
     records = spark.read.parquet(str(file))
     with cached(comparable_records(records, matching)) as comparable:
         sources = _source_counts(comparable)
-        caps = choose_caps(
-            block_sizes(block_keys(comparable, matching)).toArrow(), matching, record_count=sum(sources.values())
-        )
+        count = sum(sources.values())
+        keys = block_keys(comparable, matching)
+        sizes = block_sizes(keys, one_in=KEYS_SEEN if count > FEW_RECORDS else 1).toArrow()
+        caps = choose_caps(sizes, matching, record_count=count)
         step(f"caps {caps}")
         pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
         with cached(compare_pairs(pairs, comparable, matching)) as compared:

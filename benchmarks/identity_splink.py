@@ -108,9 +108,7 @@ def _febrl4() -> _Demo:
 
 def _febrl3() -> _Demo:
     return _Demo(
-        blocking=[
-            block_on(name) for name in ("national_id", "first_name", "last_name", "birth_date", "postcode")
-        ],
+        blocking=[block_on(name) for name in ("national_id", "first_name", "last_name", "birth_date", "postcode")],
         comparisons=[
             cl.NameComparison("first_name"),
             cl.NameComparison("last_name"),
@@ -140,9 +138,7 @@ def _historical() -> _Demo:
             block_on("substr(first_name,1,2)", "substr(last_name,1,2)", "substr(birth_date,1,4)"),
         ],
         comparisons=[
-            cl.ForenameSurnameComparison(
-                "first_name", "last_name", forename_surname_concat_col_name="first_and_last"
-            ),
+            cl.ForenameSurnameComparison("first_name", "last_name", forename_surname_concat_col_name="first_and_last"),
             cl.DateOfBirthComparison("birth_date", input_is_string=True),
             cl.PostcodeComparison("postcode"),
             cl.ExactMatch("city").configure(term_frequency_adjustments=True),

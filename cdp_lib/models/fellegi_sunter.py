@@ -1,14 +1,14 @@
 """What agreement is worth: a Fellegi-Sunter model learned from the counts of comparison patterns.
 
-Fellegi and Sunter (1969), "A Theory for Record Linkage"; the EM estimate is Winkler's (1988) and Jaro's (1989). For each
-field and level, m is the probability of the level among pairs of one person, u among pairs of strangers, and
+Fellegi and Sunter (1969), "A Theory for Record Linkage"; the EM estimate is Winkler's (1988) and Jaro's (1989). For
+each field and level, m is the probability of the level among pairs of one person, u among pairs of strangers, and
 log2(m / u) its weight in bits. The model is of *all* pairs of records: candidates are those pairs that agree enough to
 be worth a look, the others are taken for strangers.
 
-A third kind of pair is told from both: two people of one household, who agree on what a household shares (surname,
+A third kind of pair is told from both: two people of one household, who agree on what a household shares (name,
 address, often phone or mailbox) and on the rest no more than strangers do. Without it such pairs look like one person,
 since the fields' agreements are not independent there. Its parameters, h for each shared field's levels and how many
-such pairs there are, come from the same EM.
+such pairs there are, come from the same EM; to tell them from chance it takes three shared fields.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ from cdp_lib.errors import IdentityError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-ROUNDS = 200
-TOLERANCE = 1e-6
+ROUNDS = 100
+TOLERANCE = 1e-5
 """EM stops once no probability moves by more; it takes some dozen rounds on real data."""
 
-_CORRECTIONS = 4
+_CORRECTIONS = 12
 _LEAST_SHARE_OF_STRANGERS = 0.05
 """Random pairs hold pairs of one person; at least so much of an agreement's frequency is left to strangers."""
 
@@ -134,7 +134,9 @@ class Model:
             )
             for entry in body["fields"]
         )
-        return Model(float(body["prior"]), float(body["household"]), fields, float(body["total_pairs"]), int(body["rounds"]))
+        return Model(
+            float(body["prior"]), float(body["household"]), fields, float(body["total_pairs"]), int(body["rounds"])
+        )
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def fit_model(evidence: Evidence) -> Model:
     for _ in range(_CORRECTIONS):
         kinds, taken = _maximise(levels, counts, kinds, shared, evidence.total_pairs)
         rounds += taken
-        u = [_without_matches(share, m, kinds.prior) for share, m in zip(seen, kinds.m, strict=True)]
+        u = [_of_strangers(share, place, kinds) for place, share in enumerate(seen)]
         kinds = replace(kinds, u=u, h=_shared(shared, kinds.h, u))
     statistics = _term_statistics(evidence.terms)
     fields = tuple(
@@ -216,7 +218,9 @@ def _maximise(
     levels: Ints, counts: Floats, kinds: _Kinds, is_shared: Sequence[bool], total_pairs: float
 ) -> tuple[_Kinds, int]:
     """EM with u held: the likeliest kinds, and the rounds taken."""
-    for taken in range(1, ROUNDS + 1):
+    taken = 0
+    for _ in range(ROUNDS):
+        taken += 1
         of_match, of_household = (counts * share for share in _posterior(levels, kinds))
         m = [_expected(levels[:, place], of_match, share.size) for place, share in enumerate(kinds.m)]
         h = [_expected(levels[:, place], of_household, share.size) for place, share in enumerate(kinds.h)]
@@ -224,7 +228,9 @@ def _maximise(
         prior, household = (
             float(np.clip(weight.sum() / total_pairs, _FEWEST_PAIRS, 0.4)) for weight in (of_match, of_household)
         )
-        kinds = _Kinds(prior, household if any(is_shared) else _FEWEST_PAIRS, m, kinds.u, _shared(is_shared, h, kinds.u))
+        kinds = _Kinds(
+            prior, household if any(is_shared) else _FEWEST_PAIRS, m, kinds.u, _shared(is_shared, h, kinds.u)
+        )
         if change < TOLERANCE:
             break
     return kinds, taken
@@ -273,9 +279,10 @@ def _stranger_shares(evidence: Evidence) -> list[Floats]:
     return shares
 
 
-def _without_matches(share: Floats, m: Floats, prior: float) -> Floats:
-    """Random pairs are `prior` pairs of one person and the rest strangers: the levels of the rest."""
-    rest = np.maximum(share - prior * m, _LEAST_SHARE_OF_STRANGERS * share)
+def _of_strangers(share: Floats, place: int, kinds: _Kinds) -> Floats:
+    """The levels of strangers: what random pairs show, less the pairs of one person or household among them."""
+    others = kinds.prior * kinds.m[place] + kinds.household * kinds.h[place]
+    rest = np.maximum(share - others, _LEAST_SHARE_OF_STRANGERS * share)
     u: Floats = rest / rest.sum()
     return u
 

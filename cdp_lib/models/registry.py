@@ -6,7 +6,7 @@ Every training is a run of the pack's experiment for that model, and a version o
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 
 from cdp_lib.errors import ModelError, near_miss
+
+Score = Callable[[pd.DataFrame], pd.DataFrame]
+"""One row of scores for each row given. It is pickled with the model: a function of a module, or a frozen value's."""
 
 CHAMPION = "champion"
 _BODY = "body.json"
@@ -35,7 +38,7 @@ class Training:
     """
 
     body: Mapping[str, Any]
-    scorer: mlflow.pyfunc.PythonModel
+    scorer: Score
     example: pd.DataFrame
     parameters: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -151,8 +154,8 @@ class ModelRegistry:
             folder = Path(scratch) / _MODEL
             mlflow.pyfunc.save_model(
                 str(folder),
-                python_model=training.scorer,
-                signature=infer_signature(training.example, training.scorer.predict(None, training.example)),
+                python_model=_Scoring(training.scorer),
+                signature=infer_signature(training.example, training.scorer(training.example)),
                 input_example=training.example,
                 # Inferring them would load the model in another process; it needs this suite, installed.
                 pip_requirements=[],
@@ -167,6 +170,18 @@ class ModelRegistry:
             return StoredModel(self.name(model), version, json.loads(Path(path).read_text(encoding="utf-8")))
 
 
+class _Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's base class has no types
+    """A scorer in MLflow's shape."""
+
+    def __init__(self, score: Score) -> None:
+        self.score = score
+
+    def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:
+        """The scores of the rows."""
+        del context, params
+        return self.score(model_input)
+
+
 def _prove(name: str, version: int, source: str) -> None:
     """A model that cannot be loaded, or scores nothing, registers with a mere warning."""
     try:
@@ -174,6 +189,8 @@ def _prove(name: str, version: int, source: str) -> None:
         example = loaded.input_example
         scored = loaded.predict(example)
     except (MlflowException, AttributeError, ImportError, KeyError, TypeError, ValueError) as problem:
-        raise ModelError(f"{name}/{version} cannot score its own example ({type(problem).__name__}); not promoted.") from None
+        raise ModelError(
+            f"{name}/{version} cannot score its own example ({type(problem).__name__}); not promoted."
+        ) from None
     if len(scored) != len(example) or bool(pd.DataFrame(scored).isna().any(axis=None)):
         raise ModelError(f"{name}/{version} leaves rows of its own example unscored; not promoted.")

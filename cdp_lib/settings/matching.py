@@ -90,6 +90,7 @@ _COMPARISONS = (
     Comparison(field="address", kind="address", coarser=("postcode", "city")),
 )
 
+
 class Matching(Frozen):
     """How probable matches are found and decided."""
 

@@ -27,7 +27,7 @@ LEVELS: dict[ComparisonKind, tuple[str, ...]] = {
 
 
 def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -> DataFrame:
-    """One row per pair: its columns, `<field>_level` of every comparison, and `<field>_term`, the hash of a value agreed on.
+    """One row per pair: its columns, `<field>_level` of every comparison, `<field>_term`: hash of a value agreed on.
 
     `pairs` holds record_l and record_r; `comparable` (unique by record_key) are the records as `comparable_records`
     returns them. Terms are null below the highest level and for fields without term frequency.
@@ -139,7 +139,9 @@ def _email_level(left: Column, right: Column) -> Column:
 
 
 def _slips_level(left: Column, right: Column) -> Column:
-    return F.when(left == right, 3).when(_is_slip(left, right), 2).when(F.levenshtein(left, right, 2) >= 0, 1).otherwise(0)
+    return (
+        F.when(left == right, 3).when(_is_slip(left, right), 2).when(F.levenshtein(left, right, 2) >= 0, 1).otherwise(0)
+    )
 
 
 def _postcode_level(left: Column, right: Column) -> Column:
@@ -158,10 +160,9 @@ def _address_level(entry: Comparison) -> Column:
     is_known = left.isNotNull() & right.isNotNull()
     for place, area in enumerate(entry.coarser):
         one, other = _sides(area)
+        level = level.when(one == other, 3 if place == 0 else 1)
         if place == 0:
-            level = level.when(one == other, 3).when(_is_slip(one, other), 2)
-        else:
-            level = level.when(one == other, 1)
+            level = level.when(_is_slip(one, other), 2)
         is_known = is_known | (one.isNotNull() & other.isNotNull())
     return F.when(is_known, level.otherwise(0))
 

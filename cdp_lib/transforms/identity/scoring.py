@@ -54,11 +54,14 @@ def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
     ranked = counted.where(F.col("record_count") > 1).select("*", F.row_number().over(by_count).alias("place"))
     is_frequent = F.col("place") <= matching.max_terms
     frequent = ranked.where(is_frequent).select("field", "term", "record_count")
-    named = counted.join(F.broadcast(frequent.select("field", "term", F.lit(True).alias("is_kept"))), ["field", "term"], "left")
+    listed = F.broadcast(frequent.select("field", "term", F.lit(True).alias("is_kept")))
+    named = counted.join(listed, ["field", "term"], "left")
     kept = F.when(F.col("is_kept"), F.col("term")).alias("term")
     count = F.col("record_count")
     return named.groupBy("field", kept).agg(
-        F.sum(count).alias("record_count"), F.sum(count * count).alias("square_sum"), F.count(count).alias("value_count")
+        F.sum(count).alias("record_count"),
+        F.sum(count * count).alias("square_sum"),
+        F.count(count).alias("value_count"),
     )
 
 

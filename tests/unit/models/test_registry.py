@@ -1,10 +1,10 @@
 """Models are recorded, promoted after they have scored, and rolled back."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mlflow.pyfunc
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -13,20 +13,14 @@ from cdp_lib.errors import ModelError
 from cdp_lib.models.registry import ModelRegistry, Training
 
 
-class Doubling(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's base class has no types
-    """Twice its input, unless it is told to fail."""
-
-    def __init__(self, factor: float | None) -> None:
-        self.factor = factor
-
-    def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:
-        del context, params
-        return pd.DataFrame({"doubled": model_input["value"] * (self.factor or float("nan"))})
+def doubled(rows: pd.DataFrame, factor: float | None) -> pd.DataFrame:
+    """Twice the value; nothing where there is no factor."""
+    return pd.DataFrame({"doubled": rows["value"] * (float("nan") if factor is None else factor)})
 
 
 def training(factor: float | None = 2.0, **changed: Any) -> Training:
     body: Mapping[str, Any] = {"factor": factor}
-    return Training(body, Doubling(factor), pd.DataFrame({"value": [1.0, 2.0]}), **changed)
+    return Training(body, partial(doubled, factor=factor), pd.DataFrame({"value": [1.0, 2.0]}), **changed)
 
 
 @pytest.fixture(scope="module")
