@@ -111,7 +111,7 @@ class ModelRegistry:
         if version not in known:
             raise ModelError(f"{self.name(model)} has no version {version}; it has {list(known) or 'none'}.")
         source = self._client.get_model_version(self.name(model), str(version)).source
-        _prove(self.name(model), version, source)
+        _prove(self.name(model), version, str(source))
         self._client.set_registered_model_alias(self.name(model), CHAMPION, str(version))
         return self._stored(model, version)
 
@@ -166,11 +166,11 @@ class ModelRegistry:
     def _stored(self, model: str, version: int) -> StoredModel:
         found = self._client.get_model_version(self.name(model), str(version))
         with tempfile.TemporaryDirectory() as scratch:
-            path = self._client.download_artifacts(found.run_id, _BODY, scratch)
+            path = self._client.download_artifacts(str(found.run_id), _BODY, scratch)
             return StoredModel(self.name(model), version, json.loads(Path(path).read_text(encoding="utf-8")))
 
 
-class _Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's base class has no types
+class _Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]  # MLflow has no types here
     """A scorer in MLflow's shape."""
 
     def __init__(self, score: Score) -> None:
