@@ -7,8 +7,9 @@ import numpy as np
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.io.caching import cached
-from cdp_lib.models.fellegi_sunter import choose_threshold, Evidence, fit_model, Model
+from cdp_lib.models.fellegi_sunter import Evidence, fit_model
 from cdp_lib.models.linkage import Limits, link_records
+from cdp_lib.models.match_model import choose_threshold, Model
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import block_keys, block_sizes, candidate_pairs, choose_caps, random_pairs
 from cdp_lib.transforms.identity.comparable import comparable_records

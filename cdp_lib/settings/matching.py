@@ -94,7 +94,7 @@ _COMPARISONS = (
 class Matching(Frozen):
     """How probable matches are found and decided."""
 
-    blocking: tuple[BlockingRule, ...] = _BLOCKING
+    blocking: tuple[BlockingRule, ...] = Field(default=_BLOCKING, min_length=1, max_length=32)
     comparisons: tuple[Comparison, ...] = _COMPARISONS
     household: tuple[Name, ...] = Field(
         default=("last_name", "address", "phone", "email"),

@@ -1,28 +1,31 @@
 """Candidate pairs: records that agree on the keys of a blocking rule, and pairs of strangers to learn from."""
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.matching import Matching
 
+_RULE_BITS = 5
+"""Bits of a key that name its rule; the settings allow no more rules."""
+
 _STRANGERS_PER_BLOCK = 64
 """Members of a block of random records: 2,016 pairs of many different people."""
 
 
 def block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | None = None) -> DataFrame:
-    """One row per record and rule that it has a key for: record_key, rule (from 0), key (64-bit hash), source.
+    """One row per record and rule that it has a key for: record_key, key (64 bits; the last five name the rule).
 
     Rules whose cap is 0 are left out. Two keys that meet by chance only add a pair, which is then compared like any
-    other. `source` is the source that lists everybody once, null for any other.
+    other. Where sources list everybody once, `source` is that source, null for any other.
     """
     used = [place for place in range(len(matching.blocking)) if caps is None or caps[place] > 0]
-    keys = [
-        F.struct(F.lit(place).alias("rule"), _key(place, matching.blocking[place].on).alias("key")) for place in used
-    ]
-    keyed = comparable.select("record_key", _source(matching), F.explode(F.array(*keys)).alias("held"))
-    return keyed.select("record_key", "source", "held.*").where(F.col("key").isNotNull())
+    keys = [_key(place, matching.blocking[place].on) for place in used]
+    held = F.explode(F.array_compact(F.array(*keys).cast("array<bigint>"))).alias("key")
+    return comparable.select("record_key", *_source(matching), held)
 
 
 def block_sizes(keys: DataFrame, *, one_in: int = 1) -> DataFrame:
@@ -31,9 +34,9 @@ def block_sizes(keys: DataFrame, *, one_in: int = 1) -> DataFrame:
     With `one_in` above 1 only so many keys are looked at, chosen by their hash, and block_count is scaled up: blocks
     are seen whole or not at all, so the sizes are right and the counts about right, at a fraction of the shuffle.
     """
-    seen = keys.where(F.pmod(F.col("key"), F.lit(one_in)) == 0)
-    sized = seen.groupBy("rule", "key").agg(F.count(F.lit(1)).alias("record_count"))
-    counted = sized.where(F.col("record_count") > 1).groupBy("rule", "record_count")
+    seen = keys.where(F.pmod(F.shiftright("key", _RULE_BITS), F.lit(one_in)) == 0)
+    sized = seen.groupBy("key").agg(F.count(F.lit(1)).alias("record_count"))
+    counted = sized.where(F.col("record_count") > 1).groupBy(_rule().alias("rule"), "record_count")
     return counted.agg((F.count("key") * one_in).alias("block_count"))
 
 
@@ -69,7 +72,8 @@ def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) ->
     Left out: blocks above their rule's cap (`dropped_blocks` tells them), and two records of a source that lists
     everybody once.
     """
-    kept = _blocks(keys, matching).where(F.col("record_count").between(2, _of_rule(caps)))
+    blocks = _blocks(keys, matching).select("members", _rule().alias("rule"))
+    kept = blocks.where(F.size("members").between(2, _of_rule(caps)))
     pairs = _pairs_within(kept, matching, "rule")
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     by_left = pairs.repartition("record_l")
@@ -91,7 +95,7 @@ def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int
     pairs_each = _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     wanted = matching.random_pairs // pairs_each + 1
     group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(groups))
-    keys = comparable.select("record_key", _source(matching), F.lit(0).alias("rule"), group.alias("key"))
+    keys = comparable.select("record_key", *_source(matching), group.alias("key"))
     blocks = _blocks(keys.where(F.col("key") < wanted), matching)
     return _pairs_within(blocks, matching).repartition("record_l")
 
@@ -103,23 +107,26 @@ def rule_name(matching: Matching) -> Column:
 
 def _key(place: int, expressions: tuple[str, ...]) -> Column:
     values = [F.expr(expression) for expression in expressions]
-    is_whole = F.lit(True)
-    for value in values:
-        is_whole = is_whole & value.isNotNull()
-    return F.when(is_whole, F.xxhash64(F.lit(place), *values))
+    is_whole = reduce(operator.and_, [value.isNotNull() for value in values])
+    name = F.shiftleft(F.xxhash64(F.lit(place), *values), _RULE_BITS).bitwiseOR(F.lit(place).cast("bigint"))
+    return F.when(is_whole, name)
 
 
-def _source(matching: Matching) -> Column:
-    listed = F.col("source_system").isin(list(matching.one_record_per_source))
-    return F.when(listed, F.col("source_system")).cast("string").alias("source")
+def _rule() -> Column:
+    return F.col("key").bitwiseAND(F.lit(2**_RULE_BITS - 1)).cast("int")
+
+
+def _source(matching: Matching) -> list[Column]:
+    listed = list(matching.one_record_per_source)
+    if not listed:
+        return []
+    return [F.when(F.col("source_system").isin(listed), F.col("source_system")).alias("source")]
 
 
 def _blocks(keys: DataFrame, matching: Matching) -> DataFrame:
-    # Bare keys travel lighter than structs.
+    # Bare names travel lighter than structs.
     member = F.struct("record_key", "source") if matching.one_record_per_source else F.col("record_key")
-    return keys.groupBy("rule", "key").agg(
-        F.collect_list(member).alias("members"), F.count(F.lit(1)).alias("record_count")
-    )
+    return keys.groupBy("key").agg(F.collect_list(member).alias("members"))
 
 
 def _pairs_within(blocks: DataFrame, matching: Matching, *carried: str) -> DataFrame:
