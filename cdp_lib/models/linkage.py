@@ -9,6 +9,8 @@ from scipy.cluster.hierarchy import fcluster, linkage  # type: ignore[import-unt
 from scipy.sparse import coo_array  # type: ignore[import-untyped]
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
+from cdp_lib.errors import IdentityError
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -18,6 +20,9 @@ FORBIDDEN = -1e6
 
 MOST_BITS = 20.0
 """A pair weighs no more in a mean: certainty about one pair is not certainty about its neighbours."""
+
+MAX_PAIRS = 30_000_000
+"""Scored pairs that one machine parts: about 100 bytes each while their records are numbered."""
 
 STEP_BITS = 2.0
 """How much the threshold rises at a time inside a group that is too large to look at as a whole."""
@@ -135,8 +140,14 @@ def link_records(pairs: pa.Table, sources: pa.Table, limits: Limits) -> pa.Table
     """One row per record that is not alone: record_key, cluster_key (the smallest record_key of its group).
 
     `pairs` holds record_l and record_r (16 bytes each), match_weight and is_vetoed; `sources` the record_key and
-    source_system of records whose source lists everybody once, and may be empty.
+    source_system of records whose source lists everybody once, and may be empty. Pairs far below the threshold may be
+    left out: they then count as never compared. Raises IdentityError above MAX_PAIRS.
     """
+    if pairs.num_rows > MAX_PAIRS:
+        raise IdentityError(
+            f"{pairs.num_rows} scored pairs are more than the {MAX_PAIRS} that one machine parts. Lower "
+            "pairs_per_record or tighten the loosest blocking rules in the pack's identity.yml."
+        )
     keys = np.concatenate([_halves(pairs["record_l"]), _halves(pairs["record_r"]), _halves(sources["record_key"])])
     known, code = np.unique(keys, return_inverse=True)
     count = pairs.num_rows

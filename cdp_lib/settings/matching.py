@@ -135,7 +135,10 @@ class Matching(Frozen):
     max_component: int = Field(default=2_000, ge=2, description="A larger group is cut at rising thresholds first")
     max_terms: int = Field(default=10_000, ge=0, description="Most frequent values of a field with a frequency each")
     random_pairs: int = Field(
-        default=500_000, ge=1_000, description="Pairs drawn at random to see how often strangers agree"
+        default=200_000,
+        ge=1_000,
+        description="Pairs drawn at random to see how often strangers agree; a level that one in ten thousand reaches "
+        "is then seen twenty times",
     )
 
     @property
