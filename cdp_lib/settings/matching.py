@@ -106,7 +106,7 @@ class Matching(Frozen):
         default=1,
         ge=1,
         description="Pairs that one rule may bring together, by the number of records; the smallest blocks come first. "
-        "A rule that could compare less than half of its records is left out: it is too loose for so many",
+        "A rule that could compare less than two thirds of its records is left out: it is too loose for so many",
     )
     least_pairs: int = Field(
         default=200_000, ge=1, description="So many pairs a rule may make in any case: a few seconds of one machine"

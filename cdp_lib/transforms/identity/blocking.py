@@ -44,8 +44,8 @@ def choose_caps(sizes: pa.Table, matching: Matching, *, record_count: int) -> tu
     """The largest block that each rule may compare, 0 for none: its max_records, or less if its pairs were too many.
 
     `sizes` is `block_sizes`. The smallest blocks come first: what few records share tells most. Each rule may make
-    pairs_per_record pairs for every record, or least_pairs; one whose blocks hold mostly more records than that allows
-    is left out.
+    pairs_per_record pairs for every record, or least_pairs; one that could compare less than two thirds of the records
+    that it brings together is left out.
     """
     budget = max(matching.pairs_per_record * record_count, matching.least_pairs)
     rows = sizes.to_pylist()
@@ -63,7 +63,7 @@ def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
             break
         compared += size * blocks
         cap = size
-    return cap if compared * 2 >= held else 0
+    return cap if compared * 3 >= held * 2 else 0
 
 
 def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
