@@ -67,8 +67,8 @@ def weights_of(model: Model) -> Weights:
         prior=model.prior_weight,
         levels=model.levels,
         rare=model.rare,
-        household=model.household_weight,
-        household_levels=model.household_levels,
+        rival_priors=model.rival_priors,
+        rival_levels=model.rival_levels,
     )
 
 
@@ -87,5 +87,5 @@ def _evidence(comparable: DataFrame, compared: DataFrame, sources: dict[str, int
         terms=term_counts(comparable, matching).toArrow(),
         sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
         total_pairs=float(np.maximum(total, 1)),
-        household=matching.household,
+        rivals={rival.name: rival.shared for rival in matching.rivals},
     )

@@ -13,16 +13,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FieldModel:
-    """One field: m, u and h of each level from 0, and what frequent values add to the highest level, in bits.
+    """One field: m and u of each level from 0, and what frequent values add to the highest level, in bits.
 
-    `terms` names values by hash. `rare` is added for every other value. h is u where a household does not share the
-    field.
+    `rivals` holds the levels' probabilities among pairs of each rival kind that shares the field. `terms` names values
+    by hash. `rare` is added for every other value.
     """
 
     field: str
     m: tuple[float, ...]
     u: tuple[float, ...]
-    h: tuple[float, ...]
+    rivals: Mapping[str, tuple[float, ...]]
     terms: Mapping[int, float]
     rare: float
 
@@ -32,18 +32,20 @@ class FieldModel:
         return tuple(float(bits) for bits in np.log2(np.array(self.m) / np.array(self.u)))
 
     @property
-    def household_weights(self) -> tuple[float, ...]:
-        """The bits by which each level speaks for a household rather than for strangers."""
-        return tuple(float(bits) for bits in np.log2(np.array(self.h) / np.array(self.u)))
+    def rival_weights(self) -> dict[str, tuple[float, ...]]:
+        """Rival: the bits by which each level speaks for it rather than for strangers."""
+        return {
+            name: tuple(float(bits) for bits in np.log2(np.array(share) / np.array(self.u)))
+            for name, share in self.rivals.items()
+        }
 
 
 @dataclass(frozen=True)
 class Model:
-    """What was learned: `prior` and `household` are the probabilities that two random records are one person, or two
-    people of one household."""
+    """What was learned: `prior` is the probability that two random records are one person, `rivals` of other kinds."""
 
     prior: float
-    household: float
+    rivals: Mapping[str, float]
     fields: tuple[FieldModel, ...]
     total_pairs: float
     rounds: int
@@ -51,12 +53,16 @@ class Model:
     @property
     def prior_weight(self) -> float:
         """The bits of two records about which nothing is known."""
-        return float(np.log2(self.prior / (1 - self.prior - self.household)))
+        return float(np.log2(self.prior / self._strangers))
 
     @property
-    def household_weight(self) -> float:
-        """The bits of two records about which nothing is known, for a household rather than for strangers."""
-        return float(np.log2(self.household / (1 - self.prior - self.household)))
+    def rival_priors(self) -> dict[str, float]:
+        """Rival: the bits of two records about which nothing is known, for it rather than for strangers."""
+        return {name: float(np.log2(rate / self._strangers)) for name, rate in self.rivals.items()}
+
+    @property
+    def _strangers(self) -> float:
+        return 1 - self.prior - sum(self.rivals.values())
 
     @property
     def levels(self) -> dict[str, tuple[float, ...]]:
@@ -64,9 +70,12 @@ class Model:
         return {field.field: field.weights for field in self.fields}
 
     @property
-    def household_levels(self) -> dict[str, tuple[float, ...]]:
-        """Field: bits of its levels for a household."""
-        return {field.field: field.household_weights for field in self.fields}
+    def rival_levels(self) -> dict[str, dict[str, tuple[float, ...]]]:
+        """Rival: field that it shares: bits of its levels."""
+        return {
+            name: {field.field: field.rival_weights[name] for field in self.fields if name in field.rivals}
+            for name in self.rivals
+        }
 
     @property
     def rare(self) -> dict[str, float]:
@@ -100,15 +109,14 @@ class Model:
                 field=entry["field"],
                 m=tuple(entry["m"]),
                 u=tuple(entry["u"]),
-                h=tuple(entry["h"]),
+                rivals={name: tuple(share) for name, share in entry["rivals"].items()},
                 terms={int(term): float(bits) for term, bits in entry["terms"].items()},
                 rare=float(entry["rare"]),
             )
             for entry in body["fields"]
         )
-        return Model(
-            float(body["prior"]), float(body["household"]), fields, float(body["total_pairs"]), int(body["rounds"])
-        )
+        rivals = {name: float(rate) for name, rate in body["rivals"].items()}
+        return Model(float(body["prior"]), rivals, fields, float(body["total_pairs"]), int(body["rounds"]))
 
 
 def choose_threshold(bins: pa.Table, false_pairs: float) -> float:

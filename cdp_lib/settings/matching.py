@@ -91,16 +91,32 @@ _COMPARISONS = (
 )
 
 
+class Rival(Frozen):
+    """Another reason why two records may agree than being one person; how frequent it is is learned."""
+
+    name: Name
+    shared: tuple[Name, ...] = Field(
+        description="Fields that such people agree on more than strangers; at least three tell them from chance"
+    )
+    by_chance: bool = Field(
+        default=False,
+        description="They agree because values are frequent, so rare ones count in full; else they share rare ones too",
+    )
+
+
+_RIVALS = (
+    Rival(name="household", shared=("last_name", "address", "phone", "email")),
+    # Mailboxes are made of names, so namesakes have similar ones.
+    Rival(name="namesake", shared=("first_name", "last_name", "email"), by_chance=True),
+)
+
+
 class Matching(Frozen):
     """How probable matches are found and decided."""
 
     blocking: tuple[BlockingRule, ...] = Field(default=_BLOCKING, min_length=1, max_length=32)
     comparisons: tuple[Comparison, ...] = _COMPARISONS
-    household: tuple[Name, ...] = Field(
-        default=("last_name", "address", "phone", "email"),
-        description="Fields that people of one household share. What they agree on there tells little of two records "
-        "that differ elsewhere; how little is learned",
-    )
+    rivals: tuple[Rival, ...] = _RIVALS
     vetoes: tuple[Veto, ...] = ()
     pairs_per_record: int = Field(
         default=1,
@@ -152,7 +168,8 @@ class Matching(Frozen):
         if len(set(self.fields)) < len(self.fields):
             faults.append("comparisons: a field is compared twice")
         named = [("swapped_with", entry.swapped_with) for entry in self.comparisons if entry.swapped_with]
-        named += [("household", field) for field in self.household if "household" in self.model_fields_set]
+        if "rivals" in self.model_fields_set:
+            named += [("rivals", field) for rival in self.rivals for field in rival.shared]
         for veto in self.vetoes:
             named += [("vetoes", field) for field in (*veto.same, *veto.different, *veto.unless)]
         for where, field in named:

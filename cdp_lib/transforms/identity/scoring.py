@@ -22,15 +22,15 @@ class Weights:
     """A model as scoring needs it, all in bits.
 
     `prior` is the weight of two random records, `levels` those of each field's levels from 0, `rare` what a value that
-    is not among the frequent ones adds to its field's highest level. `household` and `household_levels` say the same of
-    two people of one household, for the fields that it shares.
+    is not among the frequent ones adds to its field's highest level. `rival_priors` and `rival_levels` say the same of
+    each rival, for the fields that it shares.
     """
 
     prior: float
     levels: Mapping[str, Sequence[float]]
     rare: Mapping[str, float]
-    household: float
-    household_levels: Mapping[str, Sequence[float]]
+    rival_priors: Mapping[str, float]
+    rival_levels: Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def pattern_counts(compared: DataFrame, matching: Matching) -> DataFrame:
@@ -68,11 +68,11 @@ def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
 def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
     """One row per pair with what each field weighs, the sum, and whether a veto forbids it.
 
-    record_l, record_r, blocking_rule, `<field>_level`, `<field>_weight`, household_weight, match_weight,
-    match_probability, is_vetoed. `compared` is what `compare_pairs` returns for candidate pairs. `term_weights` (field,
-    term, weight; unique; at most max_terms a field) tells what agreeing on a frequent value adds to its level. A field
-    that a record says nothing of weighs 0. household_weight, 0 or less, takes back what a household explains as well:
-    -log2(1 + odds of a household against strangers). match_weight is the prior plus these weights as they stand.
+    record_l, record_r, blocking_rule, `<field>_level`, `<field>_weight`, rival_weight, match_weight, match_probability,
+    is_vetoed. `compared` is what `compare_pairs` returns for candidate pairs. `term_weights` (field, term, weight;
+    unique; at most max_terms a field) tells what agreeing on a frequent value adds to its level. A field that a record
+    says nothing of weighs 0. rival_weight, 0 or less, takes back what a household or namesakes explain as well:
+    -log2(1 + odds of the rivals against strangers). match_weight is the prior plus these weights as they stand.
     """
     levels = [f"{field}_level" for field in matching.fields]
     parts = [f"{field}_weight" for field in matching.fields]
@@ -81,11 +81,14 @@ def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, 
         "record_r",
         rule_name(matching).alias("blocking_rule"),
         *levels,
-        *(_field_weight(entry, weights.levels).alias(f"{entry.field}_weight") for entry in matching.comparisons),
-        _household_weight(weights, matching).alias("household_weight"),
+        *(
+            _field_weight(entry, weights.levels[entry.field]).alias(f"{entry.field}_weight")
+            for entry in matching.comparisons
+        ),
+        _rival_weight(weights, matching).alias("rival_weight"),
         is_vetoed(matching).alias("is_vetoed"),
     )
-    total = _sum([F.lit(weights.prior), *(F.col(part) for part in parts), F.col("household_weight")])
+    total = _sum([F.lit(weights.prior), *(F.col(part) for part in parts), F.col("rival_weight")])
     summed = weighed.select("*", total.alias("match_weight"))
     return summed.select("*", match_probability(F.col("match_weight")).alias("match_probability"))
 
@@ -151,18 +154,22 @@ def _with_rarity(compared: DataFrame, term_weights: DataFrame, weights: Weights,
     return joined.select(*compared.columns, *rarity)
 
 
-def _field_weight(entry: Comparison, of_levels: Mapping[str, Sequence[float]]) -> Column:
-    of_level = F.get(F.array(*(F.lit(float(bits)) for bits in of_levels[entry.field])), F.col(f"{entry.field}_level"))
-    rarity = F.col(f"{entry.field}_rarity") if entry.term_frequency else F.lit(0.0)
+def _field_weight(entry: Comparison, of_levels: Sequence[float], *, with_rarity: bool = True) -> Column:
+    of_level = F.get(F.array(*(F.lit(float(bits)) for bits in of_levels)), F.col(f"{entry.field}_level"))
+    rarity = F.col(f"{entry.field}_rarity") if entry.term_frequency and with_rarity else F.lit(0.0)
     return F.coalesce(of_level + rarity, F.lit(0.0))
 
 
-def _household_weight(weights: Weights, matching: Matching) -> Column:
-    shared = [entry for entry in matching.comparisons if entry.field in matching.household]
-    if not shared:
-        return F.lit(0.0)
-    bits = [F.lit(weights.household), *(_field_weight(entry, weights.household_levels) for entry in shared)]
-    return -F.log2(1 + F.pow(F.lit(2.0), _sum(bits)))
+def _rival_weight(weights: Weights, matching: Matching) -> Column:
+    odds = [F.lit(1.0)]
+    for rival in matching.rivals:
+        bits = [F.lit(weights.rival_priors[rival.name])]
+        for entry in matching.comparisons:
+            if entry.field in rival.shared:
+                levels = weights.rival_levels[rival.name][entry.field]
+                bits.append(_field_weight(entry, levels, with_rarity=not rival.by_chance))
+        odds.append(F.pow(F.lit(2.0), _sum(bits)))
+    return -F.log2(_sum(odds))
 
 
 def _sum(columns: Sequence[Column]) -> Column:

@@ -114,8 +114,8 @@ def _sizes(*given):
     ("sizes", "caps"),
     [
         (((0, 2, 10), (0, 9, 1)), (9, 0)),
-        # 10 + 36 + 4,950 pairs are more than 100: the largest block is left out.
-        (((0, 2, 10), (0, 9, 1), (0, 20, 1)), (9, 0)),
+        # 10 + 36 + 66 pairs are more than 100: the largest block is left out.
+        (((0, 2, 10), (0, 9, 1), (0, 12, 1)), (9, 0)),
         # Most records of the second rule stand in blocks that would make too many pairs.
         (((0, 2, 10), (1, 2, 3), (1, 40, 1)), (2, 0)),
     ],

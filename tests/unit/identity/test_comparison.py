@@ -65,7 +65,7 @@ def _levels(spark, comparison, examples, *, others=()):
     pairs = spark.createDataFrame(keys, "record_l binary, record_r binary")
     matching = Matching(
         comparisons=(comparison, *(Comparison(field=name, kind="name") for name in others if name == "last_name")),
-        household=(),
+        rivals=(),
     )
     compared = compare_pairs(pairs, comparable, matching).orderBy("record_l")
     found = [row[f"{comparison.field}_level"] for row in compared.select(F.col(f"{comparison.field}_level")).collect()]

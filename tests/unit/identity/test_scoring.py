@@ -5,7 +5,7 @@ import math
 import pytest
 from chispa import assert_df_equality
 
-from cdp_lib.settings.matching import BlockingRule, Comparison, Matching, Veto
+from cdp_lib.settings.matching import BlockingRule, Comparison, Matching, Rival, Veto
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
 
 MATCHING = Matching(
@@ -15,15 +15,15 @@ MATCHING = Matching(
         Comparison(field="mail", kind="exact", term_frequency=False),
         Comparison(field="born", kind="exact", term_frequency=False),
     ),
-    household=("mail",),
+    rivals=(Rival(name="household", shared=("mail",)), Rival(name="namesake", shared=("name",), by_chance=True)),
     vetoes=(Veto(same=("mail",), different=("born",), unless=("name",)),),
 )
 WEIGHTS = Weights(
     prior=-10.0,
     levels={"name": (-3.0, 8.0), "mail": (-2.0, 12.0), "born": (-4.0, 9.0)},
     rare={"name": 2.0},
-    household=-11.0,
-    household_levels={"name": (0.0, 0.0), "mail": (-1.0, 11.0), "born": (0.0, 0.0)},
+    rival_priors={"household": -11.0, "namesake": -6.0},
+    rival_levels={"household": {"mail": (-1.0, 11.0)}, "namesake": {"name": (-0.5, 7.0)}},
 )
 COMPARED = (
     "record_l binary, record_r binary, rule int, name_level tinyint, mail_level tinyint, born_level tinyint, "
@@ -47,7 +47,7 @@ def _scored(spark, *rows):
 def test_the_weight_of_a_pair_is_the_sum_of_what_stands_in_its_row(spark):
     rows = _scored(spark, (1, 1, 1, 7), (1, 0, None, 8), (0, None, 1, None)).collect()
 
-    parts = ("name_weight", "mail_weight", "born_weight", "household_weight")
+    parts = ("name_weight", "mail_weight", "born_weight", "rival_weight")
     for row in rows:
         assert row["match_weight"] == pytest.approx(WEIGHTS.prior + sum(row[part] for part in parts))
         assert row["match_probability"] == pytest.approx(1 / (1 + 2 ** -row["match_weight"]))
@@ -56,11 +56,13 @@ def test_the_weight_of_a_pair_is_the_sum_of_what_stands_in_its_row(spark):
     assert {row["blocking_rule"] for row in rows} == {"mail"}
 
 
-def test_what_a_household_shares_counts_less_the_more_it_explains(spark):
-    shared, apart = _scored(spark, (0, 1, 0, None), (0, 0, 0, None)).collect()
+def test_what_a_rival_shares_counts_less_the_more_it_explains(spark):
+    shared, apart, namesakes = _scored(spark, (0, 1, 0, None), (0, 0, 0, None), (1, 0, 0, 8)).collect()
 
-    assert shared["household_weight"] == pytest.approx(-math.log2(1 + 2 ** (-11 + 11)))
-    assert apart["household_weight"] == pytest.approx(-math.log2(1 + 2 ** (-11 - 1)))
+    assert shared["rival_weight"] == pytest.approx(-math.log2(1 + 2 ** (-11 + 11) + 2 ** (-6 - 0.5)))
+    assert apart["rival_weight"] == pytest.approx(-math.log2(1 + 2 ** (-11 - 1) + 2 ** (-6 - 0.5)))
+    # Namesakes agree by chance, so a rare name is no likelier among them than its level says.
+    assert namesakes["rival_weight"] == pytest.approx(-math.log2(1 + 2 ** (-11 - 1) + 2 ** (-6 + 7.0)))
 
 
 def test_a_veto_needs_all_that_is_same_one_that_differs_and_no_excuse(spark):

@@ -56,7 +56,7 @@ def _evidence(**changes):
             "terms": NO_TERMS,
             "sizes": SIZES,
             "total_pairs": TOTAL,
-            "household": ("mail", "home", "family"),
+            "rivals": {"household": ("mail", "home", "family")},
         }
         | changes
     )
@@ -66,11 +66,11 @@ def test_em_recovers_the_parameters_that_made_the_counts():
     model = fit_model(_evidence())
 
     assert model.prior * TOTAL == pytest.approx(MATCHES, rel=0.02)
-    assert model.household * TOTAL == pytest.approx(NEIGHBOURS, rel=0.1)
+    assert model.rivals["household"] * TOTAL == pytest.approx(NEIGHBOURS, rel=0.1)
     for field in model.fields:
         assert field.m == pytest.approx(M[field.field], abs=0.01)
         assert field.u == pytest.approx(U[field.field], abs=0.002)
-    assert model.fields[3].h == pytest.approx(H["home"], abs=0.06)
+    assert model.fields[3].rivals["household"] == pytest.approx(H["home"], abs=0.06)
 
 
 def test_the_order_of_the_patterns_changes_nothing_to_speak_of():
@@ -128,7 +128,7 @@ def test_agreeing_on_a_frequent_value_weighs_less_than_on_a_rare_one():
             "value_count": [1, 1, 7_990],
         }
     )
-    model = fit_model(_evidence(terms=terms, household=()))
+    model = fit_model(_evidence(terms=terms, rivals={}))
 
     added = {row["term"]: row["weight"] for row in model.term_weights().to_pylist()}
     assert added[17] < added[18] <= model.rare["name"]

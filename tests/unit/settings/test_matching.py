@@ -29,7 +29,10 @@ def test_a_rule_is_named_by_what_it_asks_to_agree():
             {"vetoes": [{"same": ["adress"], "different": ["birth_date"]}]},
             "vetoes: no comparison has the field 'adress'",
         ),
-        ({"household": ["addres"]}, "household: no comparison.*Did you mean 'address'"),
+        (
+            {"rivals": [{"name": "household", "shared": ["addres"]}]},
+            "rivals: no comparison.*Did you mean 'address'",
+        ),
         ({"comparisons": [{"field": "phone", "kind": "phone"}] * 2}, "a field is compared twice"),
         (
             {"comparisons": [{"field": "first_name", "kind": "name", "swapped_with": "surname"}]},
@@ -42,5 +45,5 @@ def test_an_unknown_field_is_named_with_its_place(section, message):
         Matching.model_validate(section)
 
 
-def test_fields_of_other_comparisons_need_no_word_about_households():
+def test_fields_of_other_comparisons_need_no_word_about_rivals():
     assert Matching(comparisons=(Comparison(field="phone", kind="phone"),)).fields == ("phone",)
