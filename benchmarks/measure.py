@@ -78,6 +78,25 @@ def measured() -> Iterator[Cost]:
     cost.cpu_seconds, cost.seconds = cpu_seconds() - cpu, time.monotonic() - clock
 
 
+def peak_mib() -> float:
+    """Most memory that this process and those now below it ever held at once each, summed: an upper bound in MiB."""
+    parents, _ = _processes()
+    tree, waiting = 0, [os.getpid()]
+    while waiting:
+        process = waiting.pop()
+        tree += _peak_kib(process)
+        waiting += [child for child, parent in parents.items() if parent == process]
+    return tree / 1024
+
+
+def _peak_kib(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it ended meanwhile
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def load() -> float:
     """Processes that wanted to run, on average over the last minute."""
     return os.getloadavg()[0]

@@ -49,6 +49,10 @@ class StorageError(CdpError):
     """A table or file cannot be read or written."""
 
 
+class ModelError(CdpError):
+    """A model cannot be trained, promoted or loaded."""
+
+
 class IdentityError(CdpError):
     """Identity settings or links contradict each other."""
 

@@ -1,0 +1,196 @@
+"""The model registry: the one place that knows MLflow. A model is a JSON body, and a pyfunc that scores with it.
+
+Every training is a run of the pack's experiment for that model, and a version of the registered model of the same name.
+`champion` names the version that scores; it moves only to a version that was loaded and has scored its own example.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+
+from cdp_lib.errors import ModelError, near_miss
+
+Score = Callable[[pd.DataFrame], pd.DataFrame]
+"""One row of scores for each row given. It is pickled with the model: a function of a module, or a frozen value's."""
+
+CHAMPION = "champion"
+_BODY = "body.json"
+_MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one training leaves: the body, what it was trained with and on, how good it is, and how it scores.
+
+    `parameters` and `metrics` are shown side by side in MLflow; `inputs` tells the version of each table it has seen;
+    `example` are rows that `scorer` takes. No value of a person's record belongs in any of them.
+    """
+
+    body: Mapping[str, Any]
+    scorer: Score
+    example: pd.DataFrame
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    documents: Mapping[str, object] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A version of a registered model."""
+
+    name: str
+    version: int
+    body: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What `model_version` columns hold."""
+        return f"{self.name}/{self.version}"
+
+
+class ModelRegistry:
+    """Models of one pack, named `<pack>-<model>`, in the MLflow store at a URI; files of runs lie under `artifacts`."""
+
+    def __init__(self, tracking_uri: str, artifacts: Path, pack: str) -> None:
+        self._client = MlflowClient(tracking_uri, tracking_uri)
+        self._artifacts = artifacts
+        self._pack = pack
+
+    def name(self, model: str) -> str:
+        """The name of experiment and registered model."""
+        return f"{self._pack}-{model}"
+
+    def champion(self, model: str) -> StoredModel | None:
+        """The version that scores; None before the first one is promoted."""
+        try:
+            version = self._client.get_model_version_by_alias(self.name(model), CHAMPION)
+        except MlflowException:
+            return None
+        return self._stored(model, int(version.version))
+
+    def versions(self, model: str) -> tuple[int, ...]:
+        """Every registered version, oldest first."""
+        found = self._client.search_model_versions(f"name = '{self.name(model)}'")
+        return tuple(sorted(int(version.version) for version in found))
+
+    def register(self, model: str, training: Training, *, run_name: str) -> StoredModel:
+        """Record a training as a run and a version; no alias moves. A run that a kill left open is closed first."""
+        experiment = self._experiment(model)
+        self._close_killed(experiment)
+        run_id = self._client.create_run(experiment, run_name=run_name).info.run_id
+        try:
+            source = self._record(run_id, training)
+            self._client.set_terminated(run_id, "FINISHED")
+        except BaseException:
+            self._client.set_terminated(run_id, "FAILED")
+            raise
+        if not self._client.search_registered_models(f"name = '{self.name(model)}'"):
+            self._client.create_registered_model(self.name(model))
+        version = self._client.create_model_version(self.name(model), source, run_id)
+        return StoredModel(self.name(model), int(version.version), training.body)
+
+    def promote(self, model: str, version: int) -> StoredModel:
+        """Make a version the champion once it was loaded and scored its own example.
+
+        Raises ModelError for an unknown version, and for one that cannot score; then the champion stays.
+        """
+        known = self.versions(model)
+        if version not in known:
+            raise ModelError(f"{self.name(model)} has no version {version}; it has {list(known) or 'none'}.")
+        source = self._client.get_model_version(self.name(model), str(version)).source
+        _prove(self.name(model), version, str(source))
+        self._client.set_registered_model_alias(self.name(model), CHAMPION, str(version))
+        return self._stored(model, version)
+
+    def roll_back(self, model: str) -> StoredModel:
+        """Make the version before the champion the champion. Raises ModelError where there is none."""
+        champion = self.champion(model)
+        if champion is None:
+            known = sorted(entry.name for entry in self._client.search_registered_models())
+            raise ModelError(f"{self.name(model)} has no champion.{near_miss(self.name(model), known)}")
+        earlier = [version for version in self.versions(model) if version < champion.version]
+        if not earlier:
+            raise ModelError(f"{champion.label} is the first version: there is none to go back to.")
+        return self.promote(model, earlier[-1])
+
+    def _experiment(self, model: str) -> str:
+        known = self._client.get_experiment_by_name(self.name(model))
+        if known is not None:
+            return str(known.experiment_id)
+        place = (self._artifacts / self.name(model)).absolute().as_uri()
+        return str(self._client.create_experiment(self.name(model), artifact_location=place))
+
+    def _close_killed(self, experiment: str) -> None:
+        """One run at a time holds the lakehouse, so a run that is still open belongs to a process that is gone."""
+        for run in self._client.search_runs([experiment], "attributes.status = 'RUNNING'", ViewType.ALL):
+            self._client.set_terminated(run.info.run_id, "KILLED")
+
+    def _record(self, run_id: str, training: Training) -> str:
+        for key, value in training.parameters.items():
+            self._client.log_param(run_id, key, value)
+        for key, figure in training.metrics.items():
+            self._client.log_metric(run_id, key, figure)
+        for table, version in training.inputs.items():
+            self._client.set_tag(run_id, f"input.{table}", str(version))
+        for name, document in training.documents.items():
+            self._client.log_text(run_id, json.dumps(document, indent=1, sort_keys=True), name)
+        for name, drawing in training.figures.items():
+            self._client.log_figure(run_id, drawing, name)
+        self._client.log_text(run_id, json.dumps(training.body, sort_keys=True), _BODY)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / _MODEL
+            mlflow.pyfunc.save_model(
+                str(folder),
+                python_model=_Scoring(training.scorer),
+                signature=infer_signature(training.example, training.scorer(training.example)),
+                input_example=training.example,
+                # Inferring them would load the model in another process; it needs this suite, installed.
+                pip_requirements=[],
+            )
+            self._client.log_artifacts(run_id, str(folder), _MODEL)
+        return f"{self._client.get_run(run_id).info.artifact_uri}/{_MODEL}"
+
+    def _stored(self, model: str, version: int) -> StoredModel:
+        found = self._client.get_model_version(self.name(model), str(version))
+        with tempfile.TemporaryDirectory() as scratch:
+            path = self._client.download_artifacts(str(found.run_id), _BODY, scratch)
+            return StoredModel(self.name(model), version, json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+class _Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]  # MLflow has no types here
+    """A scorer in MLflow's shape."""
+
+    def __init__(self, score: Score) -> None:
+        self.score = score
+
+    def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:
+        """The scores of the rows."""
+        del context, params
+        return self.score(model_input)
+
+
+def _prove(name: str, version: int, source: str) -> None:
+    """A model that cannot be loaded, or scores nothing, registers with a mere warning."""
+    try:
+        loaded = mlflow.pyfunc.load_model(source)
+        example = loaded.input_example
+        scored = loaded.predict(example)
+    except (MlflowException, AttributeError, ImportError, KeyError, TypeError, ValueError) as problem:
+        raise ModelError(
+            f"{name}/{version} cannot score its own example ({type(problem).__name__}); not promoted."
+        ) from None
+    if len(scored) != len(example) or bool(pd.DataFrame(scored).isna().any(axis=None)):
+        raise ModelError(f"{name}/{version} leaves rows of its own example unscored; not promoted.")

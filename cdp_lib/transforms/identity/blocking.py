@@ -1,0 +1,148 @@
+"""Candidate pairs: records that agree on the keys of a blocking rule, and pairs of strangers to learn from."""
+
+import operator
+from collections.abc import Sequence
+from functools import reduce
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, functions as F
+
+from cdp_lib.settings.matching import Matching
+
+_RULE_BITS = 5
+"""Bits of a key that name its rule; the settings allow no more rules."""
+
+_STRANGERS_PER_BLOCK = 64
+"""Members of a block of random records: 2,016 pairs of many different people."""
+
+
+def block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | None = None) -> DataFrame:
+    """One row per record and rule that it has a key for: record_key, key (64 bits; the last five name the rule).
+
+    Rules whose cap is 0 are left out. Two keys that meet by chance only add a pair, which is then compared like any
+    other. Where sources list everybody once, `source` is that source, null for any other.
+    """
+    used = [place for place in range(len(matching.blocking)) if caps is None or caps[place] > 0]
+    keys = [_key(place, matching.blocking[place].on) for place in used]
+    held = F.explode(F.array_compact(F.array(*keys).cast("array<bigint>"))).alias("key")
+    return comparable.select("record_key", *_source(matching), held)
+
+
+def block_sizes(keys: DataFrame, *, one_in: int = 1) -> DataFrame:
+    """How many blocks of which size (2 or more) each rule makes: rule, record_count, block_count.
+
+    With `one_in` above 1 only so many keys are looked at, chosen by their hash, and block_count is scaled up: blocks
+    are seen whole or not at all, so the sizes are right and the counts about right, at a fraction of the shuffle.
+    """
+    seen = keys.where(F.pmod(F.shiftright("key", _RULE_BITS), F.lit(one_in)) == 0)
+    sized = seen.groupBy("key").agg(F.count(F.lit(1)).alias("record_count"))
+    counted = sized.where(F.col("record_count") > 1).groupBy(_rule().alias("rule"), "record_count")
+    return counted.agg((F.count("key") * one_in).alias("block_count"))
+
+
+def choose_caps(sizes: pa.Table, matching: Matching, *, record_count: int) -> tuple[int, ...]:
+    """The largest block that each rule may compare, 0 for none: its max_records, or less if its pairs were too many.
+
+    `sizes` is `block_sizes`. The smallest blocks come first: what few records share tells most. Each rule may make
+    pairs_per_record pairs for every record, or least_pairs; one that could compare less than two thirds of the records
+    that it brings together is left out.
+    """
+    budget = max(matching.pairs_per_record * record_count, matching.least_pairs)
+    rows = sizes.to_pylist()
+    of_rule = ([row for row in rows if row["rule"] == place] for place in range(len(matching.blocking)))
+    return tuple(_cap(own, rule.max_records, budget) for own, rule in zip(of_rule, matching.blocking, strict=True))
+
+
+def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
+    held = sum(row["record_count"] * row["block_count"] for row in sizes)
+    pairs = compared = cap = 0
+    for row in sorted(sizes, key=lambda row: row["record_count"]):
+        size, blocks = row["record_count"], row["block_count"]
+        pairs += blocks * size * (size - 1) // 2
+        if size > limit or pairs > budget:
+            break
+        compared += size * blocks
+        cap = size
+    return cap if compared * 3 >= held * 2 else 0
+
+
+def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
+    """One row per pair of records (record_l < record_r) that a rule brings together: the first such rule, from 0.
+
+    Left out: blocks above their rule's cap (`dropped_blocks` tells them), and two records of a source that lists
+    everybody once.
+    """
+    blocks = _blocks(keys, matching).select("members", _rule().alias("rule"))
+    kept = blocks.where(F.size("members").between(2, _of_rule(caps)))
+    pairs = _pairs_within(kept, matching, "rule")
+    # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
+    by_left = pairs.repartition("record_l")
+    return by_left.groupBy("record_l", "record_r").agg(F.min("rule").alias("rule"))
+
+
+def dropped_blocks(sizes: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
+    """One row per rule and size of blocks that were too large to compare: blocking_rule, record_count, block_count."""
+    dropped = sizes.where(F.col("record_count") > _of_rule(caps))
+    return dropped.select(rule_name(matching).alias("blocking_rule"), "record_count", "block_count")
+
+
+def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
+    """About `random_pairs` pairs of records drawn at random (all of them if there are fewer): record_l, record_r.
+
+    The draw depends on the records alone. Records come in groups of 64 random ones, and so many groups as are needed.
+    """
+    groups = max(record_count // _STRANGERS_PER_BLOCK, 1)
+    pairs_each = _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
+    wanted = matching.random_pairs // pairs_each + 1
+    group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(groups))
+    keys = comparable.select("record_key", *_source(matching), group.alias("key"))
+    blocks = _blocks(keys.where(F.col("key") < wanted), matching)
+    return _pairs_within(blocks, matching).repartition("record_l")
+
+
+def rule_name(matching: Matching) -> Column:
+    """The name of the row's `rule`."""
+    return F.get(F.array(*(F.lit(rule.name) for rule in matching.blocking)), F.col("rule"))
+
+
+def _key(place: int, expressions: tuple[str, ...]) -> Column:
+    values = [F.expr(expression) for expression in expressions]
+    is_whole = reduce(operator.and_, [value.isNotNull() for value in values])
+    name = F.shiftleft(F.xxhash64(F.lit(place), *values), _RULE_BITS).bitwiseOR(F.lit(place).cast("bigint"))
+    return F.when(is_whole, name)
+
+
+def _rule() -> Column:
+    return F.col("key").bitwiseAND(F.lit(2**_RULE_BITS - 1)).cast("int")
+
+
+def _source(matching: Matching) -> list[Column]:
+    listed = list(matching.one_record_per_source)
+    if not listed:
+        return []
+    return [F.when(F.col("source_system").isin(listed), F.col("source_system")).alias("source")]
+
+
+def _blocks(keys: DataFrame, matching: Matching) -> DataFrame:
+    # Bare names travel lighter than structs.
+    member = F.struct("record_key", "source") if matching.one_record_per_source else F.col("record_key")
+    return keys.groupBy("key").agg(F.collect_list(member).alias("members"))
+
+
+def _pairs_within(blocks: DataFrame, matching: Matching, *carried: str) -> DataFrame:
+    """Every pair of a block's members, the smaller record first; not two of a source that lists everybody once."""
+    ordered = blocks.select(*carried, F.sort_array("members").alias("members"))
+    lefts = ordered.select(*carried, "members", F.posexplode("members").alias("place", "left"))
+    # A slice past the end is empty, so the last member explodes to nothing.
+    others = F.explode(F.slice("members", F.col("place") + 2, F.size("members"))).alias("right")
+    both = lefts.select(*carried, "left", others)
+    if not matching.one_record_per_source:
+        return both.select(*carried, F.col("left").alias("record_l"), F.col("right").alias("record_r"))
+    are_apart = F.col("left.source").isNull() | ~F.col("left.source").eqNullSafe(F.col("right.source"))
+    return both.where(are_apart).select(
+        *carried, F.col("left.record_key").alias("record_l"), F.col("right.record_key").alias("record_r")
+    )
+
+
+def _of_rule(caps: Sequence[int]) -> Column:
+    return F.get(F.array(*(F.lit(cap) for cap in caps)), F.col("rule"))

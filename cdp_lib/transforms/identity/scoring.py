@@ -1,0 +1,176 @@
+"""Weights in bits: what each field's agreement is worth, their sum, and the counts that a model learns from."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, functions as F, Window as W
+
+from cdp_lib.settings.matching import Comparison, Matching, Veto
+from cdp_lib.transforms.identity.blocking import rule_name
+from cdp_lib.transforms.identity.comparison import LEVELS, term_key
+
+BIN_BITS = 0.25
+"""Width of the bins that a threshold is chosen from."""
+
+_MOST_BITS = 60.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model as scoring needs it, all in bits.
+
+    `prior` is the weight of two random records, `levels` those of each field's levels from 0, `rare` what a value that
+    is not among the frequent ones adds to its field's highest level. `rival_priors` and `rival_levels` say the same of
+    each rival, for the fields that it shares.
+    """
+
+    prior: float
+    levels: Mapping[str, Sequence[float]]
+    rare: Mapping[str, float]
+    rival_priors: Mapping[str, float]
+    rival_levels: Mapping[str, Mapping[str, Sequence[float]]]
+
+
+def pattern_counts(compared: DataFrame, matching: Matching) -> DataFrame:
+    """One row per pattern of levels: `<field>_level`, is_vetoed, pair_count. A few thousand rows."""
+    levels = [f"{field}_level" for field in matching.fields]
+    patterns = compared.select(*levels).groupBy(*levels).agg(F.count(F.lit(1)).alias("pair_count"))
+    return patterns.select(*levels, is_vetoed(matching).alias("is_vetoed"), "pair_count")
+
+
+def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
+    """How often values occur: field, term, record_count, square_sum, value_count.
+
+    One row per field and frequent value (`max_terms` of them, held by at least two records), and one with a null term
+    for the rest: record_count records hold value_count values, and square_sum is the sum of their squared counts.
+    """
+    held = [F.struct(F.lit(field).alias("field"), term_key(F.col(field)).alias("term")) for field in matching.fields]
+    values = [F.when(F.col(field).isNotNull(), one) for field, one in zip(matching.fields, held, strict=True)]
+    terms = comparable.select(F.explode(F.array_compact(F.array(*values))).alias("held")).select("held.*")
+    counted = terms.groupBy("field", "term").agg(F.count(F.lit(1)).alias("record_count"))
+    by_count = W.partitionBy("field").orderBy(F.col("record_count").desc(), "term")
+    ranked = counted.where(F.col("record_count") > 1).select("*", F.row_number().over(by_count).alias("place"))
+    is_frequent = F.col("place") <= matching.max_terms
+    frequent = ranked.where(is_frequent).select("field", "term", "record_count")
+    listed = F.broadcast(frequent.select("field", "term", F.lit(True).alias("is_kept")))
+    named = counted.join(listed, ["field", "term"], "left")
+    kept = F.when(F.col("is_kept"), F.col("term")).alias("term")
+    count = F.col("record_count")
+    return named.groupBy("field", kept).agg(
+        F.sum(count).alias("record_count"),
+        F.sum(count * count).alias("square_sum"),
+        F.count(count).alias("value_count"),
+    )
+
+
+def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
+    """One row per pair with what each field weighs, the sum, and whether a veto forbids it.
+
+    record_l, record_r, blocking_rule, `<field>_level`, `<field>_weight`, rival_weight, match_weight, match_probability,
+    is_vetoed. `compared` is what `compare_pairs` returns for candidate pairs. `term_weights` (field, term, weight;
+    unique; at most max_terms a field) tells what agreeing on a frequent value adds to its level. A field that a record
+    says nothing of weighs 0. rival_weight, 0 or less, takes back what a household or namesakes explain as well:
+    -log2(1 + odds of the rivals against strangers). match_weight is the prior plus these weights as they stand.
+    """
+    levels = [f"{field}_level" for field in matching.fields]
+    parts = [f"{field}_weight" for field in matching.fields]
+    weighed = _with_rarity(compared, term_weights, weights, matching).select(
+        "record_l",
+        "record_r",
+        rule_name(matching).alias("blocking_rule"),
+        *levels,
+        *(
+            _field_weight(entry, weights.levels[entry.field]).alias(f"{entry.field}_weight")
+            for entry in matching.comparisons
+        ),
+        _rival_weight(weights, matching).alias("rival_weight"),
+        is_vetoed(matching).alias("is_vetoed"),
+    )
+    total = _sum([F.lit(weights.prior), *(F.col(part) for part in parts), F.col("rival_weight")])
+    summed = weighed.select("*", total.alias("match_weight"))
+    return summed.select("*", match_probability(F.col("match_weight")).alias("match_probability"))
+
+
+def match_probability(weight: Column) -> Column:
+    """The probability that bits of weight stand for."""
+    return 1 / (1 + F.pow(F.lit(2.0), -F.greatest(F.least(weight, F.lit(_MOST_BITS)), F.lit(-_MOST_BITS))))
+
+
+def weight_counts(scored: DataFrame) -> DataFrame:
+    """What a threshold is chosen from: match_weight in bins of a quarter bit, pair_count, false_pairs (expected).
+
+    `match_weight` is the bin's lower end. Pairs under a veto are left out.
+    """
+    lower = (F.floor(F.col("match_weight") / BIN_BITS) * BIN_BITS).alias("match_weight")
+    binned = scored.where(~F.col("is_vetoed")).select(lower, (1 - F.col("match_probability")).alias("doubt"))
+    return binned.groupBy("match_weight").agg(
+        F.count(F.lit(1)).alias("pair_count"), F.sum("doubt").alias("false_pairs")
+    )
+
+
+def is_vetoed(matching: Matching) -> Column:
+    """Whether a veto says that the pair is two people."""
+    answer = F.lit(False)
+    for veto in matching.vetoes:
+        answer = answer | _veto(veto, matching)
+    return answer
+
+
+def named_pairs(scored: DataFrame) -> DataFrame:
+    """The same pairs with record_l and record_r as text: the first 32 hex digits of the records' hashes."""
+    return scored.withColumns({side: F.lower(F.hex(side)) for side in ("record_l", "record_r")})
+
+
+def _veto(veto: Veto, matching: Matching) -> Column:
+    highest = {entry.field: len(LEVELS[entry.kind]) - 1 for entry in matching.comparisons}
+
+    def agrees(field: str) -> Column:
+        return F.coalesce(F.col(f"{field}_level") == highest[field], F.lit(False))
+
+    answer = F.lit(False)
+    for field in veto.different:
+        answer = answer | F.coalesce(F.col(f"{field}_level") == 0, F.lit(False))
+    for field in veto.same:
+        answer = answer & agrees(field)
+    for field in veto.unless:
+        answer = answer & ~agrees(field)
+    return answer
+
+
+def _with_rarity(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
+    """Adds `<field>_rarity`: the bits that the value agreed on adds, 0 below the highest level."""
+    joined = compared
+    rarity = []
+    for entry in matching.comparisons:
+        if entry.term_frequency:
+            term, added = f"{entry.field}_term", f"{entry.field}_added"
+            of_field = term_weights.where(F.col("field") == entry.field)
+            found = of_field.select(F.col("term").alias(term), F.col("weight").alias(added))
+            joined = joined.join(F.broadcast(found), term, "left")
+            bits = F.when(F.col(term).isNotNull(), F.coalesce(added, F.lit(float(weights.rare[entry.field]))))
+            rarity.append(F.coalesce(bits, F.lit(0.0)).alias(f"{entry.field}_rarity"))
+    return joined.select(*compared.columns, *rarity)
+
+
+def _field_weight(entry: Comparison, of_levels: Sequence[float], *, with_rarity: bool = True) -> Column:
+    of_level = F.get(F.array(*(F.lit(float(bits)) for bits in of_levels)), F.col(f"{entry.field}_level"))
+    rarity = F.col(f"{entry.field}_rarity") if entry.term_frequency and with_rarity else F.lit(0.0)
+    return F.coalesce(of_level + rarity, F.lit(0.0))
+
+
+def _rival_weight(weights: Weights, matching: Matching) -> Column:
+    odds = [F.lit(1.0)]
+    for rival in matching.rivals:
+        bits = [F.lit(weights.rival_priors[rival.name])]
+        for entry in matching.comparisons:
+            if entry.field in rival.shared:
+                levels = weights.rival_levels[rival.name][entry.field]
+                bits.append(_field_weight(entry, levels, with_rarity=not rival.by_chance))
+        odds.append(F.pow(F.lit(2.0), _sum(bits)))
+    return -F.log2(_sum(odds))
+
+
+def _sum(columns: Sequence[Column]) -> Column:
+    return reduce(operator.add, columns)

@@ -1,0 +1,167 @@
+"""What the model learns from counts, what a value's rarity adds, and which threshold follows."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cdp_lib.errors import IdentityError
+from cdp_lib.models.fellegi_sunter import Evidence, fit_model
+from cdp_lib.models.match_model import choose_threshold, Model
+
+SIZES = {"name": 3, "born": 2, "mail": 2, "home": 2, "family": 2}
+M = {"name": (0.05, 0.15, 0.8), "born": (0.1, 0.9), "mail": (0.2, 0.8), "home": (0.3, 0.7), "family": (0.1, 0.9)}
+U = {
+    "name": (0.94, 0.05, 0.01),
+    "born": (0.99, 0.01),
+    "mail": (0.995, 0.005),
+    "home": (0.9999, 0.0001),
+    "family": (0.995, 0.005),
+}
+H = U | {"mail": (0.6, 0.4), "home": (0.05, 0.95), "family": (0.2, 0.8)}
+TOTAL, MATCHES, NEIGHBOURS = 1e8, 40_000.0, 20_000.0
+NO_TERMS = pa.table({"field": [], "term": [], "record_count": [], "square_sum": [], "value_count": []})
+
+
+def _patterns(shares, total):
+    """Expected counts of every pattern of levels among `total` pairs of one kind."""
+    rows = list(product(*(range(size) for size in SIZES.values())))
+    counts = [
+        total * float(np.prod([shares[field][level] for field, level in zip(SIZES, row, strict=True)])) for row in rows
+    ]
+    return rows, np.array(counts)
+
+
+def _table(rows, counts, *, vetoed=()):
+    columns = {f"{field}_level": pa.array([row[place] for row in rows]) for place, field in enumerate(SIZES)}
+    flags = pa.array([row in vetoed for row in rows])
+    return pa.table(columns | {"is_vetoed": flags, "pair_count": pa.array(counts)})
+
+
+def _evidence(**changes):
+    rows, matched = _patterns(M, MATCHES)
+    _, neighbours = _patterns(H, NEIGHBOURS)
+    _, strangers = _patterns(U, TOTAL - MATCHES - NEIGHBOURS)
+    # Blocking finds the pairs that agree on anything at all, as a union of rules does.
+    agrees = np.array([any(level > 0 for level in row) for row in rows])
+    found = (matched + neighbours + strangers)[agrees]
+    kept = [row for row, is_kept in zip(rows, agrees, strict=True) if is_kept]
+    random = (matched + neighbours + strangers) / TOTAL * 1e6
+    return Evidence(
+        **{
+            "candidates": _table(kept, found),
+            "strangers": _table(rows, random),
+            "terms": NO_TERMS,
+            "sizes": SIZES,
+            "total_pairs": TOTAL,
+            "rivals": {"household": ("mail", "home", "family")},
+        }
+        | changes
+    )
+
+
+def test_em_recovers_the_parameters_that_made_the_counts():
+    model = fit_model(_evidence())
+
+    assert model.prior * TOTAL == pytest.approx(MATCHES, rel=0.02)
+    assert model.rivals["household"] * TOTAL == pytest.approx(NEIGHBOURS, rel=0.1)
+    for field in model.fields:
+        assert field.m == pytest.approx(M[field.field], abs=0.01)
+        assert field.u == pytest.approx(U[field.field], abs=0.002)
+    assert model.fields[3].rivals["household"] == pytest.approx(H["home"], abs=0.06)
+
+
+def test_the_order_of_the_patterns_changes_nothing_to_speak_of():
+    evidence = _evidence()
+    backwards = evidence.candidates.take(list(range(evidence.candidates.num_rows))[::-1])
+
+    straight, turned = fit_model(evidence), fit_model(_evidence(candidates=backwards))
+
+    assert turned.prior == pytest.approx(straight.prior, rel=1e-9)
+
+
+def test_a_missing_level_says_nothing():
+    evidence = _evidence()
+    blank = evidence.candidates.set_column(2, "mail_level", pa.nulls(evidence.candidates.num_rows, pa.int64()))
+
+    model = fit_model(_evidence(candidates=blank))
+
+    # Only what was believed beforehand is left of the field: nine in ten agree.
+    assert model.fields[2].m == pytest.approx((0.1, 0.9))
+
+
+def test_patterns_under_a_veto_are_no_evidence_of_matches():
+    evidence = _evidence()
+    rows = list(zip(*(evidence.candidates[f"{field}_level"].to_pylist() for field in SIZES), strict=True))
+    counts = evidence.candidates["pair_count"].to_numpy()
+    vetoed = {row for row in rows if row[0] == 0}
+
+    model = fit_model(_evidence(candidates=_table(rows, counts, vetoed=vetoed)))
+
+    assert model.fields[0].m[0] < 0.001
+
+
+def test_a_model_survives_json_unchanged():
+    terms = pa.table(
+        {
+            "field": ["name", "name"],
+            "term": pa.array([17, None], pa.int64()),
+            "record_count": [500, 9_500],
+            "square_sum": [250_000, 9_500],
+            "value_count": [1, 9_500],
+        }
+    )
+    model = fit_model(_evidence(terms=terms))
+
+    assert Model.from_dict(json.loads(json.dumps(model.to_dict()))) == model
+
+
+def test_agreeing_on_a_frequent_value_weighs_less_than_on_a_rare_one():
+    terms = pa.table(
+        {
+            "field": ["name", "name", "name"],
+            "term": pa.array([17, 18, None], pa.int64()),
+            "record_count": [2_000, 10, 7_990],
+            "square_sum": [4_000_000, 100, 7_990],
+            "value_count": [1, 1, 7_990],
+        }
+    )
+    model = fit_model(_evidence(terms=terms, rivals={}))
+
+    added = {row["term"]: row["weight"] for row in model.term_weights().to_pylist()}
+    assert added[17] < added[18] <= model.rare["name"]
+
+
+def test_no_candidate_pair_is_an_error_that_names_the_cure():
+    with pytest.raises(IdentityError, match=r"No two records share a block.*blocking rules"):
+        fit_model(_evidence(candidates=_table([], np.zeros(0))))
+
+
+def test_the_threshold_is_the_lowest_weight_with_few_enough_wrong_pairs_expected():
+    bins = pa.table(
+        {"match_weight": [12.0, 6.0, 3.0, 1.0], "pair_count": [900, 80, 20, 100], "false_pairs": [0.2, 1.5, 4.0, 40.0]}
+    )
+
+    assert choose_threshold(bins, 0.01) == 3.0
+    assert choose_threshold(bins, 0.002) == 6.0
+
+
+def test_more_strangers_ask_for_more_bits():
+    few = pa.table({"match_weight": [12.0, 6.0, 3.0], "pair_count": [900, 80, 20], "false_pairs": [0.2, 1.5, 4.0]})
+    many = pa.table({"match_weight": [12.0, 6.0, 3.0], "pair_count": [900, 95, 60], "false_pairs": [0.9, 15.0, 44.0]})
+
+    assert choose_threshold(few, 0.01) < choose_threshold(many, 0.01)
+
+
+def test_no_pair_is_linked_that_is_likelier_two_people():
+    bins = pa.table({"match_weight": [9.0, -4.0], "pair_count": [10_000, 5], "false_pairs": [1.0, 4.7]})
+
+    assert choose_threshold(bins, 0.05) == 0.0
+
+
+def test_no_threshold_is_good_enough_when_all_pairs_are_doubtful():
+    bins = pa.table({"match_weight": [1.0], "pair_count": [10], "false_pairs": [4.0]})
+
+    assert choose_threshold(bins, 0.01) == float("inf")

@@ -1,0 +1,93 @@
+"""Models are recorded, promoted after they have scored, and rolled back."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from cdp_lib.errors import ModelError
+from cdp_lib.models.registry import ModelRegistry, Training
+
+
+def doubled(rows: pd.DataFrame, factor: float | None) -> pd.DataFrame:
+    """Twice the value; nothing where there is no factor."""
+    return pd.DataFrame({"doubled": rows["value"] * (float("nan") if factor is None else factor)})
+
+
+def training(factor: float | None = 2.0, **changed: Any) -> Training:
+    body: Mapping[str, Any] = {"factor": factor}
+    return Training(body, partial(doubled, factor=factor), pd.DataFrame({"value": [1.0, 2.0]}), **changed)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    folder = tmp_path_factory.mktemp("mlflow")
+    return f"sqlite:///{folder}/mlflow.db", folder / "artifacts"
+
+
+@pytest.fixture
+def registry(store: tuple[str, Path], request: pytest.FixtureRequest) -> ModelRegistry:
+    return ModelRegistry(*store, request.node.name[:40].strip("_"))
+
+
+def test_a_registered_model_scores_only_once_it_is_promoted(registry: ModelRegistry) -> None:
+    first = registry.register("doubling", training(), run_name="run-1")
+    assert registry.champion("doubling") is None
+    registry.promote("doubling", first.version)
+    champion = registry.champion("doubling")
+    assert champion is not None
+    assert (champion.version, champion.body) == (first.version, {"factor": 2.0})
+
+
+def test_the_run_holds_what_a_data_scientist_compares(registry: ModelRegistry, store: tuple[str, Path]) -> None:
+    registry.register(
+        "doubling",
+        training(
+            parameters={"floor": 3}, metrics={"f1": 0.9}, inputs={"silver.order": 4}, documents={"why.json": {"a": 1}}
+        ),
+        run_name="run-1",
+    )
+    client = MlflowClient(*store[:1])
+    run = client.search_runs([client.get_experiment_by_name(registry.name("doubling")).experiment_id])[0]
+    assert (run.data.params["floor"], run.data.metrics["f1"], run.data.tags["input.silver.order"]) == ("3", 0.9, "4")
+    assert run.info.status == "FINISHED"
+    assert {entry.path for entry in client.list_artifacts(run.info.run_id)} == {"body.json", "model", "why.json"}
+
+
+def test_a_model_that_leaves_rows_unscored_is_not_promoted(registry: ModelRegistry) -> None:
+    good = registry.register("doubling", training(), run_name="run-1")
+    registry.promote("doubling", good.version)
+    bad = registry.register("doubling", training(None), run_name="run-2")
+    with pytest.raises(ModelError, match=f"/{bad.version} leaves rows of its own example unscored; not promoted"):
+        registry.promote("doubling", bad.version)
+    champion = registry.champion("doubling")
+    assert champion is not None
+    assert champion.version == good.version
+
+
+def test_rolling_back_goes_one_version_back_and_no_further(registry: ModelRegistry) -> None:
+    for number in (1, 2):
+        registry.promote("doubling", registry.register("doubling", training(), run_name=f"run-{number}").version)
+    assert registry.roll_back("doubling").version == 1
+    with pytest.raises(ModelError, match=r"/1 is the first version: there is none to go back to"):
+        registry.roll_back("doubling")
+
+
+def test_an_unknown_version_and_a_missing_champion_are_told(registry: ModelRegistry) -> None:
+    with pytest.raises(ModelError, match=r"has no champion"):
+        registry.roll_back("doubling")
+    with pytest.raises(ModelError, match=r"has no version 7; it has none"):
+        registry.promote("doubling", 7)
+
+
+def test_a_run_that_a_kill_left_open_is_closed_by_the_next(registry: ModelRegistry, store: tuple[str, Path]) -> None:
+    registry.register("doubling", training(), run_name="run-1")
+    client = MlflowClient(*store[:1])
+    experiment = client.get_experiment_by_name(registry.name("doubling")).experiment_id
+    left_open = client.create_run(experiment).info.run_id
+    registry.register("doubling", training(), run_name="run-2")
+    assert client.get_run(left_open).info.status == "KILLED"

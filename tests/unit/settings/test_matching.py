@@ -1,0 +1,49 @@
+"""The `matching` section: whole without a word said, and strict about names."""
+
+import pytest
+from pydantic import ValidationError
+
+from cdp_lib.settings.identity import Identity
+from cdp_lib.settings.matching import BlockingRule, Comparison, Matching
+
+
+def test_an_empty_section_matches_with_the_defaults():
+    identity = Identity.model_validate({"kind": "identity", "matching": {}})
+
+    assert identity.matching == Matching()
+    assert {"first_name", "last_name", "birth_date", "email", "phone"} <= set(Matching().fields)
+
+
+def test_without_the_section_nothing_is_matched_by_probability():
+    assert Identity.model_validate({"kind": "identity"}).matching is None
+
+
+def test_a_rule_is_named_by_what_it_asks_to_agree():
+    assert BlockingRule(on=("last_name", "birth_date")).name == "last_name & birth_date"
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        (
+            {"vetoes": [{"same": ["adress"], "different": ["birth_date"]}]},
+            "vetoes: no comparison has the field 'adress'",
+        ),
+        (
+            {"rivals": [{"name": "household", "shared": ["addres"]}]},
+            "rivals: no comparison.*Did you mean 'address'",
+        ),
+        ({"comparisons": [{"field": "phone", "kind": "phone"}] * 2}, "a field is compared twice"),
+        (
+            {"comparisons": [{"field": "first_name", "kind": "name", "swapped_with": "surname"}]},
+            "swapped_with: no comparison has the field 'surname'",
+        ),
+    ],
+)
+def test_an_unknown_field_is_named_with_its_place(section, message):
+    with pytest.raises(ValidationError, match=message):
+        Matching.model_validate(section)
+
+
+def test_fields_of_other_comparisons_need_no_word_about_rivals():
+    assert Matching(comparisons=(Comparison(field="phone", kind="phone"),)).fields == ("phone",)
