@@ -13,7 +13,6 @@ from typing import Any
 
 import mlflow.pyfunc
 import pandas as pd
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
@@ -44,7 +43,6 @@ class Training:
     metrics: Mapping[str, float] = field(default_factory=dict)
     inputs: Mapping[str, int] = field(default_factory=dict)
     documents: Mapping[str, object] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,12 +89,12 @@ class ModelRegistry:
         experiment = self._experiment(model)
         self._close_killed(experiment)
         run_id = self._client.create_run(experiment, run_name=run_name).info.run_id
+        outcome = "FAILED"
         try:
             source = self._record(run_id, training)
-            self._client.set_terminated(run_id, "FINISHED")
-        except BaseException:
-            self._client.set_terminated(run_id, "FAILED")
-            raise
+            outcome = "FINISHED"
+        finally:
+            self._client.set_terminated(run_id, outcome)
         if not self._client.search_registered_models(f"name = '{self.name(model)}'"):
             self._client.create_registered_model(self.name(model))
         version = self._client.create_model_version(self.name(model), source, run_id)
@@ -147,8 +145,6 @@ class ModelRegistry:
             self._client.set_tag(run_id, f"input.{table}", str(version))
         for name, document in training.documents.items():
             self._client.log_text(run_id, json.dumps(document, indent=1, sort_keys=True), name)
-        for name, drawing in training.figures.items():
-            self._client.log_figure(run_id, drawing, name)
         self._client.log_text(run_id, json.dumps(training.body, sort_keys=True), _BODY)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / _MODEL
