@@ -5,7 +5,6 @@ from typing import Literal
 from pydantic import Field
 
 from cdp_lib.settings.kind import Frozen, Name
-from cdp_lib.settings.matching import Matching
 
 SurvivorshipRule = Literal["source_priority", "newest", "oldest", "most_frequent", "longest"]
 
@@ -24,14 +23,11 @@ class Identifier(Frozen):
 
 
 class Identity(Frozen):
-    """Exact and probable matching, and survivorship, of one pack."""
+    """Exact matching and survivorship of one pack."""
 
     kind: Literal["identity"]
     id: Name = "identity"
     identifiers: tuple[Identifier, ...] = ()
-    matching: Matching | None = Field(
-        default=None, description="Probable matches beside the exact ones; left out: none, `{}`: with the defaults"
-    )
     source_priority: tuple[Name, ...] = Field(default=(), description="Most trusted source first; the rest by name")
     survivorship: dict[Name, tuple[SurvivorshipRule, ...]] = Field(
         default_factory=dict, description="Per field of the golden record: rules in order, ties go to the next"
