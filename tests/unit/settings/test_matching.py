@@ -7,15 +7,13 @@ from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import BlockingRule, Comparison, Matching
 
 
-def test_an_empty_section_matches_with_the_defaults():
-    identity = Identity.model_validate({"kind": "identity", "matching": {}})
-
-    assert identity.matching == Matching()
+def test_without_a_word_what_every_business_has_is_compared():
     assert {"first_name", "last_name", "birth_date", "email", "phone"} <= set(Matching().fields)
 
 
-def test_without_the_section_nothing_is_matched_by_probability():
-    assert Identity.model_validate({"kind": "identity"}).matching is None
+def test_a_pack_cannot_ask_for_matching_before_a_job_reads_it():
+    with pytest.raises(ValidationError, match=r"matching\n  Extra inputs are not permitted"):
+        Identity.model_validate({"kind": "identity", "matching": {}})
 
 
 def test_a_rule_is_named_by_what_it_asks_to_agree():
