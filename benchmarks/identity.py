@@ -18,8 +18,10 @@ import pyarrow.parquet as pq
 import yaml
 from pyspark.sql import SparkSession
 
-from benchmarks.identity_data import LabelledData, Labels, load_data
+from benchmarks.clusters import cluster_scores, Labels, pair_scores
+from benchmarks.identity_data import LabelledData, load_data
 from benchmarks.identity_run import match_records
+from benchmarks.identity_splink import run_splink
 from benchmarks.measure import Cost, load, measured, peak_mib, Result, tell
 from cdp_lib.io.session import build_session
 from cdp_lib.settings.matching import Matching
@@ -28,24 +30,6 @@ from cdp_lib.settings.settings import Settings
 SETTINGS = Path(__file__).resolve().parent / "identity_settings"
 DATA = ("febrl4", "febrl3", "historical_50k", "fake_1000", "simulated_100k")
 PEER = "Splink-DuckDB @.95"
-
-
-def cluster_f1(found: Labels, person: Labels) -> float:
-    """F1 over all pairs of records that are in one cluster."""
-
-    def pairs(labels: Labels) -> int:
-        sizes = np.unique(labels, return_counts=True)[1].astype(np.int64)
-        return int((sizes * (sizes - 1) // 2).sum())
-
-    both = pairs(found * (int(person.max()) + 1) + person)
-    return 2 * both / max(pairs(found) + pairs(person), 1)
-
-
-def pair_f1(left: Labels, right: Labels, person: Labels) -> float:
-    """F1 of linked pairs, before any clustering."""
-    sizes = np.unique(person, return_counts=True)[1].astype(np.int64)
-    right_ones = int((person[left] == person[right]).sum())
-    return 2 * right_ones / max(len(left) + int((sizes * (sizes - 1) // 2).sum()), 1)
 
 
 def load_matching(name: str, *, default: bool) -> Matching:
@@ -82,17 +66,13 @@ def measure(spark: SparkSession, data: LabelledData, matching: Matching, *, with
         with measured() as costs["ours"]:
             label, said = run_ours(spark, file, data, matching)
         sys.stderr.write(f"{data.name}: {said}\n")
-        scores["ours"] = cluster_f1(label, data.person)
+        scores["ours"] = cluster_scores(label, data.person)["f1"]
         peaks = {"ours": peak_mib()}
         if with_peer:
-            from benchmarks.identity_splink import run_splink
-
             with measured() as costs["peer"]:
                 found = run_splink(file, data.name)
-            pairs_wanted = data.metric == "pair_f1"
-            scores["peer"] = (
-                pair_f1(*found.pairs, data.person) if pairs_wanted else cluster_f1(found.label, data.person)
-            )
+            of_pairs, of_clusters = pair_scores(*found.pairs, data.person), cluster_scores(found.label, data.person)
+            scores["peer"] = (of_pairs if data.metric == "pair_f1" else of_clusters)["f1"]
     rows = [(data.metric, scores, "share")]
     rows += [("seconds", {key: cost.seconds for key, cost in costs.items()}, "s")]
     rows += [("cpu_seconds", {key: cost.cpu_seconds for key, cost in costs.items()}, "CPU s")]

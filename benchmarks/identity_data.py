@@ -6,15 +6,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import yaml
 
+from benchmarks.clusters import Labels
 from cdp_lib.settings.simulator import Simulator
 from cdp_lib.simulate.flat import simulate_records
 
-Labels = npt.NDArray[np.int64]
 CONF = Path(__file__).resolve().parent.parent / "conf"
 COLUMNS = (
     "source_system", "source_record_id", "first_name", "last_name", "email", "phone", "birth_date", "gender", "address",

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 import splink.comparison_library as cl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from splink import block_on, DuckDBAPI, Linker, SettingsCreator
 
-from benchmarks.identity_data import Labels
+from benchmarks.clusters import components, Labels
+
+Probabilities = npt.NDArray[np.float64]
 
 THRESHOLD = 0.95
 
@@ -27,7 +28,9 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Demo:
+class Demo:
+    """Splink's settings for one data set, and how it is trained."""
+
     blocking: list[Any]
     comparisons: list[Any]
     certain: list[Any]
@@ -39,10 +42,14 @@ class _Demo:
 
 def run_splink(file: Path, name: str) -> Found:
     """Trains, predicts and clusters; the file's rows are numbered from 0."""
-    table = pq.read_table(file)
-    frame = _frame(table)
+    frame = _frame(pq.read_table(file))
     demo = _demos()[name if name in _demos() else "simulated"]()
-    linked = demo.link_type == "link_only"
+    left, right, _ = predict_pairs(frame, demo, least=THRESHOLD)
+    return Found((left, right), components(left, right, len(frame)))
+
+
+def predict_pairs(frame: pd.DataFrame, demo: Demo, *, least: float) -> tuple[Labels, Labels, Probabilities]:
+    """(left, right, probability) of the pairs whose probability is at least `least`; `row` numbers the records."""
     settings = SettingsCreator(
         link_type=demo.link_type,
         unique_id_column_name="row",
@@ -50,7 +57,7 @@ def run_splink(file: Path, name: str) -> Found:
         comparisons=demo.comparisons,
     )
     api = DuckDBAPI()
-    if linked:
+    if demo.link_type == "link_only":
         halves = [half for _, half in frame.groupby("source_system")]
         inputs: Any = [api.register(half, dataset_display_name=half["source_system"].iloc[0]) for half in halves]
     else:
@@ -60,12 +67,10 @@ def run_splink(file: Path, name: str) -> Found:
     linker.training.estimate_u_using_random_sampling(max_pairs=demo.u_pairs, seed=1)
     for rule in demo.training:
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
-    scored = linker.inference.predict(threshold_match_probability=THRESHOLD).as_duckdbpyrelation()
-    found = scored.select("row_l, row_r").fetchnumpy()
-    left, right = np.asarray(found["row_l"], dtype=np.int64), np.asarray(found["row_r"], dtype=np.int64)
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(len(frame), len(frame)))
-    label = connected_components(graph, directed=False)[1].astype(np.int64)
-    return Found((left, right), label)
+    scored = linker.inference.predict(threshold_match_probability=least).as_duckdbpyrelation()
+    found = scored.select("row_l, row_r, match_probability").fetchnumpy()
+    left, right = (np.asarray(found[side], dtype=np.int64) for side in ("row_l", "row_r"))
+    return left, right, np.asarray(found["match_probability"])
 
 
 def _frame(table: Any) -> pd.DataFrame:
@@ -80,8 +85,8 @@ def _frame(table: Any) -> pd.DataFrame:
     return frame.astype({column: object for column in frame.columns if column != "row"}).where(frame.notna(), None)
 
 
-def _febrl4() -> _Demo:
-    return _Demo(
+def _febrl4() -> Demo:
+    return Demo(
         blocking=[
             block_on("first_name", "last_name"),
             "l.first_name = r.last_name and l.last_name = r.first_name",
@@ -106,8 +111,8 @@ def _febrl4() -> _Demo:
     )
 
 
-def _febrl3() -> _Demo:
-    return _Demo(
+def _febrl3() -> Demo:
+    return Demo(
         blocking=[block_on(name) for name in ("national_id", "first_name", "last_name", "birth_date", "postcode")],
         comparisons=[
             cl.NameComparison("first_name"),
@@ -123,8 +128,8 @@ def _febrl3() -> _Demo:
     )
 
 
-def _historical() -> _Demo:
-    return _Demo(
+def _historical() -> Demo:
+    return Demo(
         blocking=[
             block_on("substr(first_name,1,3)", "substr(last_name,1,4)"),
             block_on("last_name", "birth_date"),
@@ -155,9 +160,9 @@ def _historical() -> _Demo:
     )
 
 
-def _fake() -> _Demo:
+def _fake() -> Demo:
     near = "levenshtein(r.birth_date, l.birth_date) <= 1"
-    return _Demo(
+    return Demo(
         blocking=[block_on("first_name"), block_on("last_name")],
         comparisons=[
             cl.NameComparison("first_name").configure(term_frequency_adjustments=True),
@@ -177,9 +182,9 @@ def _fake() -> _Demo:
     )
 
 
-def _simulated() -> _Demo:
-    """The same generic settings as `simulator_difficulty`."""
-    return _Demo(
+def simulated_demo() -> Demo:
+    """Generic, untuned settings."""
+    return Demo(
         blocking=[
             block_on("email"),
             block_on("phone"),
@@ -204,11 +209,11 @@ def _simulated() -> _Demo:
     )
 
 
-def _demos() -> dict[str, Callable[[], _Demo]]:
+def _demos() -> dict[str, Callable[[], Demo]]:
     return {
         "febrl4": _febrl4,
         "febrl3": _febrl3,
         "historical_50k": _historical,
         "fake_1000": _fake,
-        "simulated": _simulated,
+        "simulated": simulated_demo,
     }

@@ -16,21 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import splink.comparison_library as cl
 import yaml
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from splink import block_on, DuckDBAPI, Linker, SettingsCreator
 
+from benchmarks.clusters import cluster_scores, components, Labels
+from benchmarks.identity_splink import predict_pairs, simulated_demo
 from cdp_lib.settings.simulator import Simulator
 from cdp_lib.simulate.flat import simulate_records
 
 PACKS = Path(__file__).resolve().parent.parent / "conf" / "packs"
-Labels = npt.NDArray[np.int64]
 
 
 def load(pack: str) -> Simulator:
@@ -57,12 +52,6 @@ def _nulled(table: pa.Table, name: str, values: Sequence[str]) -> pa.Table:
     return _with(table, name, pc.if_else(held, pa.scalar(None, pa.string()), table[name]))
 
 
-def components(left: Labels, right: Labels, size: int) -> Labels:
-    """The connected component of each of `size` records."""
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
-
-
 def exact_rules(table: pa.Table) -> Labels:
     """Records that share an e-mail address, a phone, or first + last name + birth date + postcode, transitively."""
     size = table.num_rows
@@ -80,54 +69,6 @@ def exact_rules(table: pa.Table) -> Labels:
     return components(np.concatenate(left), np.concatenate(right), size)
 
 
-def splink_scores(frame: pd.DataFrame) -> tuple[Labels, Labels, npt.NDArray[np.float64]]:
-    """(left, right, probability) of the candidate pairs under generic, untuned settings."""
-    rules = [
-        block_on("email"),
-        block_on("phone"),
-        block_on("last_name", "birth_date"),
-        block_on("first_name", "birth_date"),
-        block_on("first_name", "last_name", "postcode"),
-        block_on("birth_date", "postcode"),
-        block_on("first_name", "last_name", "city"),
-    ]
-    settings = SettingsCreator(
-        link_type="dedupe_only",
-        unique_id_column_name="row",
-        blocking_rules_to_generate_predictions=rules,
-        comparisons=[
-            cl.NameComparison("first_name").configure(term_frequency_adjustments=True),
-            cl.NameComparison("last_name").configure(term_frequency_adjustments=True),
-            cl.DateOfBirthComparison("birth_date", input_is_string=True),
-            cl.EmailComparison("email").configure(term_frequency_adjustments=True),
-            cl.LevenshteinAtThresholds("phone", [1, 2]).configure(term_frequency_adjustments=True),
-            cl.ExactMatch("postcode").configure(term_frequency_adjustments=True),
-        ],
-    )
-    linker = Linker(DuckDBAPI().register(frame), settings)
-    training = linker.training
-    same_name_and_date = block_on("first_name", "last_name", "birth_date")
-    training.estimate_probability_two_random_records_match([same_name_and_date, block_on("email")], recall=0.7)
-    training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
-    training.estimate_parameters_using_expectation_maximisation(block_on("birth_date"))
-    training.estimate_parameters_using_expectation_maximisation(block_on("first_name", "last_name"))
-    scored = linker.inference.predict(threshold_match_probability=0.5).as_duckdbpyrelation()
-    columns = scored.select("row_l, row_r, match_probability").fetchnumpy()
-    return np.asarray(columns["row_l"]), np.asarray(columns["row_r"]), np.asarray(columns["match_probability"])
-
-
-def cluster_scores(predicted: Labels, truth: Labels) -> dict[str, float]:
-    """Precision, recall and F1 over all pairs of records in the same cluster."""
-
-    def pairs(labels: Labels) -> int:
-        sizes = np.unique(labels, return_counts=True)[1].astype(np.int64)
-        return int((sizes * (sizes - 1) // 2).sum())
-
-    both = pairs(predicted * (int(truth.max()) + 1) + truth)
-    precision, recall = both / max(pairs(predicted), 1), both / max(pairs(truth), 1)
-    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / max(precision + recall, 1e-12)}
-
-
 def measure(pack: str, records: int, seed: int, with_splink: bool) -> list[dict[str, object]]:
     """One row per figure, in the benchmarks' common form."""
     config = load(pack)
@@ -143,7 +84,7 @@ def measure(pack: str, records: int, seed: int, with_splink: bool) -> list[dict[
     if with_splink:
         frame = table.drop_columns(["person_id", "household_id"]).to_pandas()
         frame["row"] = np.arange(len(frame))
-        left, right, probability = splink_scores(frame)
+        left, right, probability = predict_pairs(frame, simulated_demo(), least=0.5)
         for threshold in (0.95, 0.99):
             kept = probability >= threshold
             found[f"splink@{threshold}"] = cluster_scores(components(left[kept], right[kept], len(truth)), truth)

@@ -38,7 +38,8 @@ def gatekeeper(
     now = clock or ledger.clock
 
     def judge(request: GateRequest) -> GateVerdict:
-        verdict = gate_for(gate, request)(candidate_of(request, pack, ledger, gate.rules))
+        candidate = candidate_of(request, pack, ledger, gate.rules)
+        verdict = gate_for(gate, candidate)(candidate)
         facts = RunFacts(request.run_id, request.job, now())
         _keep(verdict, validations / request.run_id, request)
         return JudgedTable(verdict.success, result_rows(verdict, facts), verdict.message)
@@ -46,10 +47,10 @@ def gatekeeper(
     return judge
 
 
-def gate_for(gate: Gate, request: GateRequest) -> Gate:
+def gate_for(gate: Gate, candidate: Candidate) -> Gate:
     """The gate with the rules that can be asked: those that compare with a table this business has."""
-    own = rules_of(request.table.name, gate.rules)
-    usable = tuple(rule for rule in own if rule.other_table is None or request.neighbour(rule.other_table) is not None)
+    own = rules_of(candidate.table.name, gate.rules)
+    usable = tuple(rule for rule in own if rule.other_table is None or rule.other_table in candidate.neighbours)
     return Gate(usable, gate.suite)
 
 

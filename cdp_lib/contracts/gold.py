@@ -78,9 +78,8 @@ def _mark_of(name: str, entity: str, pack: Pack) -> PiiKind | None:
         read = next((trait for trait in pack.traits if trait.name == name), None)
         if read is not None:
             return _personal_kind(read, pack)
-    columns = {"customer": CUSTOMER_FIXED, "golden_record": GOLDEN_RECORD.columns}.get(entity) or ENTITIES[
-        entity
-    ].columns
+    fixed = {"customer": CUSTOMER_FIXED, "golden_record": GOLDEN_RECORD.columns}
+    columns = fixed[entity] if entity in fixed else ENTITIES[entity].columns
     return next((column.pii for column in columns if column.name == name), None)
 
 

@@ -4,15 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from cdp_lib.contracts.table import ReplaceAll, Table, text
 from cdp_lib.errors import WorkflowError
-from cdp_lib.settings.pack import assemble_pack, Document, Pack
+from cdp_lib.settings.pack import Pack
 from cdp_lib.workflow.graph import edges, ordered, selected
 from cdp_lib.workflow.job import Job
-
-
-def table(name: str) -> Table:
-    return Table(name=name, purpose="A table.", key=("id",), columns=(text("id", "Its id."),), write=ReplaceAll())
+from tests.gym import gym, table
 
 
 def a_job(name: str, reads: tuple[str, ...] = (), writes: tuple[str, ...] = (), remembers: tuple[str, ...] = ()) -> Job:
@@ -22,15 +18,7 @@ def a_job(name: str, reads: tuple[str, ...] = (), writes: tuple[str, ...] = (), 
 
 @pytest.fixture(scope="module")
 def pack() -> Pack:
-    source = {
-        "kind": "source",
-        "id": "visits",
-        "read": {"format": "csv", "path": "*.csv"},
-        "key": ["id"],
-        "columns": {"id": {"type": "string"}},
-    }
-    info = {"kind": "pack", "id": "gym", "currency": "EUR", "time_zone": "Europe/Berlin"}
-    return assemble_pack([Document("pack.yml", 0, info), Document("sources.yml", 0, source)], where="gym")
+    return gym()
 
 
 LAST = a_job("last", reads=("silver.a", "silver.b"), writes=("gold.c",))

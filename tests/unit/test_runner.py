@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cdp_lib.contracts.table import ReplaceAll, Table, text
 from cdp_lib.errors import ContractError, WorkflowError
 from cdp_lib.io.ledger import OpsLedger
 from cdp_lib.io.store import DeltaStore
-from cdp_lib.settings.pack import assemble_pack, Document, Pack
+from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.settings import RetrySettings, Settings
 from cdp_lib.workflow.context import GateRequest, GateVerdict, JobContext, Services
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import PlainLines
 from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
+from tests.gym import gym, table
 
 DAILY = RunOptions("daily", retries=1)
 
@@ -29,25 +29,13 @@ def no_gate(request: GateRequest) -> GateVerdict:
     raise AssertionError(request.table.name)
 
 
-def table(name: str) -> Table:
-    return Table(name=name, purpose="A table.", key=("id",), columns=(text("id", "Its id."),), write=ReplaceAll())
-
-
 def job(name: str, run: Callable[[JobContext], None], watched: str = "same") -> Job:
     return Job(name, "A job.", run, (), (table(f"gold.{name}"),), (), ("pack",), lambda ctx: watched)
 
 
 @pytest.fixture(scope="module")
 def pack() -> Pack:
-    info = {"kind": "pack", "id": "gym", "currency": "EUR", "time_zone": "Europe/Berlin"}
-    source = {
-        "kind": "source",
-        "id": "visits",
-        "read": {"format": "csv", "path": "*.csv"},
-        "key": ["id"],
-        "columns": {"id": {"type": "string"}},
-    }
-    return assemble_pack([Document("pack.yml", 0, info), Document("sources.yml", 0, source)], where="gym")
+    return gym()
 
 
 @pytest.fixture
