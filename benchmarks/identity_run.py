@@ -8,8 +8,11 @@ from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.io.caching import cached
 from cdp_lib.models.fellegi_sunter import Evidence, fit_model
-from cdp_lib.models.linkage import Limits, link_records
-from cdp_lib.models.match_model import choose_threshold, Model
+from cdp_lib.models.linkage import Limits
+from cdp_lib.models.match_model import Model
+from cdp_lib.models.people import IdentityGraph, part_records
+from cdp_lib.models.threshold import choose_threshold
+from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import block_keys, block_sizes, candidate_pairs, choose_caps, random_pairs
 from cdp_lib.transforms.identity.comparable import comparable_records
@@ -47,16 +50,18 @@ def match_records(spark: SparkSession, file: Path, answer: Path, matching: Match
             with cached(found) as decided:
                 chosen = matching.threshold
                 if chosen is None:
-                    chosen = choose_threshold(weight_counts(decided).toArrow(), matching.false_pairs)
+                    chosen = choose_threshold(weight_counts(decided).toArrow(), matching.false_pairs).bits
                 candidates = decided.where(F.col("match_weight") > chosen - 30).drop("match_probability").toArrow()
             step(f"threshold {chosen} pairs {candidates.num_rows}")
             once = F.col("source_system").isin(list(matching.one_record_per_source))
             owners = comparable.where(once).select("record_key", "source_system").toArrow()
             limits = Limits(chosen, matching.together, matching.absent_weight, matching.max_component)
-            members = link_records(candidates, owners, limits)
+            graph = IdentityGraph(pairs=candidates, sources=owners)
+            members = part_records(graph, Identity(kind="identity"), limits)
             step("parted")
-        memberships = spark.createDataFrame(members).withColumn("matched_by", F.lit("match"))
-        record_clusters(records, memberships).drop("matched_by").write.format("parquet").save(str(answer))
+        memberships = spark.createDataFrame(members)
+        clusters = record_clusters(records, memberships).drop("matched_by", "component_id")
+        clusters.write.format("parquet").save(str(answer))
         step("written")
     return ", ".join(said)
 

@@ -1,5 +1,6 @@
 """The `cdp` command."""
 
+import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,15 @@ import typer
 from rich.console import Console
 
 from cdp_lib.contracts.lineage import column_lineage
-from jobs import demo as demo_page, documents, exports, stream as stream_page
+from jobs import (
+    demo as demo_page,
+    documents,
+    exports,
+    identities,
+    models,
+    review,
+    stream as stream_page,
+)
 from jobs.compose import build_suite, Place, Request, run_named
 from jobs.options import (
     AsOfOption,
@@ -28,6 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(identities.app, name="identity")
+app.add_typer(review.app, name="review")
+app.add_typer(models.app, name="model")
 console = Console()
 errors = Console(stderr=True)
 
@@ -151,6 +163,28 @@ def docs(
         console.print("\n".join(stale) if stale else "in sync", highlight=False)
         if check and stale:
             raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    pack: PackOption,
+    record: Annotated[str | None, typer.Option(help="SOURCE:ID: its person, and what ties it to the others.")] = None,
+    golden_id: Annotated[str | None, typer.Option(help="A person, by today's id or an old one.")] = None,
+    why_not: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Why these two (SOURCE:ID each) are not one person.")
+    ] = None,
+    show_values: Annotated[bool, typer.Option("--show-values", help="Show personal values on the terminal.")] = False,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the first pair as a page.")] = None,
+    png: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the first pair as a picture.")] = None,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+) -> None:
+    """Say why records are one person or not: every field's bits, the rules, the chain, who won each field."""
+    with told_plainly():
+        # Its libraries take seconds to import, which no other command should wait for.
+        explain_page = importlib.import_module("jobs.explain")
+        question = explain_page.Question(record, golden_id, why_not, show_values, html, png)
+        explain_page.explain(console, build_suite(Place(pack, None, lakehouse, env)), question)
 
 
 def main() -> None:

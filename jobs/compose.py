@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as spark_functions, SparkSession
 from rich.console import Console
@@ -32,6 +33,9 @@ from jobs.gatekeeper import build_docs, gatekeeper
 from quality.gate import Gate
 from quality.report import RunFacts
 from quality.suites import rules_in_force
+
+if TYPE_CHECKING:
+    from cdp_lib.models.registry import ModelRegistry
 
 HOME = Path(__file__).resolve().parents[1]
 """The checkout, or the folder that an archive of the suite was unpacked to."""
@@ -71,9 +75,9 @@ class Place:
         given = {section: named for section, named in asked.items() if any(named.values())}
         return load_settings_files(conf_folder(), self.env, given)
 
-    def load_pack(self) -> Pack:
-        """The pack, all its faults found; raises ConfigError."""
-        return load_pack(self.pack, conf_folder() / "packs", sql_functions())
+    def load_pack(self, identity_file: Path | None = None) -> Pack:
+        """The pack, all its faults found, with another file's identity settings if given; raises ConfigError."""
+        return load_pack(self.pack, conf_folder() / "packs", sql_functions(), identity_file=identity_file)
 
 
 def job_named(name: str) -> Job:
@@ -124,6 +128,7 @@ class Suite:
             gate=gatekeeper(self.pack, self.gate, self.ledger, self.validations_folder),
             reporter=reporter,
             landing=self.landing,
+            models=self.models,
             failpoint=self.failpoint,
         )
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
@@ -142,6 +147,18 @@ class Suite:
             if last is not None:
                 facts = RunFacts(last.run_id, options.workflow, self.ledger.clock())
                 build_docs(self.validations_folder, self.docs_folder, facts)
+
+    def models(self) -> "ModelRegistry":
+        """The pack's registry; imported when asked for, because MLflow takes seconds to import."""
+        registry = importlib.import_module("cdp_lib.models.registry")
+        named, root = self.settings.mlflow, self.lakehouse.absolute()
+        root.mkdir(parents=True, exist_ok=True)
+        found: ModelRegistry = registry.ModelRegistry(
+            named.tracking_uri or f"sqlite:///{root}/mlflow.db",
+            Path(named.artifacts or root / "mlflow_artifacts"),
+            self.pack.name,
+        )
+        return found
 
     @property
     def validations_folder(self) -> Path:

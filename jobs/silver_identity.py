@@ -1,59 +1,109 @@
 """Give every customer record a golden_id that stays the same from run to run, and every person one golden record."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 from pyspark.sql import DataFrame, functions as F
 
-from cdp_lib.contracts import identity, silver
+from cdp_lib.contracts import identity, matching, ops, silver
 from cdp_lib.io.caching import cached
-from cdp_lib.models.components import cluster_records
-from cdp_lib.transforms.identity.exact import blocked_identifiers, identifier_keys, record_clusters
+from cdp_lib.transforms.identity.decisions import decisions_in_force
+from cdp_lib.transforms.identity.exact import blocked_identifiers, record_key
 from cdp_lib.transforms.identity.golden_id import assign_golden_ids, link_rows, touched_golden_ids
 from cdp_lib.transforms.identity.history import event_rows
+from cdp_lib.transforms.identity.increment import within
+from cdp_lib.transforms.identity.review import review_pairs
+from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.transforms.identity.survivorship import golden_records
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
+from jobs.matching.finding import find_all, find_news, Found, News, news_of
+from jobs.matching.matchers import MATCH
+from jobs.matching.people import Keep
 from jobs.page import run_page
 
 _ADDED_BY_WRITER = ("_record_hash", "_run_id")
 _TOLD_AT_MOST = 20
 
 
+def model_moves(ctx: JobContext) -> str:
+    """The last time that a person moved the matcher's champion: another champion means other people."""
+    subject = f"{ctx.pack.name}-{MATCH}"
+    moves = [str(row["happened_at"]) for row in ctx.recorded(ops.AUDIT) if row["subject"] == subject]
+    return max(moves, default="")
+
+
 @job(
-    reads=(silver.CUSTOMER_RECORD,),
-    writes=identity.TABLES,
-    remembers=identity.TABLES,
+    reads=(silver.CUSTOMER_RECORD, identity.IDENTITY_OVERRIDE),
+    writes=(identity.tables,),
+    remembers=(identity.tables,),
     shaped_by=("pack", "identity"),
+    watches=model_moves,
 )
 def run(ctx: JobContext) -> None:
-    """Partition the records by their identifiers, recall who had which id, tell what changed, let sources survive."""
+    """Find who belongs together, recall who had which id, tell what changed, let sources survive."""
     records = ctx.read(silver.CUSTOMER_RECORD)
-    _tell_blocked(ctx, records)
-    ctx.say("who shares an identifier with whom")
-    memberships = cluster_records(identifier_keys(records, ctx.pack.identity).toArrow(), ctx.pack.identity)
-    clusters = record_clusters(records, ctx.spark.createDataFrame(memberships))
-    events = ctx.recall(identity.IDENTITY_EVENT)
-    assigned_now = assign_golden_ids(clusters, ctx.recall(identity.IDENTITY_LINK), events, run_id=ctx.run.run_id)
-    with cached(assigned_now) as assigned:
-        links = link_rows(assigned, ctx.run.started_at)
-        ctx.write(identity.IDENTITY_LINK, links)
-        ctx.write(
-            identity.IDENTITY_EVENT,
-            event_rows(assigned, events, run_id=ctx.run.run_id, occurred_at=ctx.run.started_at),
-        )
-        ctx.write(identity.GOLDEN_RECORD, _survivors(ctx, records, links, assigned))
+    decided = decisions_in_force(ctx.read(identity.IDENTITY_OVERRIDE))
+    known = records.select(record_key().alias("record_key"))
+    news = news_of(ctx)
+    if news is None:
+        _tell_blocked(ctx, records)
+    with ctx.checkpoints() as keep:
+        decisions = keep(within(decided, known))
+        with _found(ctx, news, records, decisions, keep) as found:
+            events = ctx.recall(identity.IDENTITY_EVENT)
+            assigned_now = assign_golden_ids(found.clusters, found.previous, events, run_id=ctx.run.run_id)
+            with cached(assigned_now) if news is None else nullcontext(keep(assigned_now)) as assigned:
+                links = _publish_links(ctx, assigned, events, is_whole=news is None)
+                _publish_people(ctx, records, links, assigned, is_whole=news is None)
+                _publish_review(ctx, found, links, decisions)
 
 
-def _survivors(ctx: JobContext, records: DataFrame, links: DataFrame, assigned: DataFrame) -> DataFrame:
-    """Every person's golden record: computed for those touched, carried over for the others."""
-    if ctx.is_full:
-        return golden_records(records, links, ctx.pack.identity)
+def _found(
+    ctx: JobContext, news: News | None, records: DataFrame, decisions: DataFrame, keep: Keep
+) -> AbstractContextManager[Found]:
+    return find_all(ctx, records, decisions, keep) if news is None else find_news(ctx, news, records, decisions, keep)
+
+
+def _publish_links(ctx: JobContext, assigned: DataFrame, events: DataFrame, *, is_whole: bool) -> DataFrame:
+    """Writes links and events; all links as they are from now on."""
+    fresh = link_rows(assigned, ctx.run.started_at)
+    told = event_rows(assigned, events, run_id=ctx.run.run_id, occurred_at=ctx.run.started_at)
+    if is_whole:
+        ctx.write(identity.IDENTITY_LINK, fresh, whole=True)
+        ctx.write(identity.IDENTITY_EVENT, told)
+        return fresh
+    vanished = assigned.where(F.col("golden_id").isNull()).select(*silver.RECORD_KEY)
+    ctx.write(identity.IDENTITY_LINK, fresh, gone=vanished)
+    ctx.write(identity.IDENTITY_EVENT, told)
+    former = ctx.recall(identity.IDENTITY_LINK).drop("_run_id")
+    others = former.join(assigned.select(*silver.RECORD_KEY), list(silver.RECORD_KEY), "left_anti")
+    return others.select(*fresh.columns).unionByName(fresh)
+
+
+def _publish_people(
+    ctx: JobContext, records: DataFrame, links: DataFrame, assigned: DataFrame, *, is_whole: bool
+) -> None:
+    """Writes every person's golden record, or those of the people touched."""
+    if is_whole:
+        ctx.write(identity.GOLDEN_RECORD, golden_records(records, links, ctx.pack.identity), whole=True)
+        return
     changed = ctx.changes(silver.CUSTOMER_RECORD).select(*silver.RECORD_KEY).distinct()
     of_changed = links.join(changed, list(silver.RECORD_KEY), "left_semi").select("golden_id")
-    touched = touched_golden_ids(assigned).unionByName(of_changed).distinct()
-    touched_links = links.join(touched, "golden_id", "left_semi")
-    touched_records = records.join(touched_links, list(silver.RECORD_KEY), "left_semi")
-    fresh = golden_records(touched_records, touched_links, ctx.pack.identity)
-    kept = ctx.recall(identity.GOLDEN_RECORD).drop(*_ADDED_BY_WRITER).join(touched, "golden_id", "left_anti")
-    return kept.unionByName(fresh)
+    with cached(touched_golden_ids(assigned).unionByName(of_changed).distinct()) as touched:
+        their_links = links.join(touched, "golden_id", "left_semi")
+        their_records = records.join(their_links, list(silver.RECORD_KEY), "left_semi")
+        fresh = golden_records(their_records, their_links, ctx.pack.identity)
+        ctx.write(identity.GOLDEN_RECORD, fresh, gone=touched)
+
+
+def _publish_review(ctx: JobContext, found: Found, links: DataFrame, decisions: DataFrame) -> None:
+    """Writes the pairs that people should judge, where the pack matches by probability."""
+    settings = ctx.pack.identity.matching
+    if settings is None or found.pairs is None or found.named is None:
+        return
+    threshold = found.named.matcher.threshold
+    uncertain = review_pairs(named_pairs(found.pairs), links, decisions, settings, threshold=threshold)
+    ctx.write(matching.REVIEW_PAIR, uncertain)
 
 
 def _tell_blocked(ctx: JobContext, records: DataFrame) -> None:

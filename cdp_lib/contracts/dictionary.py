@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from cdp_lib.contracts import bronze, gold, identity, ops, silver
+from cdp_lib.contracts import bronze, gold, identity, matching, ops, silver
 from cdp_lib.contracts.table import AppendOnce, Column, LINEAGE_PREFIX, MergeByKey, ReplaceSlice, Table
 from cdp_lib.settings.identity import Identity
+from cdp_lib.settings.matching import Matching
 from cdp_lib.settings.pack import Pack, PackInfo
 from cdp_lib.settings.source import Source
 
@@ -59,11 +60,20 @@ def _shared_tables() -> Iterator[Table]:
         bronze.quarantine(source), name="bronze.<source>_quarantine", purpose="Rows that broke the source's contract."
     )
     yield from silver.ENTITIES.values()
-    yield from identity.TABLES
+    yield from _identity_tables()
     business = Pack(PackInfo(kind="pack", id="any", currency="XXX", time_zone="UTC"), (), Identity(kind="identity"))
     customer = gold.customer(business)
     yield replace(customer, columns=(*customer.columns, Column("...", "any", "The pack's traits, by their names.")))
     yield from ops.TABLES
+
+
+def _identity_tables() -> Iterator[Table]:
+    yield from identity.TABLES
+    yield identity.IDENTITY_OVERRIDE
+    pairs = matching.match_pair(Matching(comparisons=(), rivals=()))
+    level = Column("<field>_level", "int", "How well the field agrees, 0: clearly differs; null: unknown on a side.")
+    yield replace(pairs, columns=(*pairs.columns[:3], level, *pairs.columns[3:]))
+    yield from (matching.MATCH_KEY, matching.REVIEW_PAIR)
 
 
 def _of_pack(pack: Pack) -> str:
@@ -106,7 +116,8 @@ def _section(table: Table) -> str:
 def _write_mode(table: Table) -> str:
     mode = table.write
     if isinstance(mode, MergeByKey):
-        return f"merged by key, the newest row wins by {_names(mode.newest_by)}"
+        order = f"the newest row wins by {_names(mode.newest_by)}" if mode.newest_by else "a row that differs replaces"
+        return f"merged by key, {order}"
     if isinstance(mode, AppendOnce):
         return "rows are added once and never changed"
     if isinstance(mode, ReplaceSlice):

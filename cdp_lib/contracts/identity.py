@@ -1,7 +1,9 @@
 """Silver's identity tables: which person each record is, how that came about, and the surviving record."""
 
+from cdp_lib.contracts.matching import MATCH_KEY, match_pair, REVIEW_PAIR
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, RECORD_KEY
-from cdp_lib.contracts.table import AppendOnce, Column, instant, number, one_of, ReplaceAll, Table, text
+from cdp_lib.contracts.table import AppendOnce, Column, instant, MergeByKey, number, one_of, Table, text
+from cdp_lib.settings.pack import Pack
 
 _SOURCE = CUSTOMER_RECORD.column("source_system")
 
@@ -13,13 +15,23 @@ IDENTITY_LINK = Table(
         _SOURCE,
         text("source_record_id", "The source's own id of the person.", required=True, pii="online_id"),
         text("golden_id", "The stable id of the person over all sources.", required=True),
-        text("cluster_id", "This run's group: hash of its smallest record.", required=True),
-        text("matched_by", "Identifiers that tie the record to another one, in priority order; null: it stands alone."),
+        text("cluster_id", "The group of records that is the person: hash of its smallest record.", required=True),
+        text(
+            "component_id",
+            "Hash of the smallest record that any chain of links, ties or decisions leads to, allowed or not: what may "
+            "change the group.",
+            required=True,
+        ),
+        text(
+            "matched_by",
+            "What ties the record to another one of the person: identifiers in priority order, `match` for a probable "
+            "match, `decision` for a person's; null: it stands alone.",
+        ),
         text("founding_record", "Hash of the record that founded the golden_id.", required=True),
         instant("linked_at", "Run that gave the record this golden_id.", required=True),
         text("_run_id", "Run that wrote the row.", required=True),
     ),
-    write=ReplaceAll(),
+    write=MergeByKey(newest_by=("linked_at",)),
     cluster_by=("golden_id",),
 )
 
@@ -82,8 +94,39 @@ GOLDEN_RECORD = Table(
         text("_record_hash", "SHA-256 of the content columns.", required=True),
         text("_run_id", "Run that wrote the row.", required=True),
     ),
-    write=ReplaceAll(),
+    write=MergeByKey(),
     cluster_by=("golden_id",),
 )
 
+IDENTITY_OVERRIDE = Table(
+    name="silver.identity_override",
+    purpose="What people decided about two records, whatever the figures say: one row per decision, the newest holds.",
+    key=("override_id",),
+    columns=(
+        text("override_id", "SHA-256 of the pair, the decision and its time.", required=True),
+        text("source_system_l", "Source of the first record.", required=True),
+        text("source_record_id_l", "Id of the first record there.", required=True, pii="online_id"),
+        text("source_system_r", "Source of the second record.", required=True),
+        text("source_record_id_r", "Id of the second record there.", required=True, pii="online_id"),
+        one_of(
+            "decision",
+            "link: one person. unlink: two people. withdraw: an earlier decision holds no longer.",
+            ("link", "unlink", "withdraw"),
+            required=True,
+        ),
+        instant("decided_at", "When.", required=True),
+        text("decided_by", "Who, as user@host.", required=True, pii="online_id"),
+        text("reason", "Why, in the person's words.", pii="free_text"),
+        one_of("origin", "How it came in.", ("command", "review"), required=True),
+    ),
+    write=AppendOnce(),
+)
+
 TABLES = (IDENTITY_LINK, IDENTITY_EVENT, GOLDEN_RECORD)
+"""What every pack's identity is."""
+
+
+def tables(pack: Pack) -> tuple[Table, ...]:
+    """What the identity job writes for the pack: with `matching`, probable matches too."""
+    matching = pack.identity.matching
+    return TABLES if matching is None else (*TABLES, match_pair(matching), MATCH_KEY, REVIEW_PAIR)

@@ -93,4 +93,18 @@ QUALITY_RESULT = Table(
     write=AppendOnce(),
 )
 
-TABLES = (JOB_RUN, SOURCE_FILE, ROW_ACCOUNT, QUALITY_RESULT)
+AUDIT = Table(
+    name="ops.audit",
+    purpose="What people did to the platform by hand: one row per deed.",
+    key=("happened_at", "actor", "action", "subject"),
+    columns=(
+        instant("happened_at", "When.", required=True),
+        text("actor", "Who, as user@host:pid.", required=True),
+        text("action", "What, e.g. identity_link, review_import, model_promote.", required=True),
+        text("subject", "What it was done to: hashes of records, a model's name; no personal data.", required=True),
+        text("detail", "How it ended, e.g. the model's version."),
+    ),
+    write=AppendOnce(),
+)
+
+TABLES = (JOB_RUN, SOURCE_FILE, ROW_ACCOUNT, QUALITY_RESULT, AUDIT)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
 from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
+from cdp_lib.contracts.matching_references import matching_faults
 from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
@@ -164,6 +165,12 @@ class _Check:
             if known is not None and identifier.field not in known:
                 hint = near_miss(identifier.field, known)
                 yield f".identifiers[{position}].field", f"no source feeds identifier '{identifier.field}'.{hint}"
+        if identity.matching is not None:
+            yield from self._source_references(
+                ".matching.one_record_per_source", identity.matching.one_record_per_source
+            )
+            for key, message in matching_faults(identity.matching, self._fed_identifiers(), self._row_expression):
+                yield f".matching{key}", message
 
     def _source_references(self, key: str, names: Collection[str]) -> _Keyed:
         sources = self._source_names()
@@ -176,9 +183,14 @@ class _Check:
 
     def _identifier_fields(self) -> set[str] | None:
         """Record fields, and the keys that feeds put into `identifiers`; None where the pack does not tell them all."""
+        fed = self._fed_identifiers()
+        return None if fed is None else fed | set(GOLDEN_FIELDS)
+
+    def _fed_identifiers(self) -> set[str] | None:
+        """The keys that feeds put into customer_record's `identifiers`; None where the pack does not tell them all."""
         if not self.is_whole or self._source_names() != {source.id for source in self.pack.sources}:
             return None
-        fields = set(GOLDEN_FIELDS)
+        fields: set[str] = set()
         for feed in (feed for source in self.pack.sources for feed in source.feeds if feed.to == CUSTOMER_RECORD.noun):
             expression = feed.map.get("identifiers")
             keys = _map_keys(expression) if expression else ()

@@ -13,7 +13,7 @@ from cdp_lib.settings.sql import expression_faults
 
 def tables_by_name(pack: Pack) -> dict[str, Table]:
     """Every table of the pack that a rule may name."""
-    every = (*bronze.tables(pack), *silver.ENTITIES.values(), *identity.TABLES, *gold.tables(pack))
+    every = (*bronze.tables(pack), *silver.ENTITIES.values(), *identity.tables(pack), *gold.tables(pack))
     return {table.name: table for table in every}
 
 

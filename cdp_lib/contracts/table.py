@@ -37,9 +37,10 @@ class MergeByKey:
     """One row per key: new keys are added, a key's row is replaced by a newer one that differs.
 
     `newest_by` orders versions of a row: greater wins, an equal one replaces only where the later columns are greater.
+    Without it every row that differs is the newer one.
     """
 
-    newest_by: tuple[str, ...]
+    newest_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from cdp_lib.contracts.table import AppendOnce, MergeByKey, Table
 from cdp_lib.errors import ContractError
 
 CONTRACT_HASH = "cdp.contract_hash"
+STATISTICS_COLUMNS = "delta.dataSkippingStatsColumns"
 _CONSTRAINT = "delta.constraints."
 _STATISTICS_LIMIT = 32
 _INDEXABLE = (T.StringType, T.NumericType, T.DateType, T.TimestampType)
@@ -32,7 +33,7 @@ def table_properties(table: Table) -> dict[str, str]:
         if (column.pii is None or column.name in table.cluster_by) and isinstance(column.spark_type, _INDEXABLE)
     ]
     fixed = {
-        "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in indexed[:_STATISTICS_LIMIT]),
+        STATISTICS_COLUMNS: ",".join(f"`{name}`" for name in indexed[:_STATISTICS_LIMIT]),
         "delta.enableChangeDataFeed": str(keeps_change_feed(table)).lower(),
         "delta.enableDeletionVectors": str(table.layer != "gold" and isinstance(table.write, MergeByKey)).lower(),
         CONTRACT_HASH: table.contract_hash(),

@@ -17,6 +17,7 @@ from cdp_lib.contracts import ops
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import WorkflowError
 from cdp_lib.io.arrow_tables import open_dataset
+from cdp_lib.io.declared import STATISTICS_COLUMNS, table_properties
 
 RUN_ITSELF = "*"
 
@@ -68,7 +69,11 @@ class OpsLedger:
         if rows:
             schema = to_arrow_schema(table.schema(), timezone="UTC")
             filled = [{name: row.get(name) for name in table.column_names} for row in rows]
-            deltalake.write_deltalake(self.path(table), pa.Table.from_pylist(filled, schema), mode="append")
+            # Only a new table takes them: Delta's log must not hold the least and greatest of people's ids.
+            statistics = {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
+            deltalake.write_deltalake(
+                self.path(table), pa.Table.from_pylist(filled, schema), mode="append", configuration=statistics
+            )
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows, oldest commit first within equal times; none where the table does not exist."""

@@ -34,15 +34,20 @@ class _Files:
         self.is_whole = False
 
 
-def load_pack(name_or_directory: str, packs_dir: Path, functions: Collection[str] = ()) -> Pack:
+def load_pack(
+    name_or_directory: str, packs_dir: Path, functions: Collection[str] = (), *, identity_file: Path | None = None
+) -> Pack:
     """The pack of that name below `packs_dir`, or the one in that directory.
 
-    `functions` are the SQL functions that expressions may call; left empty, they are not checked. Raises ConfigError
+    `functions` are the SQL functions that expressions may call; left empty, they are not checked. `identity_file` takes
+    the place of the pack's own document of kind identity. Raises ConfigError
     with the faults of all files together: YAML, shape, and what objects say of each other. Where a file cannot be
     read at all, only those references are judged that its content cannot mend; quality rules wait for a sound pack.
     """
     folder = find_pack(name_or_directory, packs_dir)
     files = _read_files(sorted(folder.glob(f"*{_SUFFIX}")))
+    if identity_file is not None:
+        _replace_identity(files, identity_file)
     files.faults += [
         Fault(str(path), "", f"not read: rename it to {path.with_suffix(_SUFFIX).name}")
         for path in sorted(folder.glob("*.yaml"))
@@ -123,6 +128,18 @@ def load_rules(rules_dir: Path) -> tuple[Rule, ...]:
     if files.faults or faults:
         raise ConfigError(sorted({*files.faults, *faults}))
     return tuple(rule for rule in rules["rule"] if isinstance(rule, Rule))
+
+
+def _replace_identity(files: _Files, path: Path) -> None:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file. Name a YAML file with a document of kind identity.")
+    other = _read_files([path])
+    kinds = sorted({str(document.body.get("kind")) for document in other.documents})
+    if not other.faults and kinds != ["identity"]:
+        raise ConfigError(f"{path}: holds {', '.join(kinds) or 'nothing'}; one document of kind identity is needed.")
+    files.documents = [document for document in files.documents if document.body.get("kind") != "identity"]
+    files.documents += other.documents
+    files.faults += other.faults
 
 
 def load_workflows(path: Path) -> dict[str, Workflow]:

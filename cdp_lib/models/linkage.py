@@ -1,51 +1,26 @@
-"""Scored pairs into people: groups whose records belong together on average, not merely by a chain of links."""
+"""Average linkage: nodes unite while all that lies between them speaks for it on average, many small groups at once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage  # type: ignore[import-untyped]  # scipy ships no types
-from scipy.sparse import coo_array  # type: ignore[import-untyped]
-from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
-
-from cdp_lib.errors import IdentityError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-FORBIDDEN = -1e6
-"""Weight of two records that must not be one person: no average outweighs it."""
+FORBIDDEN = -np.inf
+"""Sum of the weights between two nodes that must never unite: no other weight lifts it."""
 
-MOST_BITS = 20.0
-"""A pair weighs no more in a mean: certainty about one pair is not certainty about its neighbours."""
-
-MAX_PAIRS = 30_000_000
-"""Scored pairs that one machine parts: about 100 bytes each while their records are numbered."""
-
-STEP_BITS = 2.0
-"""How much the threshold rises at a time inside a group that is too large to look at as a whole."""
-
-
-@dataclass(frozen=True)
-class ScoredPairs:
-    """Pairs of records in dense codes from 0, left < right, each pair once; weights in bits.
-
-    `owner` is a code of the source where a source lists everybody once, -1 for the other records.
-    """
-
-    left: Ints
-    right: Ints
-    weight: Floats
-    owner: Ints
+NODES_AT_ONCE = 64
+"""Groups up to this size are united side by side; for larger ones a walk along nearest neighbours costs less."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bits: from which a pair is linked, which two parts of a group have on average, of a pair never compared.
 
-    `max_component` is the largest group that is looked at as a whole.
+    `max_component` is the largest group that is looked at as a whole; records that must stay together count as one.
     """
 
     threshold: float
@@ -54,117 +29,93 @@ class Limits:
     max_component: int
 
 
-def partition_pairs(pairs: ScoredPairs, limits: Limits) -> Ints:
-    """One label per record: the smallest record of its group.
+@dataclass(frozen=True)
+class United:
+    """Per group and node: the smallest node of its cluster, and the lowest mean at which that cluster was united.
 
-    Records linked by pairs at or above the threshold form components. One in which all pairs are linked is a group.
-    Any other is parted by average linkage (Sokal and Michener, 1958): the two parts with the highest mean weight over
-    *all* pairs between them unite as long as that mean reaches `together`; pairs that no rule brought together count as
-    `absent`, so a chain of links breaks at its weakest. Forbidden pairs and two records of a source that lists
-    everybody once never unite. The order of the pairs changes nothing.
+    The mean of a node that stays alone is infinite.
     """
-    size = pairs.owner.size
-    label = _components(pairs.left, pairs.right, pairs.weight >= limits.threshold, size)
-    inner = np.flatnonzero(label[pairs.left] == label[pairs.right])
-    inner = inner[np.lexsort((pairs.right[inner], pairs.left[inner], label[pairs.left[inner]]))]
-    members = np.argsort(label, kind="stable")
-    first_member = np.searchsorted(label[members], np.arange(size), side="left")
-    group_size = np.bincount(label, minlength=size)
-    linked = np.bincount(label[pairs.left[inner]], weights=pairs.weight[inner] >= limits.threshold, minlength=size)
-    to_part = (group_size > 1) & (linked < group_size * (group_size - 1) // 2)
-    to_part |= _has_two_of_a_source(label, pairs.owner, size)
-    group_of_pair = label[pairs.left[inner]]
-    starts = np.searchsorted(group_of_pair, np.arange(size), side="left")
-    ends = np.searchsorted(group_of_pair, np.arange(size), side="right")
-    for group in np.flatnonzero(to_part):
-        records = members[first_member[group] : first_member[group] + group_size[group]]
-        own = inner[starts[group] : ends[group]]
-        label[records] = records[_part(records, own, pairs, limits)]
-    return label
+
+    label: Ints
+    lowest: Floats
 
 
-def _part(records: Ints, own: Ints, pairs: ScoredPairs, limits: Limits) -> Ints:
-    """The position, within `records` (ascending), of the first record of each record's part."""
-    left, right = np.searchsorted(records, pairs.left[own]), np.searchsorted(records, pairs.right[own])
-    if records.size > limits.max_component:
-        return _cut_and_part(records, own, pairs, limits)
-    size = records.size
-    matrix = np.full((size, size), limits.absent)
-    matrix[left, right] = matrix[right, left] = np.minimum(pairs.weight[own], MOST_BITS)
-    owner = pairs.owner[records]
-    matrix[(owner[:, None] == owner[None, :]) & (owner[:, None] >= 0)] = FORBIDDEN
-    return _first_of_each(average_linkage(matrix, limits.together))
+def average_linkage(total: Floats, weight: Floats, reach: Floats) -> United:
+    """The two clusters with the highest mean weight unite, again and again, while the mean is `reach` or more.
 
-
-def _cut_and_part(records: Ints, own: Ints, pairs: ScoredPairs, limits: Limits) -> Ints:
-    """A group too large for a matrix falls apart at a higher threshold first; its pieces are parted each."""
-    threshold = limits.threshold + STEP_BITS
-    left, right = np.searchsorted(records, pairs.left[own]), np.searchsorted(records, pairs.right[own])
-    piece = ScoredPairs(left, right, pairs.weight[own], pairs.owner[records])
-    return partition_pairs(piece, replace(limits, threshold=threshold))
-
-
-def average_linkage(weights: Floats, threshold: float) -> Ints:
-    """A label from 1 per row of the symmetric matrix of weights: parts united while their mean weight reaches it."""
-    size = weights.shape[0]
-    distance = -weights[np.triu_indices(size, 1)]
-    tree = linkage(distance - distance.min(), method="average")
-    labels: Ints = fcluster(tree, -threshold - distance.min(), criterion="distance").astype(np.int64)
-    return labels
-
-
-def _first_of_each(label: Ints) -> Ints:
-    _, first, place = np.unique(label, return_index=True, return_inverse=True)
-    earliest: Ints = first[place].astype(np.int64)
-    return earliest
-
-
-def _components(left: Ints, right: Ints, is_linked: Flags, size: int) -> Ints:
-    """The smallest record of each record's connected component."""
-    kept_left, kept_right = left[is_linked], right[is_linked]
-    edges = coo_array((np.ones(kept_left.size, dtype=np.int8), (kept_left, kept_right)), shape=(size, size))
-    _, component = connected_components(edges, directed=False)
-    return _first_of_each(component)
-
-
-def _has_two_of_a_source(label: Ints, owner: Ints, size: int) -> Flags:
-    owned = np.flatnonzero(owner >= 0)
-    found = np.zeros(size, dtype=bool)
-    if owned.size:
-        keys, counts = np.unique(label[owned] * (int(owner.max()) + 1) + owner[owned], return_counts=True)
-        found[keys[counts > 1] // (int(owner.max()) + 1)] = True
-    return found
-
-
-def link_records(pairs: pa.Table, sources: pa.Table, limits: Limits) -> pa.Table:
-    """One row per record that is not alone: record_key, cluster_key (the smallest record_key of its group).
-
-    `pairs` holds record_l and record_r (16 bytes each), match_weight and is_vetoed; `sources` the record_key and
-    source_system of records whose source lists everybody once, and may be empty. Pairs far below the threshold may be
-    left out: they then count as never compared. Raises IdentityError above MAX_PAIRS.
+    `total[g]` is the symmetric matrix of group g: the summed weights of all pairs of records between two nodes, of
+    which node i stands for `weight[g, i]`; FORBIDDEN where they must not unite, on the diagonal, and for places that
+    hold no node. The mean is over pairs of records (Sokal and Michener, 1958), so a node counts by its size. Of equal
+    means the one between the smallest nodes comes first (of groups above NODES_AT_ONCE, the first that is met). Changes
+    `total` and `weight`.
     """
-    if pairs.num_rows > MAX_PAIRS:
-        raise IdentityError(
-            f"{pairs.num_rows} scored pairs are more than the {MAX_PAIRS} that one machine parts. Lower "
-            "pairs_per_record or tighten the loosest blocking rules in the pack's identity.yml."
-        )
-    keys = np.concatenate([_halves(pairs["record_l"]), _halves(pairs["record_r"]), _halves(sources["record_key"])])
-    known, code = np.unique(keys, return_inverse=True)
-    count = pairs.num_rows
-    owner = np.full(known.size, -1, dtype=np.int64)
-    systems = sources["source_system"].combine_chunks().dictionary_encode()
-    owner[code[2 * count :]] = systems.indices.to_numpy().astype(np.int64)
-    weight = np.where(pairs["is_vetoed"].to_numpy(), FORBIDDEN, pairs["match_weight"].to_numpy())
-    label = partition_pairs(ScoredPairs(code[:count], code[count : 2 * count], weight, owner), limits)
-    together = np.flatnonzero(np.bincount(label, minlength=label.size)[label] > 1)
-    return pa.table({"record_key": _binary(known[together]), "cluster_key": _binary(known[label[together]])})
+    if total.shape[1] <= NODES_AT_ONCE:
+        return _side_by_side(total, weight, reach)
+    united = [_by_neighbours(total[group], weight[group], float(reach[group])) for group in range(total.shape[0])]
+    return United(np.array([one.label for one in united]), np.array([one.lowest for one in united]))
 
 
-def _halves(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
-    """The keys as fixed-width bytes, which sort as the keys do."""
-    fixed = column.cast(pa.binary(16)).combine_chunks()
-    return np.frombuffer(fixed.buffers()[1], dtype="V16", count=len(fixed) + fixed.offset)[fixed.offset :]
+def _side_by_side(total: Floats, weight: Floats, reach: Floats) -> United:
+    """Each step unites the nearest two clusters of every group that still has two so near."""
+    count, size = weight.shape
+    label = np.tile(np.arange(size, dtype=np.int64), (count, 1))
+    lowest = np.full((count, size), np.inf)
+    at = np.arange(count)
+    mean = total / (weight[:, :, None] * weight[:, None, :])
+    for _ in range(size - 1):
+        nearest = mean.reshape(at.size, -1).argmax(axis=1)
+        goes_on = mean.reshape(at.size, -1)[np.arange(at.size), nearest] >= reach[at]
+        if not goes_on.any():
+            break
+        if np.count_nonzero(goes_on) < at.size:
+            at, nearest = at[goes_on], nearest[goes_on]
+            total, weight, mean = total[goes_on], weight[goes_on], mean[goes_on]
+        here = np.arange(at.size)
+        into, gone = np.divmod(nearest, size)
+        lowest[at, into] = mean[here, into, gone]
+        total[here, into] += total[here, gone]
+        total[here, :, into] = total[here, into]
+        weight[here, into] += weight[here, gone]
+        fresh = total[here, into] / (weight[here, into][:, None] * weight)
+        mean[here, into], mean[here, :, into] = fresh, fresh
+        for matrix in (total, mean):
+            matrix[here, gone], matrix[here, :, gone] = FORBIDDEN, FORBIDDEN
+        label[at] = np.where(label[at] == gone[:, None], into[:, None], label[at])
+    return United(label, np.take_along_axis(lowest, label, axis=1))
 
 
-def _binary(keys: NDArray[np.bytes_]) -> pa.Array:
-    return pa.Array.from_buffers(pa.binary(16), keys.size, [None, pa.py_buffer(np.ascontiguousarray(keys))])
+def _by_neighbours(total: Floats, weight: Floats, reach: float) -> United:
+    """The same tree by a chain of nearest neighbours (Benzecri, 1982), in time that grows with the square of the size.
+
+    Two clusters that are each other's nearest unite. A cluster whose nearest is out of reach is done: uniting others
+    brings none nearer to it.
+    """
+    size = weight.size
+    label, lowest = np.arange(size, dtype=np.int64), np.full(size, np.inf)
+    is_open = np.ones(size, dtype=bool)
+    chain: list[int] = []
+    while chain or is_open.any():
+        if not chain:
+            chain.append(int(is_open.argmax()))
+        tip = chain[-1]
+        mean = total[tip] / (weight[tip] * weight)
+        near = int(mean.argmax())
+        if mean[near] < reach:
+            is_open[chain.pop()] = False
+        elif len(chain) > 1 and mean[chain[-2]] >= mean[near]:
+            into, gone = sorted(chain[-2:])
+            lowest[into] = min(mean[chain[-2]], lowest[into], lowest[gone])
+            _unite(total, weight, into, gone)
+            label[label == gone] = into
+            is_open[gone] = False
+            del chain[-2:]
+        else:
+            chain.append(near)
+    return United(label, lowest[label])
+
+
+def _unite(total: Floats, weight: Floats, into: int, gone: int) -> None:
+    total[into] += total[gone]
+    total[:, into] = total[into]
+    weight[into] += weight[gone]
+    total[gone], total[:, gone] = FORBIDDEN, FORBIDDEN

@@ -1,4 +1,4 @@
-"""A learned match model as a value: what agreement is worth in bits, as plain data, and the threshold that follows."""
+"""A learned match model as a value: what agreement is worth in bits, as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -117,17 +117,3 @@ class Model:
         )
         rivals = {name: float(rate) for name, rate in body["rivals"].items()}
         return Model(float(body["prior"]), rivals, fields, float(body["total_pairs"]), int(body["rounds"]))
-
-
-def choose_threshold(bins: pa.Table, false_pairs: float) -> float:
-    """The lowest weight, 0 or more, from which the pairs' expected share of wrong ones is at most `false_pairs`.
-
-    `bins` is `weight_counts`: what the model expects of the pairs at hand, so the same share asks for more bits among
-    more records. Infinity when no bin is good enough.
-    """
-    weight = bins["match_weight"].to_numpy().astype(np.float64)
-    order = np.argsort(-weight)
-    pairs = np.cumsum(bins["pair_count"].to_numpy().astype(np.float64)[order])
-    wrong = np.cumsum(bins["false_pairs"].to_numpy().astype(np.float64)[order])
-    good = np.flatnonzero(wrong <= false_pairs * pairs)
-    return max(float(weight[order][good[-1]]), 0.0) if good.size else float("inf")

@@ -5,64 +5,42 @@ Every training is a run of the pack's experiment for that model, and a version o
 """
 
 import json
+import logging
+import os
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import mlflow.pyfunc
 import pandas as pd
+from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 
 from cdp_lib.errors import ModelError, near_miss
-
-Score = Callable[[pd.DataFrame], pd.DataFrame]
-"""One row of scores for each row given. It is pickled with the model: a function of a module, or a frozen value's."""
+from cdp_lib.models.training import Bars, Score, StoredModel, Training
 
 CHAMPION = "champion"
 _BODY = "body.json"
 _MODEL = "model"
-
-
-@dataclass(frozen=True)
-class Training:
-    """What one training leaves: the body, what it was trained with and on, how good it is, and how it scores.
-
-    `parameters` and `metrics` are shown side by side in MLflow; `inputs` tells the version of each table it has seen;
-    `example` are rows that `scorer` takes. No value of a person's record belongs in any of them.
-    """
-
-    body: Mapping[str, Any]
-    scorer: Score
-    example: pd.DataFrame
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    inputs: Mapping[str, int] = field(default_factory=dict)
-    documents: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StoredModel:
-    """A version of a registered model."""
-
-    name: str
-    version: int
-    body: Mapping[str, Any]
-
-    @property
-    def label(self) -> str:
-        """What `model_version` columns hold."""
-        return f"{self.name}/{self.version}"
+_QUIET = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # It would copy the project's lock file into every model.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "MLFLOW_LOG_UV_FILES": "false",
+}
 
 
 class ModelRegistry:
     """Models of one pack, named `<pack>-<model>`, in the MLflow store at a URI; files of runs lie under `artifacts`."""
 
     def __init__(self, tracking_uri: str, artifacts: Path, pack: str) -> None:
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+        # It warns of how models are stored and tells each file that it copies, for every training.
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
         self._client = MlflowClient(tracking_uri, tracking_uri)
         self._artifacts = artifacts
         self._pack = pack
@@ -83,6 +61,30 @@ class ModelRegistry:
         """Every registered version, oldest first."""
         found = self._client.search_model_versions(f"name = '{self.name(model)}'")
         return tuple(sorted(int(version.version) for version in found))
+
+    def known(self) -> tuple[str, ...]:
+        """Models of the pack that have been registered, by the names that the other methods take."""
+        mark = self.name("")
+        names = (entry.name for entry in self._client.search_registered_models(f"name LIKE '{mark}%'"))
+        return tuple(sorted(name.removeprefix(mark) for name in names if name.startswith(mark)))
+
+    def metrics(self, model: str) -> dict[int, dict[str, float]]:
+        """What every version was measured by in its training, oldest version first."""
+        found = self._client.search_model_versions(f"name = '{self.name(model)}'")
+        ordered = sorted(found, key=lambda version: int(version.version))
+        runs = {int(version.version): self._client.get_run(str(version.run_id)) for version in ordered}
+        return {number: dict(run.data.metrics) for number, run in runs.items()}
+
+    def of_run(self, model: str, run_name: str) -> StoredModel | None:
+        """The version that a training of this name left, so that a run tried again need not train twice; else None."""
+        known = self._client.get_experiment_by_name(self.name(model))
+        if known is None:
+            return None
+        named = f"attributes.run_name = '{run_name}' and attributes.status = 'FINISHED'"
+        runs = {run.info.run_id for run in self._client.search_runs([known.experiment_id], named)}
+        found = self._client.search_model_versions(f"name = '{self.name(model)}'")
+        versions = [int(version.version) for version in found if version.run_id in runs]
+        return self._stored(model, max(versions)) if versions else None
 
     def register(self, model: str, training: Training, *, run_name: str) -> StoredModel:
         """Record a training as a run and a version; no alias moves. A run that a kill left open is closed first."""
@@ -145,6 +147,8 @@ class ModelRegistry:
             self._client.set_tag(run_id, f"input.{table}", str(version))
         for name, document in training.documents.items():
             self._client.log_text(run_id, json.dumps(document, indent=1, sort_keys=True), name)
+        for name, chart in training.charts.items():
+            self._client.log_figure(run_id, draw_bars(chart), name)
         self._client.log_text(run_id, json.dumps(training.body, sort_keys=True), _BODY)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / _MODEL
@@ -190,3 +194,29 @@ def _prove(name: str, version: int, source: str) -> None:
         ) from None
     if len(scored) != len(example) or bool(pd.DataFrame(scored).isna().any(axis=None)):
         raise ModelError(f"{name}/{version} leaves rows of its own example unscored; not promoted.")
+
+
+def draw_bars(chart: Bars) -> Figure:
+    """The chart, a panel below the other, drawn without a screen."""
+    rows = sum(len(panel) for panel in chart.panels.values())
+    figure = Figure(figsize=(9, 1.2 + 0.34 * rows + 0.5 * len(chart.panels)), layout="constrained")
+    sizes = [len(panel) for panel in chart.panels.values()]
+    axes = figure.subplots(len(sizes), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": sizes})[:, 0]
+    thick = 0.8 / len(chart.series)
+    for axis, (title, panel) in zip(axes, chart.panels.items(), strict=True):
+        for place, name in enumerate(chart.series):
+            figures = [values[place] for values in panel.values()]
+            drawn = axis.barh(
+                [row + place * thick for row in range(len(panel))], figures, thick, label=name, color=f"C{place}"
+            )
+            axis.bar_label(drawn, fmt="%.3g", padding=2, fontsize=7)
+        axis.set_yticks([row + 0.4 - thick / 2 for row in range(len(panel))], list(panel), fontsize=8)
+        axis.set_title(title, loc="left", fontsize=9, fontweight="bold")
+        axis.margins(x=0.12)
+        axis.axvline(0, color="0.6", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[-1].set_xlabel(chart.unit)
+    figure.suptitle(chart.title, fontsize=11)
+    if len(chart.series) > 1:
+        axes[0].legend(fontsize=8, loc="lower right", frameon=False)
+    return figure

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from cdp_lib.settings.kind import Frozen, Name
+from cdp_lib.settings.matching import Matching
 
 SurvivorshipRule = Literal["source_priority", "newest", "oldest", "most_frequent", "longest"]
 
@@ -17,17 +18,23 @@ class Identifier(Frozen):
     )
     max_records: int = Field(default=50, ge=2, description="A value held by more records than this matches nobody")
     max_values: int | None = Field(
-        default=None, ge=1, description="A person holds at most so many values; links that would break it are dropped"
+        default=None,
+        ge=1,
+        description="A person holds at most so many values; links that would break it are dropped. 1: unique, two "
+        "records with different values are two people",
     )
     blocked: tuple[str, ...] = Field(default=(), description="Values that match nobody")
 
 
 class Identity(Frozen):
-    """Exact matching and survivorship of one pack."""
+    """Exact and probable matching, and survivorship, of one pack."""
 
     kind: Literal["identity"]
     id: Name = "identity"
     identifiers: tuple[Identifier, ...] = ()
+    matching: Matching | None = Field(
+        default=None, description="Probable matches beside the exact ones, `{}` for the defaults; left out: none"
+    )
     source_priority: tuple[Name, ...] = Field(default=(), description="Most trusted source first; the rest by name")
     survivorship: dict[Name, tuple[SurvivorshipRule, ...]] = Field(
         default_factory=dict, description="Per field of the golden record: rules in order, ties go to the next"

@@ -111,6 +111,9 @@ _RIVALS = (
 )
 
 
+_USES = ("together", "absent_weight", "max_component", "review_bits", "review_pairs")
+
+
 class Matching(Frozen):
     """How probable matches are found and decided."""
 
@@ -148,6 +151,8 @@ class Matching(Frozen):
         description="Bits of two records of one group that no rule brought together: about what a name that differs "
         "weighs",
     )
+    review_bits: float = Field(default=5.0, gt=0, description="Pairs so near to the threshold are put to people")
+    review_pairs: int = Field(default=500, ge=0, description="At most so many pairs, the most uncertain ones")
     max_component: int = Field(default=2_000, ge=2, description="A larger group is cut at rising thresholds first")
     max_terms: int = Field(default=10_000, ge=0, description="Most frequent values of a field with a frequency each")
     random_pairs: int = Field(
@@ -156,6 +161,11 @@ class Matching(Frozen):
         description="Pairs drawn at random to see how often strangers agree; a level that one in ten thousand reaches "
         "is then seen twenty times",
     )
+
+    @property
+    def model_hash(self) -> str:
+        """Hash of what a model is learned under; the rest only says how its weights are used."""
+        return self.model_copy(update={name: Matching.model_fields[name].default for name in _USES}).content_hash()
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -88,6 +88,17 @@ class RetrySettings(Frozen):
     longest_wait_seconds: float = Field(default=60.0, ge=0)
 
 
+class MlflowSettings(Frozen):
+    """Where trainings are recorded and models registered."""
+
+    tracking_uri: str | None = Field(
+        default=None, description="An MLflow server or store; none: mlflow.db in the lakehouse, which must be a folder"
+    )
+    artifacts: str | None = Field(
+        default=None, description="Folder of the runs' files; none: mlflow_artifacts in the lakehouse"
+    )
+
+
 class Settings(Frozen):
     """Everything an environment decides."""
 
@@ -96,6 +107,7 @@ class Settings(Frozen):
     spark: SparkSettings = SparkSettings()
     log: LogSettings = LogSettings()
     retry: RetrySettings = RetrySettings()
+    mlflow: MlflowSettings = MlflowSettings()
 
 
 @dataclass(frozen=True)

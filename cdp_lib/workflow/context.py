@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -13,6 +14,7 @@ from cdp_lib.contracts import ops
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import near_miss, QualityError, WorkflowError
+from cdp_lib.io.checkpoints import checkpoints
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.ledger import JobState, OpsLedger
 from cdp_lib.io.store import Batch, DeltaStore, Stamp
@@ -73,6 +75,8 @@ class Services:
     gate: Gate
     reporter: Reporter
     landing: str
+    models: Callable[[], Any]
+    """The model registry, built at first use: the libraries below it take seconds to import."""
     failpoint: Callable[[str], None] = field(default=lambda point: None)
 
 
@@ -148,24 +152,27 @@ class JobContext:
         version = self._before.get(table.name)
         return self._services.store.read(table, version) if version is not None else self._empty(table)
 
-    def write(self, table: Table, frame: DataFrame, *, whole: bool = False, kept: bool = False) -> int:
-        """Fit, judge and publish; the number of rows that changed. Nothing changed: no commit.
+    def write(
+        self, table: Table, frame: DataFrame, *, whole: bool = False, kept: bool = False, gone: DataFrame | None = None
+    ) -> int:
+        """Fit, judge and publish; the number of rows that came, changed or left. Nothing changed: no commit.
 
         `whole`: the frame is all of the table, whatever its write mode. `kept`: the job has cached what its rows come
-        from. Raises ContractError where the frame does not fit, QualityError where an error-level check fails; then the
-        table stays as it was.
+        from. `gone`: keys of rows that leave a MergeByKey table in the same commit; a key that the frame has stays.
+        Raises ContractError where the frame or `gone` does not fit, QualityError where an error-level check fails; then
+        the table stays as it was.
         """
         self._declared(table, "writes", self._job.written_tables(self.pack))
         fitted = fit_to_table(frame, table, run_id=self.run.run_id)
-        with self._services.store.batch(table, fitted, whole=whole, kept=kept) as batch:
+        with self._services.store.batch(table, fitted, whole=whole, kept=kept, gone=gone) as batch:
             # Rows that this run published before it was cut off were judged then, and stand in the table now.
             if not batch.is_empty and not self._services.store.is_written(batch, self._stamp):
                 self._judge(batch)
                 version = self._services.store.write(batch, self._stamp)
                 if version is not None:
-                    self.published[table.name] = batch.row_count
-                    self._services.reporter.step(self._job.name, f"{table.name}: {batch.row_count:,} rows")
-            return batch.row_count
+                    self.published[table.name] = batch.change_count
+                    self._services.reporter.step(self._job.name, f"{table.name}: {batch.change_count:,} rows")
+            return batch.change_count
 
     def record(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to an ops table."""
@@ -174,6 +181,25 @@ class JobContext:
     def recorded(self, table: Table) -> list[dict[str, Any]]:
         """All rows of an ops table."""
         return self._services.ledger.rows(table)
+
+    @property
+    def models(self) -> Any:
+        """The registry of the pack's models (cdp_lib.models.registry), built at first use."""
+        return self._services.models()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the job's own tables stand as its last completed run left them: nothing half done lies between."""
+        previous = {} if self._previous is None else dict(self._previous.outputs)
+        return bool(previous) and all(self._before.get(name) == version for name, version in previous.items())
+
+    def checkpoints(self) -> AbstractContextManager[Callable[[DataFrame], DataFrame]]:
+        """A place for checkpoints of an iterative algorithm, emptied at the end."""
+        return checkpoints(self.spark, f"{self._services.store.root}/_checkpoints/{self.run.run_id}")
+
+    def input_version(self, table: Table) -> int | None:
+        """The version of an input that this run pinned; None: it does not exist."""
+        return self._inputs.get(table.name)
 
     def reached(self, point: str) -> None:
         """Name a point of the job, for fault tests."""

@@ -96,7 +96,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "cdp_lib.models": Layer(
         DECLARED,
-        {"pyspark", "pyarrow", "numpy", "scipy", "pandas", "sklearn", "lightgbm", "mlflow"},
+        {"pyspark", "pyarrow", "numpy", "scipy", "pandas", "sklearn", "lightgbm", "matplotlib", "mlflow"},
         no_calls=frozenset(CLOCK),
         alone=frozenset({("mlflow", "cdp_lib.models.registry")}),
     ),

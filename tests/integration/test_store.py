@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import deltalake
 import pytest
@@ -46,9 +47,9 @@ def things(spark: SparkSession) -> Things:
     return lambda *given: spark.createDataFrame([(*row, None) for row in given], SHAPE)
 
 
-def put(store: DeltaStore, table: Table, frame: DataFrame, number: int = 1, *, whole: bool = False) -> int | None:
+def put(store: DeltaStore, table: Table, frame: DataFrame, number: int = 1, **how: Any) -> int | None:
     run_id = f"run-{number}"
-    with store.batch(table, fit_to_table(frame, table, run_id=run_id), whole=whole) as batch:
+    with store.batch(table, fit_to_table(frame, table, run_id=run_id), **how) as batch:
         return store.write(batch, Stamp("a_job", run_id, number))
 
 

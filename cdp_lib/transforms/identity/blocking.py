@@ -146,3 +146,13 @@ def _pairs_within(blocks: DataFrame, matching: Matching, *carried: str) -> DataF
 
 def _of_rule(caps: Sequence[int]) -> Column:
     return F.get(F.array(*(F.lit(cap) for cap in caps)), F.col("rule"))
+
+
+def cap_of_key(caps: Sequence[int]) -> Column:
+    """The cap of the rule that the row's `key` belongs to."""
+    return F.get(F.array(*(F.lit(cap) for cap in caps)), _rule())
+
+
+def rule_of_key() -> Column:
+    """The place, from 0, of the rule that the row's `key` belongs to."""
+    return _rule()

@@ -1,5 +1,7 @@
 """Exact identifiers: which record holds which value, what is left out and why, and each record's cluster."""
 
+import hashlib
+
 from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, RECORD_KEY
@@ -8,6 +10,11 @@ from cdp_lib.settings.identity import Identifier, Identity
 ID_DIGITS = 32
 """Hex digits of SHA-256 that name a record, value, cluster or person: 128 bits, so no two ever share a name."""
 
+# What Spark's JSON writer escapes, and how.
+_JSON_ESCAPES = {code: f"\\u{code:04X}" for code in range(32)} | {
+    ord(letter): f"\\{name}" for letter, name in zip('\b\t\n\f\r"\\', 'btnfr"\\', strict=True)
+}
+
 _PLAIN_COLUMNS = frozenset(
     column.name
     for column in CUSTOMER_RECORD.columns
@@ -15,9 +22,20 @@ _PLAIN_COLUMNS = frozenset(
 )
 
 
-def record_hash() -> Column:
+def record_hash(source_system: str = RECORD_KEY[0], source_record_id: str = RECORD_KEY[1]) -> Column:
     """Lower hex SHA-256 of (source_system, source_record_id): the record's name in every identity table."""
-    return F.sha2(F.to_json(F.array(*RECORD_KEY)), 256)
+    return F.sha2(F.to_json(F.array(source_system, source_record_id)), 256)
+
+
+def record_key(source_system: str = RECORD_KEY[0], source_record_id: str = RECORD_KEY[1]) -> Column:
+    """The first 16 bytes of the record's hash: its name inside matching, where text would be twice as long."""
+    return F.unhex(F.substring(record_hash(source_system, source_record_id), 1, ID_DIGITS))
+
+
+def hash_of_record(source_system: str, source_record_id: str) -> str:
+    """What `record_hash` gives for a record at hand."""
+    texts = (f'"{text.translate(_JSON_ESCAPES)}"' for text in (source_system, source_record_id))
+    return hashlib.sha256(f"[{','.join(texts)}]".encode()).hexdigest()
 
 
 def identifier_keys(records: DataFrame, identity: Identity) -> DataFrame:
@@ -29,16 +47,28 @@ def identifier_keys(records: DataFrame, identity: Identity) -> DataFrame:
     (`blocked_identifiers` reports both), and values that one record alone holds, unless their identifier has
     max_values: they tie nobody and limit nothing. `records` has one row per (source_system, source_record_id).
     """
-    same_value = W.partitionBy("identifier", "value_key")
+    return tying_keys(held_identifiers(records, identity), identity)
+
+
+def held_identifiers(records: DataFrame, identity: Identity) -> DataFrame:
+    """One row per record, identifier and usable value, however many hold it: record_key, identifier, value_key."""
     usable = _held_values(records, identity).where(~F.col("is_blocked"))
-    keys = usable.select(
+    return usable.select(
         F.unhex(F.substring("record_hash", 1, ID_DIGITS)).alias("record_key"),
         "identifier",
         F.unhex(F.substring("value_hash", 1, ID_DIGITS)).alias("value_key"),
     )
-    counted = keys.select("*", F.count(F.lit(1)).over(same_value).alias("record_count"))
+
+
+def tying_keys(held: DataFrame, identity: Identity) -> DataFrame:
+    """Those of `held_identifiers` that may tie or limit, as `identifier_keys` has them.
+
+    Of each value that is there at all, `held` must have every record.
+    """
+    same_value = W.partitionBy("identifier", "value_key")
+    counted = held.select("*", F.count(F.lit(1)).over(same_value).alias("record_count"))
     is_shared = F.col("record_count") > 1
-    kept = (F.col("record_count") <= _max_records(identity)) & (is_shared | _is_limited(identity))
+    kept = (F.col("record_count") <= max_records(identity)) & (is_shared | _is_limited(identity))
     return counted.where(kept).select("record_key", "identifier", "value_key")
 
 
@@ -50,7 +80,7 @@ def blocked_identifiers(records: DataFrame, identity: Identity) -> DataFrame:
     values = _held_values(records, identity).groupBy("identifier", "value_hash")
     counted = values.agg(F.count(F.lit(1)).alias("record_count"), F.max("is_blocked").alias("is_blocked"))
     is_blocked = F.col("is_blocked")
-    return counted.where(is_blocked | (F.col("record_count") > _max_records(identity))).select(
+    return counted.where(is_blocked | (F.col("record_count") > max_records(identity))).select(
         "identifier",
         _per_identifier([F.lit(identifier.field) for identifier in identity.identifiers], "string").alias("field"),
         "value_hash",
@@ -60,17 +90,18 @@ def blocked_identifiers(records: DataFrame, identity: Identity) -> DataFrame:
 
 
 def record_clusters(records: DataFrame, memberships: DataFrame) -> DataFrame:
-    """One row per record: its cluster and the identifiers that tie it to another record of the cluster.
+    """One row per record: its cluster and component, and what ties it to another record of the cluster.
 
-    `memberships` (record_key, cluster_key, matched_by) names the records that are not alone, as `cluster_records`
-    returns them. `cluster_id` is the first 32 hex digits of the hash of the cluster's smallest record; `matched_by` is
-    null for a record that stands alone.
+    `memberships` (record_key, component_key, cluster_key, matched_by) names the records that are not alone, as
+    `part_records` returns them. `cluster_id` and `component_id` are the first 32 hex digits of the hash of the smallest
+    record; `matched_by` is null for a record that stands alone.
     """
     own_name = F.substring(record_hash(), 1, ID_DIGITS)
     keyed = records.select(*RECORD_KEY, own_name.alias("own_name"), F.unhex(own_name).alias("record_key"))
     return keyed.join(memberships, "record_key", "left").select(
         *RECORD_KEY,
         F.coalesce(F.lower(F.hex("cluster_key")), "own_name").alias("cluster_id"),
+        F.coalesce(F.lower(F.hex("component_key")), "own_name").alias("component_id"),
         "matched_by",
     )
 
@@ -97,7 +128,8 @@ def _held(identifier: Identifier) -> Column:
     return F.struct(value.alias("value"), is_blocked.alias("is_blocked"))
 
 
-def _max_records(identity: Identity) -> Column:
+def max_records(identity: Identity) -> Column:
+    """How many records may hold a value of the row's `identifier` for it to tie them."""
     return _per_identifier([F.lit(identifier.max_records) for identifier in identity.identifiers], "int")
 
 

@@ -26,10 +26,10 @@ ENDINGS = ("merge", "retire")
 def assign_golden_ids(clusters: DataFrame, previous: DataFrame, events: DataFrame, *, run_id: str) -> DataFrame:
     """One row per record of this run or of the previous links: the id it had and the id it has.
 
-    `clusters` is (source_system, source_record_id, cluster_id, matched_by), one row per record; `previous` is
-    silver.identity_link and `events` silver.identity_event before this run, both empty on the first. Links and events
-    are made from these rows (`link_rows`, `event_rows`), so a job caches them. `golden_id` is null for a record that
-    vanished, `former_golden_id` for one that is new. `is_keeper`: the record is in the part that its former id stayed
+    `clusters` is what `record_clusters` returns, one row per record; `previous` is silver.identity_link
+    and `events` silver.identity_event before this run, both empty on the first. Links and events are made from these
+    rows (`link_rows`, `event_rows`), so a job caches them. `golden_id` is null for a record that vanished,
+    `former_golden_id` for one that is new. `is_keeper`: the record is in the part that its former id stayed
     with. `is_split`: the former id's records are now in several clusters. `is_gone`: in none. `speaks_for_id` marks
     one row per former id that is kept somewhere or gone.
     """
@@ -46,6 +46,7 @@ def assign_golden_ids(clusters: DataFrame, previous: DataFrame, events: DataFram
     return named.where(~F.col("is_probe")).select(
         *RECORD_KEY,
         "cluster_id",
+        "component_id",
         "matched_by",
         "former_golden_id",
         "former_linked_at",
@@ -69,6 +70,7 @@ def link_rows(assigned: DataFrame, occurred_at: datetime) -> DataFrame:
         *RECORD_KEY,
         "golden_id",
         "cluster_id",
+        "component_id",
         "matched_by",
         "founding_record",
         F.when(is_kept, F.col("former_linked_at")).otherwise(at).alias("linked_at"),
@@ -96,7 +98,7 @@ def _recall_links(clusters: DataFrame, previous: DataFrame) -> DataFrame:
         F.col("founding_record").alias("former_founding_record"),
         F.col("linked_at").alias("former_linked_at"),
     )
-    now = clusters.select(*RECORD_KEY, "cluster_id", "matched_by")
+    now = clusters.select(*RECORD_KEY, "cluster_id", "component_id", "matched_by")
     return now.join(former, list(RECORD_KEY), "full").select("*", record_hash().alias("record_hash"))
 
 

@@ -18,7 +18,10 @@ from cdp_lib.transforms.identity.history import event_rows
 
 SOURCE = "crm"
 CLUSTER_SCHEMA = T.StructType(
-    [T.StructField(name, T.StringType()) for name in ("source_system", "source_record_id", "cluster_id", "matched_by")]
+    [
+        T.StructField(name, T.StringType())
+        for name in ("source_system", "source_record_id", "cluster_id", "component_id", "matched_by")
+    ]
 )
 
 
@@ -81,7 +84,11 @@ def frame(spark: SparkSession, rows: Sequence[dict[str, Any]], schema: T.StructT
 
 
 def clusters(spark: SparkSession, groups: Sequence[str]) -> DataFrame:
-    found = [(SOURCE, record, min(map(id_of, group.split())), None) for group in groups for record in group.split()]
+    found = [
+        (SOURCE, record, min(map(id_of, group.split())), min(map(id_of, group.split())), None)
+        for group in groups
+        for record in group.split()
+    ]
     return frame(spark, [dict(zip(CLUSTER_SCHEMA.names, row, strict=True)) for row in found], CLUSTER_SCHEMA)
 
 

@@ -1,17 +1,14 @@
 """Components against a plain union-find, and against the rules said in loops."""
 
-import hashlib
 from collections import defaultdict
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
 from cdp_lib.errors import IdentityError
 from cdp_lib.models import components
-from cdp_lib.models.components import cluster_records, MAX_KEYS, partition_by_priority, tied_by
-from cdp_lib.settings.identity import Identifier, Identity
+from cdp_lib.models.components import MAX_KEYS, partition_by_priority, tied_by
 
 KEYS = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2), st.integers(-4, 4)), max_size=50)
 LIMITS = st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=3, max_size=3)
@@ -149,41 +146,3 @@ def test_arrays_of_different_length_are_refused():
 
     with pytest.raises(IdentityError, match="2 records, 1 identifiers and 2 values"):
         partition_by_priority(two, one, two, [None])
-
-
-def _key(text):
-    return hashlib.sha256(text.encode()).digest()[:16]
-
-
-def _key_table(*keys):
-    return pa.table(
-        {
-            "record_key": pa.array([_key(record) for record, _, _ in keys], pa.binary()),
-            "identifier": pa.array([identifier for _, identifier, _ in keys], pa.int32()),
-            "value_key": pa.array([_key(value) for _, _, value in keys], pa.binary()),
-        }
-    )
-
-
-IDENTITY = Identity(kind="identity", identifiers=(Identifier(field="email"), Identifier(field="phone")))
-
-
-def test_cluster_is_named_by_its_smallest_record_and_lists_what_ties_each():
-    keys = _key_table(("a", 0, "mail"), ("b", 0, "mail"), ("b", 1, "call"), ("c", 1, "call"), ("d", 1, "other"))
-    smallest = min(map(_key, "abc"))
-
-    clustered = cluster_records(keys, IDENTITY).sort_by("record_key").to_pylist()
-
-    assert clustered == sorted(
-        [
-            {"record_key": _key("a"), "cluster_key": smallest, "matched_by": "email"},
-            {"record_key": _key("b"), "cluster_key": smallest, "matched_by": "email,phone"},
-            {"record_key": _key("c"), "cluster_key": smallest, "matched_by": "phone"},
-        ],
-        key=lambda row: row["record_key"],
-    )
-
-
-def test_no_keys_give_no_clusters_of_the_same_columns():
-    assert cluster_records(_key_table(), IDENTITY).schema == cluster_records(_key_table(("a", 0, "x")), IDENTITY).schema
-    assert cluster_records(_key_table(), IDENTITY).num_rows == 0

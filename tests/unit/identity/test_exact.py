@@ -7,18 +7,24 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD
-from cdp_lib.models.components import cluster_records
+from cdp_lib.models.linkage import Limits
+from cdp_lib.models.people import IdentityGraph, part_records
 from cdp_lib.settings.identity import Identifier, Identity
 from cdp_lib.transforms.identity.exact import blocked_identifiers, identifier_keys, record_clusters, record_hash
 from tests.builders import rows
 from tests.unit.identity.steps import hash_of, id_of
 
 KEY_SCHEMA = "record_key binary, identifier int, value_key binary"
+NO_PAIRS = Limits(threshold=float("inf"), together=0.0, absent=0.0, max_component=2_000)
 REPORT_SCHEMA = "identifier int, field string, value_hash string, record_count bigint, reason string"
 
 
 def _identity(*identifiers):
     return Identity(kind="identity", identifiers=identifiers)
+
+
+def _parted(records, identity):
+    return part_records(IdentityGraph(keys=identifier_keys(records, identity).toArrow()), identity, NO_PAIRS)
 
 
 def _records(spark, *given):
@@ -160,15 +166,15 @@ def test_records_get_the_cluster_that_their_keys_lead_to(spark):
     cluster = min(map(id_of, "abc"))
     expected = spark.createDataFrame(
         [
-            ("crm", "a", cluster, "email"),
-            ("crm", "b", cluster, "email,phone"),
-            ("crm", "c", cluster, "phone"),
-            ("crm", "d", id_of("d"), None),
+            ("crm", "a", cluster, cluster, "email"),
+            ("crm", "b", cluster, cluster, "email,phone"),
+            ("crm", "c", cluster, cluster, "phone"),
+            ("crm", "d", id_of("d"), id_of("d"), None),
         ],
-        "source_system string, source_record_id string, cluster_id string, matched_by string",
+        "source_system string, source_record_id string, cluster_id string, component_id string, matched_by string",
     )
 
-    memberships = spark.createDataFrame(cluster_records(identifier_keys(records, identity).toArrow(), identity))
+    memberships = spark.createDataFrame(_parted(records, identity))
 
     _assert_same(record_clusters(records, memberships), expected)
 
@@ -177,7 +183,7 @@ def test_same_key_given_twice_changes_no_cluster(spark):
     identity = _identity(Identifier(field="email"))
     records = _records(spark, {"email": "x@example.org"}, {"email": "x@example.org"})
 
-    once = cluster_records(identifier_keys(records, identity).toArrow(), identity)
-    twice = cluster_records(identifier_keys(records.union(records), identity).toArrow(), identity)
+    once = _parted(records, identity)
+    twice = _parted(records.union(records), identity)
 
     assert once.sort_by("record_key") == twice.sort_by("record_key")

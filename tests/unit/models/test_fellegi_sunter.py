@@ -1,4 +1,4 @@
-"""What the model learns from counts, what a value's rarity adds, and which threshold follows."""
+"""What the model learns from counts, and what a value's rarity adds."""
 
 import json
 from itertools import product
@@ -9,7 +9,7 @@ import pytest
 
 from cdp_lib.errors import IdentityError
 from cdp_lib.models.fellegi_sunter import Evidence, fit_model
-from cdp_lib.models.match_model import choose_threshold, Model
+from cdp_lib.models.match_model import Model
 
 SIZES = {"name": 3, "born": 2, "mail": 2, "home": 2, "family": 2}
 M = {"name": (0.05, 0.15, 0.8), "born": (0.1, 0.9), "mail": (0.2, 0.8), "home": (0.3, 0.7), "family": (0.1, 0.9)}
@@ -137,31 +137,3 @@ def test_agreeing_on_a_frequent_value_weighs_less_than_on_a_rare_one():
 def test_no_candidate_pair_is_an_error_that_names_the_cure():
     with pytest.raises(IdentityError, match=r"No two records share a block.*blocking rules"):
         fit_model(_evidence(candidates=_table([], np.zeros(0))))
-
-
-def test_the_threshold_is_the_lowest_weight_with_few_enough_wrong_pairs_expected():
-    bins = pa.table(
-        {"match_weight": [12.0, 6.0, 3.0, 1.0], "pair_count": [900, 80, 20, 100], "false_pairs": [0.2, 1.5, 4.0, 40.0]}
-    )
-
-    assert choose_threshold(bins, 0.01) == 3.0
-    assert choose_threshold(bins, 0.002) == 6.0
-
-
-def test_more_strangers_ask_for_more_bits():
-    few = pa.table({"match_weight": [12.0, 6.0, 3.0], "pair_count": [900, 80, 20], "false_pairs": [0.2, 1.5, 4.0]})
-    many = pa.table({"match_weight": [12.0, 6.0, 3.0], "pair_count": [900, 95, 60], "false_pairs": [0.9, 15.0, 44.0]})
-
-    assert choose_threshold(few, 0.01) < choose_threshold(many, 0.01)
-
-
-def test_no_pair_is_linked_that_is_likelier_two_people():
-    bins = pa.table({"match_weight": [9.0, -4.0], "pair_count": [10_000, 5], "false_pairs": [1.0, 4.7]})
-
-    assert choose_threshold(bins, 0.05) == 0.0
-
-
-def test_no_threshold_is_good_enough_when_all_pairs_are_doubtful():
-    bins = pa.table({"match_weight": [1.0], "pair_count": [10], "false_pairs": [4.0]})
-
-    assert choose_threshold(bins, 0.01) == float("inf")

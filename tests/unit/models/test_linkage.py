@@ -1,110 +1,95 @@
-"""Which records become one group: chains, contradictions, limits, and any order of the pairs."""
+"""Average linkage against scipy's, on matrices of one group and of many, small and large."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from scipy.cluster.hierarchy import fcluster, linkage
 
-from cdp_lib.models.linkage import FORBIDDEN, Limits, link_records, partition_pairs, ScoredPairs
-
-LIMITS = Limits(threshold=3.0, together=-2.0, absent=-4.0, max_component=100)
-
-
-def _label(size, *pairs, owner=None, limits=LIMITS):
-    left, right, weight = (np.array(column) for column in zip(*pairs, strict=True))
-    owners = np.full(size, -1) if owner is None else np.array(owner)
-    return partition_pairs(ScoredPairs(left, right, weight.astype(np.float64), owners), limits).tolist()
+from cdp_lib.models.linkage import average_linkage, FORBIDDEN, NODES_AT_ONCE
 
 
-def _union_find(size, links):
-    parent = list(range(size))
-
-    def root(node):
-        while parent[node] != node:
-            node = parent[node]
-        return node
-
-    for left, right in links:
-        low, high = sorted((root(left), root(right)))
-        parent[high] = low
-    return [root(node) for node in range(size)]
-
-
-def test_linked_records_are_one_group_and_others_stand_alone():
-    assert _label(4, (0, 1, 9.0), (2, 3, 1.0)) == [0, 0, 2, 3]
-
-
-def test_a_strong_chain_holds_though_its_ends_were_never_compared():
-    assert _label(3, (0, 1, 9.0), (1, 2, 9.0)) == [0, 0, 0]
-
-
-def test_a_chain_whose_ends_contradict_each_other_breaks_at_its_weaker_link():
-    assert _label(3, (0, 1, 9.0), (1, 2, 4.0), (0, 2, -15.0)) == [0, 0, 2]
-
-
-def test_two_groups_that_one_weak_link_joins_stay_two():
-    strong = [(a, b, 12.0) for a, b in ((0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5))]
-
-    assert _label(6, *strong, (2, 3, 3.5)) == [0, 0, 0, 3, 3, 3]
-
-
-def test_a_forbidden_pair_never_unites_however_strong_the_others_are():
-    label = _label(4, (0, 1, 60.0), (1, 2, 59.0), (0, 2, FORBIDDEN), (0, 3, 58.0), (1, 3, 58.0))
-
-    assert label[0] != label[2]
-
-
-def test_two_records_of_a_source_that_lists_everybody_once_stay_two():
-    assert _label(3, (0, 1, 9.0), (1, 2, 8.0), owner=[5, -1, 5]) == [0, 0, 2]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_without_contradictions_groups_are_the_connected_components(seed):
+def _weights(size, seed):
     draw = np.random.default_rng(seed)
-    size, count = 60, int(draw.integers(10, 70))
-    ends = draw.integers(0, size, (count, 2))
-    links = sorted({(min(a, b), max(a, b)) for a, b in ends.tolist() if a != b})
-    anything_goes = Limits(threshold=3.0, together=-10.0, absent=-4.0, max_component=100)
-
-    label = _label(size, *((a, b, 5.0) for a, b in links), limits=anything_goes)
-
-    assert label == _union_find(size, links)
+    matrix = np.triu(draw.normal(-1, 6, (size, size)), 1)
+    matrix += matrix.T
+    np.fill_diagonal(matrix, FORBIDDEN)
+    return matrix
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_the_pairs_changes_nothing(seed):
-    draw = np.random.default_rng(seed)
-    pairs = [(a, b, float(w)) for a in range(12) for b in range(a + 1, 12) for w in [draw.normal(1, 8)] if w > -12]
-    shuffled = [pairs[place] for place in draw.permutation(len(pairs))]
-
-    assert _label(12, *pairs) == _label(12, *shuffled)
+def _smallest(labels):
+    return np.array([int(np.flatnonzero(labels == label)[0]) for label in labels])
 
 
-def test_a_group_above_the_size_limit_falls_apart_where_its_links_are_weaker():
-    chain = [(place, place + 1, 12.0 if place % 3 < 2 else 3.5) for place in range(8)]
-    small = Limits(threshold=3.0, together=-10.0, absent=-4.0, max_component=4)
-
-    assert _label(9, *chain, limits=small) == [0, 0, 0, 3, 3, 3, 6, 6, 6]
-
-
-def _key(number):
-    return number.to_bytes(16, "big")
+def _scipy_labels(matrix, reach):
+    distance = -matrix[np.triu_indices(len(matrix), 1)]
+    tree = linkage(distance - distance.min(), method="average")
+    return _smallest(fcluster(tree, -reach - distance.min(), criterion="distance"))
 
 
-def test_records_come_back_by_key_and_only_those_that_are_not_alone():
-    pairs = pa.table(
-        {
-            "record_l": pa.array([_key(1), _key(300), _key(7)]),
-            "record_r": pa.array([_key(300), _key(2**100), _key(8)]),
-            "match_weight": [9.0, 9.0, 9.0],
-            "is_vetoed": [False, False, True],
-        }
-    )
-    nobody = pa.table({"record_key": pa.array([], pa.binary()), "source_system": pa.array([], pa.string())})
+@pytest.mark.parametrize("size", [2, 3, 10, NODES_AT_ONCE, NODES_AT_ONCE + 1, 200])
+@pytest.mark.parametrize("reach", [-2.0, 1.0])
+def test_clusters_are_those_of_scipy(size, reach):
+    matrix = _weights(size, seed=size)
 
-    found = link_records(pairs, nobody, LIMITS).to_pylist()
+    united = average_linkage(matrix[None].copy(), np.ones((1, size)), np.array([reach]))
 
-    assert sorted((row["record_key"], row["cluster_key"]) for row in found) == [
-        (_key(1), _key(1)),
-        (_key(300), _key(1)),
-        (_key(2**100), _key(1)),
+    assert united.label[0].tolist() == _scipy_labels(matrix, reach).tolist()
+
+
+def test_groups_side_by_side_do_not_see_each_other():
+    matrices = [_weights(9, seed) for seed in range(30)]
+    reach = np.linspace(-4, 3, 30)
+
+    united = average_linkage(np.array(matrices), np.ones((30, 9)), reach)
+
+    assert [row.tolist() for row in united.label] == [
+        _scipy_labels(matrix, bound).tolist() for matrix, bound in zip(matrices, reach, strict=True)
     ]
+
+
+@pytest.mark.parametrize("size", [5, NODES_AT_ONCE + 20])
+def test_node_counts_by_how_many_records_it_stands_for(size):
+    draw = np.random.default_rng(size)
+    count = draw.integers(1, 4, size)
+    node = np.repeat(np.arange(size), count)
+    per_record = _weights(size, seed=1)[np.ix_(node, node)]
+    per_record[node[:, None] == node[None, :]] = 1e6
+    np.fill_diagonal(per_record, FORBIDDEN)
+    total = _weights(size, seed=1) * np.outer(count, count)
+
+    united = average_linkage(total[None], count[None].astype(np.float64), np.array([-1.0]))
+
+    records = _scipy_labels(per_record, -1.0)
+    assert _smallest(united.label[0][node]).tolist() == records.tolist()
+
+
+@pytest.mark.parametrize("size", [6, NODES_AT_ONCE + 1])
+def test_forbidden_nodes_stay_apart_though_all_else_speaks_for_them(size):
+    total = np.full((1, size, size), 1e12)
+    total[0, np.arange(size), np.arange(size)] = FORBIDDEN
+    total[0, 2, 5] = total[0, 5, 2] = FORBIDDEN
+
+    label = average_linkage(total, np.ones((1, size)), np.array([0.0])).label[0]
+
+    assert label[2] != label[5]
+    assert len(set(label.tolist())) == 2
+
+
+@pytest.mark.parametrize("size", [4, NODES_AT_ONCE + 6])
+def test_lowest_mean_is_that_of_the_last_union_and_infinite_for_a_node_alone(size):
+    total = np.full((1, size, size), -9.0)
+    total[0, 0, 1] = total[0, 1, 0] = 8.0
+    total[0, 2, 0] = total[0, 0, 2] = total[0, 1, 2] = total[0, 2, 1] = 5.0
+    total[0, np.arange(size), np.arange(size)] = FORBIDDEN
+
+    united = average_linkage(total, np.ones((1, size)), np.array([0.0]))
+
+    assert united.label[0, :4].tolist() == [0, 0, 0, 3]
+    assert united.lowest[0, :4].tolist() == [5.0, 5.0, 5.0, np.inf]
+
+
+def test_group_of_two_thousand_is_parted_within_seconds():
+    matrix = _weights(2000, seed=0)
+
+    label = average_linkage(matrix[None], np.ones((1, 2000)), np.array([-0.5])).label[0]
+
+    assert 1 < len(set(label.tolist())) < 2000

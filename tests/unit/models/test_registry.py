@@ -10,7 +10,8 @@ import pytest
 from mlflow import MlflowClient
 
 from cdp_lib.errors import ModelError
-from cdp_lib.models.registry import ModelRegistry, Training
+from cdp_lib.models.registry import ModelRegistry
+from cdp_lib.models.training import Training
 
 
 def doubled(rows: pd.DataFrame, factor: float | None) -> pd.DataFrame:
@@ -91,3 +92,15 @@ def test_a_run_that_a_kill_left_open_is_closed_by_the_next(registry: ModelRegist
     left_open = client.create_run(experiment).info.run_id
     registry.register("doubling", training(), run_name="run-2")
     assert client.get_run(left_open).info.status == "KILLED"
+
+
+def test_the_models_of_the_pack_are_known_with_what_each_version_was_measured_by(
+    registry: ModelRegistry, store: tuple[str, Path]
+) -> None:
+    assert registry.known() == ()
+    for figure in (0.5, 0.75):
+        registry.register("doubling", training(metrics={"f1": figure}), run_name="run-1")
+    assert registry.known() == ("doubling",)
+    assert registry.metrics("doubling") == {1: {"f1": 0.5}, 2: {"f1": 0.75}}
+    assert registry.metrics("unknown") == {}
+    assert ModelRegistry(*store, "another").known() == ()

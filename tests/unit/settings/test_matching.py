@@ -11,9 +11,17 @@ def test_without_a_word_what_every_business_has_is_compared():
     assert {"first_name", "last_name", "birth_date", "email", "phone"} <= set(Matching().fields)
 
 
-def test_a_pack_cannot_ask_for_matching_before_a_job_reads_it():
-    with pytest.raises(ValidationError, match=r"matching\n  Extra inputs are not permitted"):
-        Identity.model_validate({"kind": "identity", "matching": {}})
+def test_a_pack_without_the_section_matches_exactly_and_an_empty_one_takes_the_defaults():
+    assert Identity(kind="identity").matching is None
+    assert Identity.model_validate({"kind": "identity", "matching": {}}).matching == Matching()
+
+
+def test_a_model_is_learned_anew_only_where_the_settings_bear_on_it():
+    default = Matching()
+
+    assert default.model_copy(update={"together": 0.0, "review_pairs": 7}).model_hash == default.model_hash
+    assert default.model_copy(update={"false_pairs": 0.1}).model_hash != default.model_hash
+    assert default.model_copy(update={"one_record_per_source": ("crm",)}).model_hash != default.model_hash
 
 
 def test_a_rule_is_named_by_what_it_asks_to_agree():

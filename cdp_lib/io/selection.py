@@ -1,0 +1,34 @@
+"""Chosen rows of a Delta table, read without Spark: tables with deletion vectors too, which Arrow alone refuses."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import deltalake
+import pyarrow as pa
+
+
+def select_rows(
+    path: str, columns: Sequence[str], where: Mapping[str, Collection[str]] | None = None
+) -> list[dict[str, Any]]:
+    """Rows of the table at a folder or URI whose text columns hold one of the given values each.
+
+    `columns` come from a contract; values may be anything: they reach the query as hex digits, so none is read as SQL.
+    Raises deltalake's TableNotFoundError where there is no table.
+    """
+    wanted = where or {}
+    if not all(wanted.values()):
+        return []
+    named = ", ".join(map(_name, columns))
+    conditions = [f"{_name(column)} IN ({', '.join(map(_text, sorted(values)))})" for column, values in wanted.items()]
+    query = f"SELECT {named} FROM stored" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+    stored = deltalake.QueryBuilder().register("stored", deltalake.DeltaTable(path))
+    rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(stored.execute(query)).read_all().to_pylist()
+    return rows
+
+
+def _name(column: str) -> str:
+    return f'"{column}"'
+
+
+def _text(value: str) -> str:
+    return f"arrow_cast(decode('{value.encode().hex()}', 'hex'), 'Utf8')"

@@ -1,0 +1,69 @@
+"""Evidence of who is who into groups of records: on the driver up to its limits, on the executors above them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, ExitStack
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, functions as F, SparkSession
+
+from cdp_lib.io.caching import cached
+from cdp_lib.models.linkage import Limits
+from cdp_lib.models.people import fits_one_machine, IdentityGraph, PAIR_SCHEMA, part_records
+from cdp_lib.models.people_on_spark import IdentityFrames, part_records_on_spark
+from cdp_lib.settings.identity import Identity
+from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.exact import record_key
+from jobs.matching.matchers import NamedMatcher
+
+Keep = Callable[[DataFrame], DataFrame]
+"""Computes a frame and gives it back without its lineage: see io/checkpoints.py."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against records being one person.
+
+    `keys` are shared exact identifiers, `pairs` scored pairs, `decisions` what people decided (is_link), `records` the
+    customer records themselves.
+    """
+
+    keys: DataFrame
+    pairs: DataFrame
+    decisions: DataFrame
+    records: DataFrame
+
+
+def no_pairs(spark: SparkSession) -> DataFrame:
+    """No scored pair."""
+    return spark.createDataFrame([], "record_l binary, record_r binary, match_weight double, is_vetoed boolean")
+
+
+@contextmanager
+def group_records(
+    evidence: Evidence, identity: Identity, named: NamedMatcher | None, keep: Keep
+) -> Iterator[DataFrame]:
+    """One row per record that is not alone: record_key, component_key, cluster_key, matched_by.
+
+    Usable while the block runs. One machine parts what fits its limits; the executors do it above them, with the same
+    answer.
+    """
+    spark = evidence.pairs.sparkSession
+    limits = _limits(identity.matching, named)
+    with ExitStack() as kept:
+        keys = kept.enter_context(cached(evidence.keys))
+        pairs = kept.enter_context(cached(evidence.pairs.select(*PAIR_SCHEMA.names)))
+        once = [] if identity.matching is None else list(identity.matching.one_record_per_source)
+        listed = evidence.records.where(F.col("source_system").isin(once))
+        sources = listed.select(record_key().alias("record_key"), "source_system")
+        if fits_one_machine(keys.count(), pairs.count()):
+            collected = (frame.toArrow() for frame in (keys, pairs, evidence.decisions, sources))
+            graph = IdentityGraph(*collected)
+            yield spark.createDataFrame(part_records(graph, identity, limits))
+            return
+        yield part_records_on_spark(IdentityFrames(keys, pairs, evidence.decisions, sources), identity, limits, keep)
+
+
+def _limits(matching: Matching | None, named: NamedMatcher | None) -> Limits:
+    if matching is None or named is None:
+        return Limits(threshold=float("inf"), together=0.0, absent=0.0, max_component=Matching().max_component)
+    return Limits(named.matcher.threshold, matching.together, matching.absent_weight, matching.max_component)

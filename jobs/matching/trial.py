@@ -1,0 +1,98 @@
+"""What another identity.yml would change, before anything is published: `cdp identity diff`."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, functions as F
+from rich.console import Console
+from rich.table import Table as Grid
+
+from cdp_lib.contracts import gold, identity, silver
+from cdp_lib.errors import StorageError
+from cdp_lib.io.caching import cached
+from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.models.matcher import Matcher
+from cdp_lib.settings.identity import Identity
+from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.decisions import decisions_in_force
+from cdp_lib.transforms.identity.difference import changed_people, summed_changes
+from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, record_key
+from cdp_lib.transforms.identity.increment import within
+from jobs.compose import Suite
+from jobs.matching.matchers import MATCH, Unkept
+from jobs.matching.people import Evidence, group_records, no_pairs
+from jobs.matching.weighing import weigh_all
+
+_SHOWN_PEOPLE = 10
+
+
+def show_difference(console: Console, suite: Suite, other_file: Path) -> None:
+    """Merges and splits that the other settings would bring, with people, records and revenue; nothing is written.
+
+    Raises ConfigError for settings with faults, StorageError before the first run.
+    """
+    other = suite.place.load_pack(other_file).identity
+    for table in (silver.CUSTOMER_RECORD, identity.IDENTITY_LINK):
+        if suite.store.version(table) is None:
+            raise StorageError(
+                f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}"
+            )
+    records, links = suite.store.read(silver.CUSTOMER_RECORD), suite.store.read(identity.IDENTITY_LINK)
+    with ExitStack() as kept:
+        clusters = kept.enter_context(cached(_clusters(kept, suite, other, records)))
+        changed = changed_people(links, clusters, suite.store.read(gold.customer(suite.pack)))
+        changed = kept.enter_context(cached(changed))
+        people = {"today": links.select("golden_id").distinct().count()}
+        people["with the other settings"] = clusters.select("cluster_id").distinct().count()
+        shown = changed.orderBy(F.col("total_amount").desc_nulls_last(), "golden_id").limit(_SHOWN_PEOPLE).collect()
+        _print(console, people, summed_changes(changed).orderBy("change", "currency").collect(), shown)
+
+
+def _clusters(kept: ExitStack, suite: Suite, other: Identity, records: DataFrame) -> DataFrame:
+    known = records.select(record_key().alias("record_key"))
+    decisions = within(decisions_in_force(suite.store.read(identity.IDENTITY_OVERRIDE)), known)
+    pairs, named = no_pairs(suite.session()), None
+    if other.matching is not None:
+        weighed = kept.enter_context(weigh_all(records, other.matching, _matchers(suite, other.matching), decisions))
+        pairs, named = weighed.pairs, weighed.named
+    evidence = Evidence(identifier_keys(records, other), pairs, decisions, records)
+    scratch = f"{suite.store.root}/_checkpoints/trial"
+    keep = kept.enter_context(checkpoints(suite.session(), scratch))
+    memberships = kept.enter_context(group_records(evidence, other, named, keep))
+    return record_clusters(records, memberships)
+
+
+def _matchers(suite: Suite, matching: Matching) -> Unkept:
+    """The champion where it was trained under just these settings; else one is trained for the trial alone."""
+    champion = suite.models().champion(MATCH)
+    fits = champion is not None and champion.body.get("settings_hash") == matching.model_hash
+    return Unkept(Matcher.from_dict(champion.body) if champion is not None and fits else None)
+
+
+def _print(console: Console, people: dict[str, int], sums: Sequence[Any], shown: Sequence[Any]) -> None:
+    console.print("people: " + ", ".join(f"{count:,} {when}" for when, count in people.items()), highlight=False)
+    if not sums:
+        console.print("No record would change its person.", highlight=False)
+        return
+    grid = _grid("what would change", "change", "people", "records", "revenue so far")
+    for row in sums:
+        amount = "" if row["total_amount"] is None else f"{row['total_amount']:,.2f} {row['currency'] or ''}"
+        grid.add_row(row["change"], f"{row['person_count']:,}", f"{row['record_count']:,}", amount)
+    console.print(grid)
+    grid = _grid("people with most revenue", "golden_id", "records", "would be in", "would join", "revenue so far")
+    for row in shown:
+        amount = "" if row["total_amount"] is None else f"{row['total_amount']:,.2f}"
+        parts = f"{row['part_count']} people" if row["is_split"] else "1 person"
+        joins = f"{row['joined_count']} others" if row["is_merge"] else "nobody"
+        grid.add_row(row["golden_id"], str(row["record_count"]), parts, joins, amount)
+    console.print(grid)
+    console.print("Nothing was written. Put the settings into the pack, and run daily, to have it so.", highlight=False)
+
+
+def _grid(title: str, *headers: str) -> Grid:
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2), pad_edge=False)
+    for place, header in enumerate(headers):
+        grid.add_column(header, justify="left" if place == 0 else "right", header_style="dim")
+    return grid

@@ -1,0 +1,166 @@
+"""Every candidate pair of a set of records, compared and weighed; without a matcher, one is trained on them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, ExitStack
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts.matching import match_pair
+from cdp_lib.io.caching import cached
+from cdp_lib.models.fellegi_sunter import Evidence, fit_model
+from cdp_lib.models.match_model import Model
+from cdp_lib.models.matcher import Matcher, rule_rows
+from cdp_lib.models.threshold import choose_threshold, Threshold
+from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.blocking import block_keys, block_sizes, candidate_pairs, choose_caps, random_pairs
+from cdp_lib.transforms.identity.comparable import comparable_records
+from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
+from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
+from jobs.matching.matchers import Lesson, Matchers, NamedMatcher
+
+FEW_RECORDS, KEYS_SEEN = 100_000, 16
+"""Above so many records, one key in so many tells how large the blocks are."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Pairs worth keeping, by the matcher named: `pairs` has silver.match_pair's columns, its records as 16 bytes.
+
+    Where no two records share a block, nothing can be learnt: then there is no matcher, and no pair.
+    """
+
+    named: NamedMatcher | None
+    pairs: DataFrame
+
+
+@contextmanager
+def weigh_all(
+    records: DataFrame, matching: Matching, matchers: Matchers, decisions: DataFrame | None = None
+) -> Iterator[Weighed]:
+    """All candidate pairs of the records, weighed; cached while the block runs.
+
+    `decisions` (record_l, record_r, is_link) are pairs that people judged: enough of them decide on the threshold of a
+    matcher that is trained here.
+    """
+    with ExitStack() as kept:
+        comparable = kept.enter_context(cached(comparable_records(records, matching)))
+        known = matchers.in_force()
+        if known is None:
+            with _learnt(comparable, matching, decisions) as learnt:
+                if learnt is None:
+                    yield Weighed(None, no_pairs(comparable, matching))
+                    return
+                lesson, scored = learnt
+                named = matchers.keep(lesson)
+                yield Weighed(named, kept_pairs(scored, named))
+            return
+        caps = known.matcher.caps
+        pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
+        scored = weigh(compare_pairs(pairs, comparable, matching), known.matcher.model, matching)
+        yield Weighed(known, kept.enter_context(cached(kept_pairs(scored, known))))
+
+
+def weigh(compared: DataFrame, model: Model, matching: Matching) -> DataFrame:
+    """Compared pairs with their weights, as `score_pairs` has them."""
+    term_weights = compared.sparkSession.createDataFrame(model.term_weights())
+    return score_pairs(compared, term_weights, weights_of(model), matching)
+
+
+def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
+    """The pairs that may link or part records: silver.match_pair's columns, record_l and record_r as 16 bytes."""
+    levels = [name for name in scored.columns if name.endswith("_level")]
+    return scored.where(F.col("match_weight") > named.matcher.least_weight).select(
+        "record_l",
+        "record_r",
+        "blocking_rule",
+        *levels,
+        "match_weight",
+        "match_probability",
+        "is_vetoed",
+        F.lit(named.label).alias("model_version"),
+    )
+
+
+def no_pairs(records: DataFrame, matching: Matching) -> DataFrame:
+    """No pair, in the columns of `kept_pairs`."""
+    table = match_pair(matching)
+    binary = {"record_l": "binary", "record_r": "binary"}
+    schema = ", ".join(f"`{column.name}` {binary.get(column.name, column.type)}" for column in table.columns)
+    return records.sparkSession.createDataFrame([], schema)
+
+
+def weights_of(model: Model) -> Weights:
+    """The model as scoring takes it."""
+    return Weights(
+        prior=model.prior_weight,
+        levels=model.levels,
+        rare=model.rare,
+        rival_priors=model.rival_priors,
+        rival_levels=model.rival_levels,
+    )
+
+
+@contextmanager
+def _learnt(
+    comparable: DataFrame, matching: Matching, decisions: DataFrame | None
+) -> Iterator[tuple[Lesson, DataFrame] | None]:
+    """A matcher trained on these records, and their pairs weighed by it, cached while the block runs.
+
+    None where no two records share a block.
+    """
+    sources = {row["source_system"]: row["count"] for row in comparable.groupBy("source_system").count().collect()}
+    count = sum(sources.values())
+    sizes = block_sizes(block_keys(comparable, matching), one_in=KEYS_SEEN if count > FEW_RECORDS else 1).toArrow()
+    caps = choose_caps(sizes, matching, record_count=count)
+    pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
+    with ExitStack() as kept:
+        with cached(compare_pairs(pairs, comparable, matching)) as compared:
+            evidence = _evidence(comparable, compared, sources, matching)
+            if evidence.candidates.num_rows == 0:
+                yield None
+                return
+            model = fit_model(evidence)
+            scored = kept.enter_context(cached(weigh(compared, model, matching)))
+            threshold = _threshold(scored, matching, decisions)
+        matcher = Matcher(
+            model=model,
+            caps=caps,
+            threshold=threshold.bits,
+            reason=threshold.reason,
+            settings_hash=matching.model_hash,
+            record_count=count,
+            rules=rule_rows(sizes, [rule.name for rule in matching.blocking], caps),
+        )
+        pair_count = int(sum(evidence.candidates["pair_count"].to_pylist()))
+        yield Lesson(matcher, evidence, pair_count), scored
+
+
+def _threshold(scored: DataFrame, matching: Matching, decisions: DataFrame | None) -> Threshold:
+    bins = weight_counts(scored).toArrow()
+    if matching.threshold is not None:
+        return Threshold(matching.threshold, "given in the pack's identity.yml")
+    labels = None if decisions is None else _judged(scored, decisions)
+    return choose_threshold(bins, matching.false_pairs, labels)
+
+
+def _judged(scored: DataFrame, decisions: DataFrame) -> pa.Table:
+    """Weight and verdict of the pairs that people judged and a rule brought together: as many as people judged."""
+    found = scored.join(F.broadcast(decisions), ["record_l", "record_r"], "inner")
+    return found.select("match_weight", "is_link").toArrow()
+
+
+def _evidence(comparable: DataFrame, compared: DataFrame, sources: dict[str, int], matching: Matching) -> Evidence:
+    count = sum(sources.values())
+    total = count * (count - 1) / 2
+    total -= sum(sources[name] * (sources[name] - 1) / 2 for name in matching.one_record_per_source if name in sources)
+    strangers = random_pairs(comparable, matching, record_count=count).withColumn("rule", F.lit(-1))
+    return Evidence(
+        candidates=pattern_counts(compared, matching).toArrow(),
+        strangers=pattern_counts(compare_pairs(strangers, comparable, matching), matching).toArrow(),
+        terms=term_counts(comparable, matching).toArrow(),
+        sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
+        total_pairs=float(max(total, 1)),
+        rivals={rival.name: rival.shared for rival in matching.rivals},
+    )

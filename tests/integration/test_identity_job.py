@@ -1,0 +1,103 @@
+"""The identity job, run by run: a day's news does what a whole run does; ids stay; people have the last word."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import functions as F, SparkSession
+
+from cdp_lib.contracts import identity, matching as tables
+from cdp_lib.settings.settings import MlflowSettings
+from tests.integration.people import Business, business, simulated
+
+EXACT = "identifiers: [{field: member_no, max_values: 1}]\n"
+PROBABLE = EXACT + "matching: {random_pairs: 20000}\n"
+EXACT_ONLY_COLUMNS = ("source_system", "source_record_id", "cluster_id", "component_id", "matched_by")
+
+New = Callable[..., Business]
+
+
+@pytest.fixture(scope="session")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> MlflowSettings:
+    """One MLflow store for all these tests: making its tables takes ten seconds."""
+    folder = tmp_path_factory.mktemp("mlflow_store")
+    return MlflowSettings(tracking_uri=f"sqlite:///{folder}/mlflow.db", artifacts=str(folder / "artifacts"))
+
+
+@pytest.fixture
+def new_business(
+    spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, request: pytest.FixtureRequest
+) -> New:
+    name = "".join(letter for letter in request.node.name.lower() if letter.isalnum())[:40]
+
+    def make(settings: str = PROBABLE, lake: str = "lake") -> Business:
+        return business(spark, tmp_path / name, tmp_path / lake, mlflow_store, settings)
+
+    return make
+
+
+def content(shop: Business) -> dict[str, list[tuple]]:
+    """What does not depend on when and in which order records came."""
+    settings = shop.suite.pack.identity.matching
+    links = shop.table(identity.IDENTITY_LINK).select(*EXACT_ONLY_COLUMNS)
+    found = {"links": links, "rules": shop.table(tables.MATCH_KEY).drop("_run_id")}
+    if settings is not None:
+        pairs = shop.table(tables.match_pair(settings))
+        found["pairs"] = pairs.withColumns({"match_weight": F.round("match_weight", 9), "match_probability": F.lit(0)})
+        found["review"] = shop.table(tables.REVIEW_PAIR).drop("match_weight", "match_probability")
+    people = shop.table(identity.GOLDEN_RECORD)
+    found["people"] = people.select(*[name for name in people.columns if name[0] != "_" and name != "golden_id"])
+    return {name: sorted((str(row),) for row in frame.collect()) for name, frame in found.items()}
+
+
+def test_days_one_by_one_find_the_same_people_as_all_at_once(new_business: New) -> None:
+    rows = simulated(600)
+    by_day, at_once = new_business(), new_business(lake="at_once")
+    days = [rows[:450], rows[450:500], [moved(row) for row in rows[20:30]] + rows[500:]]
+    for number, news in enumerate(days, start=1):
+        by_day.publish(news, number)
+        assert by_day.run().status == "succeeded"
+        at_once.publish(news, number)
+    at_once.run()
+
+    assert by_day.people() == at_once.people()
+    assert content(by_day) == content(at_once)
+    assert len(by_day.people()) < len(rows)
+
+
+def moved(row: dict) -> dict:
+    """The record after its person moved and wrote the name otherwise."""
+    return {**row, "address": "1 new street", "city": "Elsewhere", "postcode": "99999", "first_name": row["last_name"]}
+
+
+def test_a_run_without_a_model_trains_one_and_the_next_has_nothing_to_do(new_business: New) -> None:
+    shop = new_business()
+    shop.publish(simulated(300), 1)
+
+    assert shop.run().status == "succeeded"
+    champion = shop.suite.models().champion("match")
+    assert champion is not None
+    assert champion.version == 1
+    assert {row[0] for row in shop.table(tables.MATCH_KEY).select("model_version").collect()} == {champion.label}
+    assert shop.run().status == "nothing new"
+
+
+def test_ids_stay_through_a_rebuild_under_changed_rules(new_business: New) -> None:
+    shop = new_business()
+    shop.publish(simulated(300), 1)
+    shop.run()
+    before = shop.ids()
+    stricter = new_business(EXACT + "matching: {random_pairs: 20000, threshold: 25}\n")
+    stricter.run()
+    assert len(stricter.people()) > len(set(before.values()))
+    again = new_business()
+    again.run()
+
+    changed = {record: (was, again.ids().get(record)) for record, was in before.items()}
+    assert {record: ids for record, ids in changed.items() if ids[0] != ids[1]} == {}
+
+
+def test_another_champion_moved_by_hand_is_put_in_force_by_the_next_run(new_business: New) -> None:
+    shop = new_business()
+    shop.publish(simulated(300), 1)
+    shop.run()
