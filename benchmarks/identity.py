@@ -43,13 +43,13 @@ def load_matching(name: str, *, default: bool) -> Matching:
 def run_ours(spark: SparkSession, file: Path, data: LabelledData, matching: Matching) -> tuple[Labels, str]:
     """A label per record, from the Parquet file to written clusters, and what the run says of itself."""
     answer = file.with_name(f"{data.name}_clusters")
-    said = match_records(spark, file, answer, matching)
+    matched = match_records(spark, file, answer, matching)
     clusters = pq.read_table(answer)
     place = {name: row for row, name in enumerate(_names(data.records))}
     label = np.empty(len(place), dtype=np.int64)
     rows = [place[name] for name in _names(clusters)]
     label[rows] = np.unique(clusters["cluster_id"].to_numpy(), return_inverse=True)[1]
-    return label, said
+    return label, matched.said
 
 
 def _names(table: pa.Table) -> list[tuple[str, str]]:

@@ -37,6 +37,9 @@ _PSEUDO_PAIRS = 2.0
 """Pairs of one person seen beforehand, spread over a field's levels: an unseen level gets no infinite weight."""
 
 _PSEUDO_STRANGERS = 0.5
+_TELLING_FIELDS, _ENOUGH_TELLING_PAIRS = 2, 30.0
+"""Other fields that both records must know for a pair to tell who agrees on a field; and how many such pairs."""
+
 _FEWEST_PAIRS = 1e-12
 
 
@@ -46,7 +49,8 @@ class Evidence:
 
     `candidates` and `strangers` are `pattern_counts` of candidate and of random pairs, `terms` is `term_counts`,
     `sizes` the number of levels of each field, `total_pairs` how many pairs of records may be one person at all,
-    `rivals` the fields that each rival kind of pair shares.
+    `rivals` the fields that each rival kind of pair shares. `caps` names fields of which a rule compares every two
+    records that agree, up to so many records a value: what more records share says nothing of the others.
     """
 
     candidates: pa.Table
@@ -55,6 +59,7 @@ class Evidence:
     sizes: Mapping[str, int]
     total_pairs: float
     rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    caps: Mapping[str, int] = field(default_factory=dict)
 
 
 def fit_model(evidence: Evidence) -> Model:
@@ -65,7 +70,9 @@ def fit_model(evidence: Evidence) -> Model:
     levels, counts = _patterns(evidence.candidates, evidence.sizes)
     if counts.size == 0:
         raise IdentityError("No two records share a block: nothing can be learned. Check the pack's blocking rules.")
-    seen = _stranger_shares(evidence)
+    statistics = _term_statistics(evidence.terms)
+    seen = _stranger_shares(evidence, statistics)
+    known_pairs = [_known_pairs(statistics.get(name), evidence.total_pairs) for name in evidence.sizes]
     first = [_first_guess(size) for size in evidence.sizes.values()]
     shared = [np.array([name in own for name in evidence.sizes]) for own in evidence.rivals.values()]
     rate = min(0.25, counts.sum() / 4 / evidence.total_pairs) / max(len(shared), 1)
@@ -73,15 +80,25 @@ def fit_model(evidence: Evidence) -> Model:
         prior=rate, m=first, u=seen, rates=[rate] * len(shared), rivals=[_shared(own, first, seen) for own in shared]
     )
     rounds = 0
+    judged: set[str] = set()
     for _ in range(_CORRECTIONS):
         kinds, taken = _maximise(levels, counts, kinds, shared, evidence.total_pairs)
         rounds += taken
-        u = [_of_strangers(share, place, kinds) for place, share in enumerate(seen)]
+        of_kind = [counts * share for share in _posterior(levels, kinds)]
+        u = [
+            _of_strangers(share, place, kinds, [weight[levels[:, place] >= 0].sum() / known for weight in of_kind])
+            for place, (share, known) in enumerate(zip(seen, known_pairs, strict=True))
+        ]
+        for place, name in enumerate(evidence.sizes):
+            share = _strangers_among_same(levels, counts, counts - sum(of_kind), place)
+            if name in evidence.caps and share is not None:
+                judged.add(name)
+                u[place] = _with_highest(u[place], share * seen[place][-1])
         moved = [_shared(own, rival, u) for own, rival in zip(shared, kinds.rivals, strict=True)]
         kinds = replace(kinds, u=u, rivals=moved)
-    statistics = _term_statistics(evidence.terms)
     fields = tuple(
-        _field_model(name, kinds, place, statistics.get(name), evidence) for place, name in enumerate(evidence.sizes)
+        _field_model(name, kinds, place, _Rarity(statistics.get(name), evidence, name in judged))
+        for place, name in enumerate(evidence.sizes)
     )
     rates = dict(zip(evidence.rivals, kinds.rates, strict=True))
     return Model(kinds.prior, rates, fields, evidence.total_pairs, rounds)
@@ -148,10 +165,14 @@ def _first_guess(size: int) -> Floats:
     return np.append(0.1 * rest[::-1] / rest.sum(), 0.9)
 
 
-def _stranger_shares(evidence: Evidence) -> list[Floats]:
+def _known_pairs(terms: "_Terms | None", total_pairs: float) -> float:
+    """How many pairs of records both say something of the field."""
+    return total_pairs if terms is None else min(max(terms.records * (terms.records - 1) / 2, 1.0), total_pairs)
+
+
+def _stranger_shares(evidence: Evidence, statistics: "Mapping[str, _Terms]") -> list[Floats]:
     """Each field's levels among random pairs; the highest one's share is counted over all pairs where values are."""
     levels, counts = _patterns(evidence.strangers, evidence.sizes, with_vetoed=True)
-    statistics = _term_statistics(evidence.terms)
     shares = []
     for place, (name, size) in enumerate(evidence.sizes.items()):
         is_known = levels[:, place] >= 0
@@ -159,20 +180,43 @@ def _stranger_shares(evidence: Evidence) -> list[Floats]:
         share = held / held.sum()
         known = statistics.get(name)
         if known is not None and known.records > 1:
-            same = max(known.squares - known.records, 1.0) / (known.records * (known.records - 1))
+            same = known.pairs_within(evidence.caps.get(name)) / (known.records * (known.records - 1))
             share = np.append(share[:-1] / share[:-1].sum() * (1 - same), same)
         shares.append(share)
     return shares
 
 
-def _of_strangers(share: Floats, place: int, kinds: _Kinds) -> Floats:
-    """The levels of strangers: what random pairs show, less the pairs of one person or household among them."""
-    others = kinds.prior * kinds.m[place]
-    for rate, rival in zip(kinds.rates, kinds.rivals, strict=True):
-        others = others + rate * rival[place]
+def _of_strangers(share: Floats, place: int, kinds: _Kinds, rates: Sequence[float]) -> Floats:
+    """The levels of strangers: what random pairs show, less the pairs of one person or household among them.
+
+    `rates` says how frequent those are among the pairs that know the field, matches first: records that say much are
+    more often of somebody who has several.
+    """
+    others = np.zeros_like(share)
+    for rate, kind in zip(rates, [kinds.m, *kinds.rivals], strict=True):
+        others = others + rate * kind[place]
     rest = np.maximum(share - others, _LEAST_SHARE_OF_STRANGERS * share)
     u: Floats = rest / rest.sum()
     return u
+
+
+def _strangers_among_same(levels: Ints, counts: Floats, strangers: Floats, place: int) -> float | None:
+    """Of the pairs that agree on the field, the share that are strangers, by those of which more is known.
+
+    Where records often say nothing else, pairs that agree on this alone would be taken for what they were taken for
+    before; so they are left out here, and believed to be like the others. None where too few are known better.
+    """
+    is_telling = (levels[:, place] == levels[:, place].max()) & ((levels >= 0).sum(axis=1) > _TELLING_FIELDS)
+    known = float(counts[is_telling].sum())
+    if known < _ENOUGH_TELLING_PAIRS:
+        return None
+    return float((strangers[is_telling].sum() + _PSEUDO_STRANGERS) / (known + 2 * _PSEUDO_STRANGERS))
+
+
+def _with_highest(u: Floats, highest: float) -> Floats:
+    """The levels' probabilities with another one for the highest."""
+    rest = u[:-1] / u[:-1].sum() * (1 - highest)
+    return np.append(rest, highest)
 
 
 @dataclass(frozen=True)
@@ -180,10 +224,15 @@ class _Terms:
     """Of one field: records that have a value, the sum of squared counts, frequent values, and the rest."""
 
     records: float
-    squares: float
     frequent: Mapping[int, float]
     rest_records: float
+    rest_squares: float
     rest_values: float
+
+    def pairs_within(self, cap: int | None) -> float:
+        """Ordered pairs of records that share a value which at most `cap` records hold; at least 1."""
+        counts = np.array([count for count in self.frequent.values() if cap is None or count <= cap])
+        return max(float((counts * (counts - 1)).sum()) + self.rest_squares - self.rest_records, 1.0)
 
 
 def _term_statistics(terms: pa.Table) -> dict[str, _Terms]:
@@ -194,29 +243,48 @@ def _term_statistics(terms: pa.Table) -> dict[str, _Terms]:
         rest = [row for row in own if row["term"] is None]
         found[name] = _Terms(
             records=float(sum(row["record_count"] for row in own)),
-            squares=float(sum(row["square_sum"] for row in own)),
             frequent={row["term"]: float(row["record_count"]) for row in own if row["term"] is not None},
             rest_records=float(sum(row["record_count"] for row in rest)),
+            rest_squares=float(sum(row["square_sum"] for row in rest)),
             rest_values=float(sum(row["value_count"] for row in rest)),
         )
     return found
 
 
-def _field_model(name: str, kinds: _Kinds, place: int, terms: _Terms | None, evidence: Evidence) -> FieldModel:
-    m, u = kinds.m[place], kinds.u[place]
-    matches = kinds.prior * evidence.total_pairs
+@dataclass(frozen=True)
+class _Rarity:
+    """What a field's values are judged by."""
+
+    terms: _Terms | None
+    evidence: Evidence
+    is_judged: bool
+
+    def strangers(self, record_count: float, own: float, usual: float) -> float:
+        """How many strangers somebody meets with a value that so many records hold, `own` of them the person's own.
+
+        A value that no stranger was seen with may still be some stranger's: one, or as few as is `usual` for any value
+        where that was judged by pairs that tell.
+        """
+        return max(record_count - 1 - own, 0.0) + (min(usual, 1.0) if self.is_judged else 1.0)
+
+
+def _field_model(name: str, kinds: _Kinds, place: int, rarity: _Rarity) -> FieldModel:
+    m, u, terms = kinds.m[place], kinds.u[place], rarity.terms
+    matches = kinds.prior * rarity.evidence.total_pairs
 
     def added(record_count: float) -> float:
         """Bits from u's average to the chance of meeting this very value in a stranger."""
-        own = 2 * matches * float(m[-1]) / max(terms.records, 1.0) if terms else 0.0
-        strangers = max(record_count - 1 - own, 0.0) + 1.0
-        return float(np.log2(float(u[-1]) * max(terms.records, 1.0) / strangers)) if terms else 0.0
+        if terms is None:
+            return 0.0
+        held = max(terms.records, 1.0)
+        strangers = rarity.strangers(record_count, 2 * matches * float(m[-1]) / held, float(u[-1]) * held)
+        return float(np.log2(float(u[-1]) * held / strangers))
 
     frequent = {term: added(count) for term, count in terms.frequent.items()} if terms else {}
     rare = added(terms.rest_records / terms.rest_values) if terms and terms.rest_values else 0.0
     rivals = {
         rival: tuple(share[place].tolist())
-        for (rival, fields), share in zip(evidence.rivals.items(), kinds.rivals, strict=True)
+        for (rival, fields), share in zip(rarity.evidence.rivals.items(), kinds.rivals, strict=True)
         if name in fields
     }
     return FieldModel(name, tuple(m.tolist()), tuple(u.tolist()), rivals, frequent, rare)

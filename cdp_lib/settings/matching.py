@@ -66,7 +66,7 @@ _BLOCKING = tuple(
         ("phone",),
         ("last_name", "birth_date"),
         ("first_name", "birth_date"),
-        ("array_sort(split(first_name || ' ' || last_name, ' '))",),
+        ("sort_array(split(first_name || ' ' || last_name, ' '))",),
         ("address", "substr(first_name, 1, 1)"),
         ("birth_date", "postcode"),
         ("split_part(email, '@', 1)",),

@@ -13,6 +13,7 @@ from cdp_lib.transforms.identity import increment
 from cdp_lib.transforms.identity.blocking import block_keys
 from cdp_lib.transforms.identity.comparable import comparable_records
 from cdp_lib.transforms.identity.comparison import compare_pairs
+from cdp_lib.transforms.identity.decisions import records_decided_on
 from cdp_lib.transforms.identity.exact import (
     held_identifiers,
     identifier_keys,
@@ -113,7 +114,8 @@ def find_news(ctx: JobContext, news: News, records: DataFrame, decisions: DataFr
     change = _Change(changed, records, former.join(changed, "record_key", "left_semi").drop("record_key"))
     compared = None if news.named is None else _compared_anew(ctx, news.named, change, keep)
     links = ctx.recall(identity.IDENTITY_LINK).withColumn("record_key", record_key())
-    first = _directly_affected(change, compared, decisions, settings)
+    decided_on = records_decided_on(ctx.read(identity.IDENTITY_OVERRIDE))
+    first = _directly_affected(change, compared, decided_on, settings)
     affected = keep(increment.affected_records(first, links))
     ctx.say(f"{affected.count():,} records whose person may change")
     theirs = records.withColumn("record_key", record_key()).join(affected, "record_key", "left_semi")
@@ -173,12 +175,12 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
 
 
 def _directly_affected(
-    change: _Change, compared: _Compared | None, decisions: DataFrame, settings: Identity
+    change: _Change, compared: _Compared | None, decided_on: DataFrame, settings: Identity
 ) -> DataFrame:
     """One row per record that is an end of something new: a change, a link, a tie, a decision."""
     held, held_before = held_identifiers(change.records, settings), held_identifiers(change.before, settings)
     tied = increment.records_tied_anew(held, held_before, change.changed, settings)
-    ends = [change.changed, tied, increment.records_in(decisions)]
+    ends = [change.changed, tied, decided_on]
     if compared is not None:
         ends += [compared.concerned, increment.records_in(compared.links)]
     return reduce(DataFrame.unionByName, [end.select("record_key") for end in ends]).distinct()

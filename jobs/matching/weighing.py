@@ -1,6 +1,6 @@
 """Every candidate pair of a set of records, compared and weighed; without a matcher, one is trained on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 
@@ -14,7 +14,14 @@ from cdp_lib.models.match_model import Model
 from cdp_lib.models.matcher import Matcher, rule_rows
 from cdp_lib.models.threshold import choose_threshold, Threshold
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.blocking import block_keys, block_sizes, candidate_pairs, choose_caps, random_pairs
+from cdp_lib.transforms.identity.blocking import (
+    block_keys,
+    block_sizes,
+    candidate_pairs,
+    choose_caps,
+    random_pairs,
+    random_records,
+)
 from cdp_lib.transforms.identity.comparable import comparable_records
 from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
@@ -45,7 +52,8 @@ def weigh_all(
     matcher that is trained here.
     """
     with ExitStack() as kept:
-        comparable = kept.enter_context(cached(comparable_records(records, matching)))
+        width = int(str(records.sparkSession.conf.get("spark.sql.shuffle.partitions")))
+        comparable = kept.enter_context(cached(comparable_records(records, matching, partitions=width)))
         known = matchers.in_force()
         if known is None:
             with _learnt(comparable, matching, decisions) as learnt:
@@ -117,7 +125,7 @@ def _learnt(
     pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
     with ExitStack() as kept:
         with cached(compare_pairs(pairs, comparable, matching)) as compared:
-            evidence = _evidence(comparable, compared, sources, matching)
+            evidence = _evidence(comparable, compared, sources, matching, caps)
             if evidence.candidates.num_rows == 0:
                 yield None
                 return
@@ -151,16 +159,23 @@ def _judged(scored: DataFrame, decisions: DataFrame) -> pa.Table:
     return found.select("match_weight", "is_link").toArrow()
 
 
-def _evidence(comparable: DataFrame, compared: DataFrame, sources: dict[str, int], matching: Matching) -> Evidence:
+def _evidence(
+    comparable: DataFrame, compared: DataFrame, sources: dict[str, int], matching: Matching, caps: Sequence[int]
+) -> Evidence:
     count = sum(sources.values())
     total = count * (count - 1) / 2
     total -= sum(sources[name] * (sources[name] - 1) / 2 for name in matching.one_record_per_source if name in sources)
-    strangers = random_pairs(comparable, matching, record_count=count).withColumn("rule", F.lit(-1))
+    # The candidates first: counting them is what computes and caches them.
+    candidates = pattern_counts(compared, matching).toArrow()
+    with cached(random_records(comparable, matching, record_count=count)) as drawn:
+        strangers = random_pairs(drawn, matching, record_count=count)
+        apart = pattern_counts(compare_pairs(strangers, drawn, matching), matching).toArrow()
     return Evidence(
-        candidates=pattern_counts(compared, matching).toArrow(),
-        strangers=pattern_counts(compare_pairs(strangers, comparable, matching), matching).toArrow(),
+        candidates=candidates,
+        strangers=apart,
         terms=term_counts(comparable, matching).toArrow(),
         sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
         total_pairs=float(max(total, 1)),
         rivals={rival.name: rival.shared for rival in matching.rivals},
+        caps={rule.on[0]: cap for rule, cap in zip(matching.blocking, caps, strict=True) if len(rule.on) == 1 and cap},
     )

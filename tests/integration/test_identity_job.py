@@ -3,11 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.contracts import identity, matching as tables
+from cdp_lib.models.matcher import level_scorer, Matcher
+from cdp_lib.models.training import Training
 from cdp_lib.settings.settings import MlflowSettings
+from jobs.audit import note_deed
+from jobs.decisions import Decision, Record, Verdict
+from jobs.identities import record_decision
+from jobs.matching.matchers import MATCH
 from tests.integration.people import Business, business, simulated
 
 EXACT = "identifiers: [{field: member_no, max_values: 1}]\n"
@@ -50,6 +57,7 @@ def content(shop: Business) -> dict[str, list[tuple]]:
     return {name: sorted((str(row),) for row in frame.collect()) for name, frame in found.items()}
 
 
+@pytest.mark.slow
 def test_days_one_by_one_find_the_same_people_as_all_at_once(new_business: New) -> None:
     rows = simulated(600)
     by_day, at_once = new_business(), new_business(lake="at_once")
@@ -82,6 +90,7 @@ def test_a_run_without_a_model_trains_one_and_the_next_has_nothing_to_do(new_bus
     assert shop.run().status == "nothing new"
 
 
+@pytest.mark.slow
 def test_ids_stay_through_a_rebuild_under_changed_rules(new_business: New) -> None:
     shop = new_business()
     shop.publish(simulated(300), 1)
@@ -97,7 +106,78 @@ def test_ids_stay_through_a_rebuild_under_changed_rules(new_business: New) -> No
     assert {record: ids for record, ids in changed.items() if ids[0] != ids[1]} == {}
 
 
+@pytest.mark.slow
 def test_another_champion_moved_by_hand_is_put_in_force_by_the_next_run(new_business: New) -> None:
     shop = new_business()
-    shop.publish(simulated(300), 1)
+    shop.publish(simulated(200), 1)
     shop.run()
+    matched, models = shop.people(), shop.suite.models()
+    strict = {**models.champion(MATCH).body, "threshold": 60.0}
+    matcher = Matcher.from_dict(strict)
+    example = pd.DataFrame({f"{field.field}_level": [0.0] for field in matcher.model.fields})
+    second = models.register(MATCH, Training(strict, level_scorer(matcher.model), example), run_name="by hand")
+    models.promote(MATCH, second.version)
+    assert shop.run().status == "nothing new"
+    note_deed(shop.suite, "model_promote", models.name(MATCH), second.label)
+
+    assert shop.run().status == "succeeded"
+    assert len(shop.people()) > len(matched)
+    assert {row[0] for row in shop.table(tables.MATCH_KEY).select("model_version").collect()} == {second.label}
+
+
+@pytest.mark.slow
+def test_a_matcher_is_outgrown_when_the_records_more_than_double(new_business: New) -> None:
+    shop = new_business()
+    rows = simulated(400)
+    shop.publish(rows[:150], 1)
+    shop.run()
+    shop.publish(rows[150:], 2)
+    shop.run()
+
+    assert shop.suite.models().champion(MATCH).version == 2
+
+
+def test_people_have_the_last_word_and_may_take_it_back(new_business: New) -> None:
+    shop = new_business(EXACT)
+    shop.publish([record("1", "m1"), record("2", "m1"), record("3", "m3"), record("4", "m4")], 1)
+    shop.run()
+    before, people = shop.ids(), shop.people()
+    assert people == {frozenset({"crm:1", "crm:2"}), frozenset({"crm:3"}), frozenset({"crm:4"})}
+
+    decide(shop, "unlink", "1", "2")
+    decide(shop, "link", "3", "4")
+    shop.run()
+    assert shop.people() == {frozenset({"crm:1"}), frozenset({"crm:2"}), frozenset({"crm:3", "crm:4"})}
+    links = shop.table(identity.IDENTITY_LINK).collect()
+    assert {row["source_record_id"]: row["matched_by"] for row in links if row["matched_by"]} == {
+        "3": "decision",
+        "4": "decision",
+    }
+    split = shop.table(identity.IDENTITY_EVENT).where("event_type = 'split'").collect()
+    assert [row["golden_id"] for row in split] == [before["crm:1"]]
+
+    decide(shop, "withdraw", "1", "2")
+    decide(shop, "withdraw", "4", "3")
+    shop.run()
+    assert shop.people() == people
+    # Of two ids that were merged one has ended for ever; the one that was split lives on.
+    assert [shop.ids()[name] for name in ("crm:1", "crm:2")] == [before["crm:1"]] * 2
+    counts = [row["record_count"] for row in shop.table(identity.GOLDEN_RECORD).collect()]
+    assert sorted(counts) == [1, 1, 2]
+
+
+def record(number: str, member: str) -> dict:
+    return {"source_system": "crm", "source_record_id": number, "identifiers": {"member_no": member}}
+
+
+def decide(shop: Business, decision: Verdict, one: str, other: str) -> None:
+    record_decision(shop.suite, Decision(Record("crm", one), Record("crm", other), decision, None))
+
+
+def test_records_that_nothing_brings_together_are_people_of_their_own_without_a_model(new_business: New) -> None:
+    shop = new_business(PROBABLE)
+    shop.publish([record("1", "m1"), record("2", "m2")], 1)
+    shop.run()
+
+    assert shop.people() == {frozenset({"crm:1"}), frozenset({"crm:2"})}
+    assert shop.suite.models().champion(MATCH) is None

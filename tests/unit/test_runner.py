@@ -25,6 +25,10 @@ def no_spark() -> None:
     raise AssertionError("a job that needs no table started Spark")
 
 
+def no_models() -> None:
+    raise AssertionError("no model registry here")
+
+
 def no_gate(request: GateRequest) -> GateVerdict:
     raise AssertionError(request.table.name)
 
@@ -48,6 +52,7 @@ def services(pack: Pack, tmp_path: Path) -> Services:
         session=no_spark,  # type: ignore[arg-type]
         gate=no_gate,
         reporter=PlainLines(io.StringIO()),
+        models=no_models,
         landing="landing",
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import reduce
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, functions as F
+from pyspark.sql import Column, DataFrame, functions as F, Window as W
 
 from cdp_lib.settings.matching import Matching
 
@@ -23,9 +23,12 @@ def block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | 
     other. Where sources list everybody once, `source` is that source, null for any other.
     """
     used = [place for place in range(len(matching.blocking)) if caps is None or caps[place] > 0]
-    keys = [_key(place, matching.blocking[place].on) for place in used]
-    held = F.explode(F.array_compact(F.array(*keys).cast("array<bigint>"))).alias("key")
-    return comparable.select("record_key", *_source(matching), held)
+    keys = F.array(*(_key(place, matching.blocking[place].on) for place in used)).cast("array<bigint>")
+    # In a step of its own, so that Spark compiles the rules: inside the generator it would interpret them row by row.
+    # And `outer`, for before a plain explode it would apply them all once more to ask whether there is a key.
+    held = comparable.select("record_key", *_source(matching), keys.alias("keys"))
+    each = held.select(*held.columns[:-1], F.explode_outer("keys").alias("key"))
+    return each.where(F.col("key").isNotNull())
 
 
 def block_sizes(keys: DataFrame, *, one_in: int = 1) -> DataFrame:
@@ -72,9 +75,10 @@ def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) ->
     Left out: blocks above their rule's cap (`dropped_blocks` tells them), and two records of a source that lists
     everybody once.
     """
-    blocks = _blocks(keys, matching).select("members", _rule().alias("rule"))
-    kept = blocks.where(F.size("members").between(2, _of_rule(caps)))
-    pairs = _pairs_within(kept, matching, "rule")
+    # Counted first: most keys stand alone, and a member of a large block must not be given the others' names.
+    counted = keys.select("*", F.count(F.lit(1)).over(W.partitionBy("key")).alias("record_count"))
+    kept = counted.where(F.col("record_count").between(2, cap_of_key(caps)))
+    pairs = _pairs_within(kept, matching).select("record_l", "record_r", rule_of_key().alias("rule"))
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     by_left = pairs.repartition("record_l")
     return by_left.groupBy("record_l", "record_r").agg(F.min("rule").alias("rule"))
@@ -90,14 +94,18 @@ def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int
     """About `random_pairs` pairs of records drawn at random (all of them if there are fewer): record_l, record_r.
 
     The draw depends on the records alone. Records come in groups of 64 random ones, and so many groups as are needed.
+    `comparable` may be just their `random_records`.
     """
-    groups = max(record_count // _STRANGERS_PER_BLOCK, 1)
+    drawn = random_records(comparable, matching, record_count=record_count)
+    keys = drawn.select("record_key", *_source(matching), _random_group(record_count).alias("key"))
+    return _pairs_within(keys, matching).select("record_l", "record_r")
+
+
+def random_records(comparable: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
+    """Those of the comparable records that `random_pairs` pairs: some thousands, which are cheap to join."""
     pairs_each = _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     wanted = matching.random_pairs // pairs_each + 1
-    group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(groups))
-    keys = comparable.select("record_key", *_source(matching), group.alias("key"))
-    blocks = _blocks(keys.where(F.col("key") < wanted), matching)
-    return _pairs_within(blocks, matching).repartition("record_l")
+    return comparable.where(_random_group(record_count) < wanted)
 
 
 def rule_name(matching: Matching) -> Column:
@@ -123,24 +131,23 @@ def _source(matching: Matching) -> list[Column]:
     return [F.when(F.col("source_system").isin(listed), F.col("source_system")).alias("source")]
 
 
-def _blocks(keys: DataFrame, matching: Matching) -> DataFrame:
-    # Bare names travel lighter than structs.
-    member = F.struct("record_key", "source") if matching.one_record_per_source else F.col("record_key")
-    return keys.groupBy("key").agg(F.collect_list(member).alias("members"))
+def _random_group(record_count: int) -> Column:
+    groups = max(record_count // _STRANGERS_PER_BLOCK, 1)
+    return F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(groups))
 
 
-def _pairs_within(blocks: DataFrame, matching: Matching, *carried: str) -> DataFrame:
-    """Every pair of a block's members, the smaller record first; not two of a source that lists everybody once."""
-    ordered = blocks.select(*carried, F.sort_array("members").alias("members"))
-    lefts = ordered.select(*carried, "members", F.posexplode("members").alias("place", "left"))
-    # A slice past the end is empty, so the last member explodes to nothing.
-    others = F.explode(F.slice("members", F.col("place") + 2, F.size("members"))).alias("right")
-    both = lefts.select(*carried, "left", others)
-    if not matching.one_record_per_source:
-        return both.select(*carried, F.col("left").alias("record_l"), F.col("right").alias("record_r"))
-    are_apart = F.col("left.source").isNull() | ~F.col("left.source").eqNullSafe(F.col("right.source"))
-    return both.where(are_apart).select(
-        *carried, F.col("left.record_key").alias("record_l"), F.col("right.record_key").alias("record_r")
+def _pairs_within(keys: DataFrame, matching: Matching) -> DataFrame:
+    """record_l, record_r, key: every two records of a block, not two of a source that lists everybody once."""
+    # Bare names travel lighter than structs. Each member meets all, itself too, and keeps those behind it: sorting the
+    # block by its key alone and dropping half of the pairs costs less than sorting its members.
+    once = bool(matching.one_record_per_source)
+    member = F.struct("record_key", "source") if once else F.col("record_key")
+    blocks = keys.select("*", F.collect_list(member).over(W.partitionBy("key")).alias("members"))
+    met = blocks.select("record_key", *(["source"] if once else []), "key", F.explode("members").alias("other"))
+    other = F.col("other.record_key") if once else F.col("other")
+    are_apart = F.col("source").isNull() | ~F.col("source").eqNullSafe(F.col("other.source")) if once else F.lit(True)
+    return met.where((F.col("record_key") < other) & are_apart).select(
+        F.col("record_key").alias("record_l"), other.alias("record_r"), "key"
     )
 
 

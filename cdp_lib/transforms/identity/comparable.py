@@ -11,15 +11,18 @@ _TEXT_COLUMNS = frozenset(
 )
 
 
-def comparable_records(records: DataFrame, matching: Matching) -> DataFrame:
+def comparable_records(records: DataFrame, matching: Matching, *, partitions: int | None = None) -> DataFrame:
     """One row per record: record_key, source_system and every compared field (coarser ones too) as lower-case text.
 
     `records` are rows of silver.customer_record, or have its columns that the settings name. `record_key` is the first
-    16 bytes of the record's hash. Null: the record says nothing usable of the field.
+    16 bytes of the record's hash. Null: the record says nothing usable of the field. With `partitions` the records lie
+    in so many, by record_key: kept so, they are joined to their pairs without being shuffled again.
     """
-    fields = [_normal(_value(entry.field, entry.value), entry.kind).alias(entry.field) for entry in _entries(matching)]
     name = F.unhex(F.substring(record_hash(), 1, ID_DIGITS)).alias("record_key")
-    return records.select(name, "source_system", *fields)
+    named = records.select("*", name)
+    spread = named.repartition(partitions, "record_key") if partitions else named
+    fields = [_normal(_value(entry.field, entry.value), entry.kind).alias(entry.field) for entry in _entries(matching)]
+    return spread.select("record_key", "source_system", *fields)
 
 
 def comparable_fields(matching: Matching) -> tuple[str, ...]:

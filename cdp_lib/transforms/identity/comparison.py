@@ -39,7 +39,9 @@ def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -
     right = comparable.select(
         F.col("record_key").alias("record_r"), *(F.col(field).alias(f"{field}_r") for field in fields)
     )
-    both = pairs.join(left, "record_l", "inner").join(right, "record_r", "inner")
+    # A table in memory of the records, which are unique and slim, spares the sorting of both sides.
+    of_left = pairs.join(left.hint("shuffle_hash"), "record_l", "inner")
+    both = of_left.join(right.hint("shuffle_hash"), "record_r", "inner")
     graded = both.select(
         *pairs.columns,
         *(_agreement(entry).alias(f"{entry.field}_agreement") for entry in matching.comparisons if _is_fuzzy(entry)),
@@ -177,5 +179,5 @@ def _share_words(left: Column, right: Column) -> Column:
 def _is_slip(left: Column, right: Column) -> Column:
     """One character wrong, missing, added, or two changed places."""
     distance = F.levenshtein(left, right, 2)
-    letters_l, letters_r = F.array_sort(F.split(left, "")), F.array_sort(F.split(right, ""))
+    letters_l, letters_r = F.sort_array(F.split(left, "")), F.sort_array(F.split(right, ""))
     return distance.isin(0, 1) | ((distance == 2) & (letters_l == letters_r))

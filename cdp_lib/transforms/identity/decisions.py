@@ -21,3 +21,12 @@ def decisions_in_force(overrides: DataFrame) -> DataFrame:
     held = decided.where("record_l < record_r").groupBy("record_l", "record_r").agg(F.max("newest").alias("newest"))
     holds = F.col("newest.decision").isin("link", "unlink")
     return held.where(holds).select("record_l", "record_r", (F.col("newest.decision") == "link").alias("is_link"))
+
+
+def records_decided_on(overrides: DataFrame) -> DataFrame:
+    """One row per record that people ever decided about: record_key. A withdrawn decision counts: its end is news too.
+
+    `overrides` is silver.identity_override.
+    """
+    ends = [record_key(*(f"{name}_{side}" for name in RECORD_KEY)) for side in "lr"]
+    return overrides.select(F.explode(F.array(*ends)).alias("record_key")).distinct()

@@ -46,23 +46,25 @@ def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
     One row per field and frequent value (`max_terms` of them, held by at least two records), and one with a null term
     for the rest: record_count records hold value_count values, and square_sum is the sum of their squared counts.
     """
-    held = [F.struct(F.lit(field).alias("field"), term_key(F.col(field)).alias("term")) for field in matching.fields]
-    values = [F.when(F.col(field).isNotNull(), one) for field, one in zip(matching.fields, held, strict=True)]
-    terms = comparable.select(F.explode(F.array_compact(F.array(*values))).alias("held")).select("held.*")
-    counted = terms.groupBy("field", "term").agg(F.count(F.lit(1)).alias("record_count"))
-    by_count = W.partitionBy("field").orderBy(F.col("record_count").desc(), "term")
-    ranked = counted.where(F.col("record_count") > 1).select("*", F.row_number().over(by_count).alias("place"))
-    is_frequent = F.col("place") <= matching.max_terms
-    frequent = ranked.where(is_frequent).select("field", "term", "record_count")
-    listed = F.broadcast(frequent.select("field", "term", F.lit(True).alias("is_kept")))
-    named = counted.join(listed, ["field", "term"], "left")
+    values = [F.when(F.col(field).isNotNull(), term_key(F.col(field))) for field in matching.fields]
+    # Fields travel as their place, and are named at the end.
+    held = comparable.select(F.array(*values).cast("array<bigint>").alias("terms"))
+    terms = held.select(F.posexplode_outer("terms").alias("place", "term")).where(F.col("term").isNotNull())
+    counted = terms.groupBy("place", "term").agg(F.count(F.lit(1)).alias("record_count"))
+    by_count = W.partitionBy("place").orderBy(F.col("record_count").desc(), "term")
+    ranked = counted.where(F.col("record_count") > 1).select("*", F.row_number().over(by_count).alias("rank"))
+    frequent = ranked.where(F.col("rank") <= matching.max_terms)
+    listed = F.broadcast(frequent.select("place", "term", F.lit(True).alias("is_kept")))
+    named = counted.join(listed, ["place", "term"], "left")
     kept = F.when(F.col("is_kept"), F.col("term")).alias("term")
     count = F.col("record_count")
-    return named.groupBy("field", kept).agg(
+    summed = named.groupBy("place", kept).agg(
         F.sum(count).alias("record_count"),
         F.sum(count * count).alias("square_sum"),
         F.count(count).alias("value_count"),
     )
+    field = F.get(F.array(*(F.lit(field) for field in matching.fields)), F.col("place")).alias("field")
+    return summed.select(field, "term", "record_count", "square_sum", "value_count")
 
 
 def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:

@@ -1,6 +1,7 @@
 """What the model learns from counts, and what a value's rarity adds."""
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -137,3 +138,46 @@ def test_agreeing_on_a_frequent_value_weighs_less_than_on_a_rare_one():
 def test_no_candidate_pair_is_an_error_that_names_the_cure():
     with pytest.raises(IdentityError, match=r"No two records share a block.*blocking rules"):
         fit_model(_evidence(candidates=_table([], np.zeros(0))))
+
+
+def test_records_that_know_a_mailbox_alone_are_believed_to_be_like_those_that_know_more():
+    """Nine in ten pairs that share a mailbox know nothing else; of the others nearly all are one person."""
+    telling = {"name_level": [2, 2, 0], "born_level": [1, 1, 0], "mail_level": [1, 0, 1]}
+    silent = {"name_level": [None], "born_level": [None], "mail_level": [1]}
+    counts, share = [196, 50, 4], [1_800]
+    candidates = pa.table(
+        {
+            **{name: pa.array([*telling[name], *silent[name]], pa.int8()) for name in telling},
+            "pair_count": [*counts, *share],
+            "is_vetoed": [False] * 4,
+        }
+    )
+    strangers = pa.table(
+        {
+            "name_level": pa.array([0] * 99 + [1], pa.int8()),
+            "born_level": pa.array([0] * 99 + [1], pa.int8()),
+            "mail_level": pa.array([0] * 100, pa.int8()),
+            "pair_count": [100] * 100,
+            "is_vetoed": [False] * 100,
+        }
+    )
+    terms = pa.table(
+        {
+            "field": ["mail"],
+            "term": pa.array([None], pa.int64()),
+            "record_count": [4_000],
+            "square_sum": [8_000],
+            "value_count": [2_000],
+        }
+    )
+    sizes = {"name": 3, "born": 2, "mail": 2}
+    evidence = Evidence(candidates, strangers, terms, sizes, total_pairs=5e7)
+
+    assumed = fit_model(evidence)
+    judged = fit_model(replace(evidence, caps={"mail": 10}))
+
+    def belief(model: Model) -> float:
+        (mail,) = [entry for entry in model.fields if entry.field == "mail"]
+        return model.prior_weight + mail.weights[-1] + mail.rare
+
+    assert belief(judged) > belief(assumed) + 2
