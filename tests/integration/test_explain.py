@@ -132,7 +132,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def suite(spark: SparkSession, folder: Path) -> SuiteWithModel:
     """A business whose tables say what one run of identity would leave."""
-    made = business(spark, folder, MlflowSettings(), PROBABLE, name="shop").suite
+    made = business(spark, folder / "shop", folder / "lake", MlflowSettings(), PROBABLE).suite
     settings = made.pack.identity.matching
     assert settings is not None
     suite = _with_registry(made, settings.model_hash)
@@ -335,7 +335,7 @@ def test_the_page_of_a_person_draws_its_first_tie(ask, tmp_path: Path) -> None:
 
 
 def test_a_pack_without_probable_matching_explains_its_exact_ties(spark, suite, ask, tmp_path: Path) -> None:
-    exact = business(spark, tmp_path, MlflowSettings(), EXACT, name="exact").suite
+    exact = business(spark, tmp_path / "exact", tmp_path / "lake", MlflowSettings(), EXACT).suite
     spoken = Suite(**{one.name: getattr(exact, one.name) for one in fields(exact)} | {"store": suite.store})
 
     said = ask(of=spoken, record="crm:1")
@@ -376,7 +376,7 @@ def test_a_missing_or_outdated_model_names_the_cure(suite: SuiteWithModel, ask) 
 
 
 def test_before_the_first_run_the_cure_is_named(spark, ask, tmp_path: Path) -> None:
-    empty = business(spark, tmp_path, MlflowSettings(), EXACT, name="empty").suite
+    empty = business(spark, tmp_path / "empty", tmp_path / "lake", MlflowSettings(), EXACT).suite
 
     with pytest.raises(StorageError, match=r"silver/identity_link does not exist. First: cdp run daily"):
         ask(of=empty, record="crm:1")

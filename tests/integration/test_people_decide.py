@@ -26,7 +26,7 @@ ANN, BEA, CAT = (Record("crm", record_id) for record_id in ("1", "o'brien:2", "3
 @pytest.fixture
 def shop(spark: SparkSession, tmp_path: Path) -> Business:
     """Three records, one of which changed on the second day."""
-    made = business(spark, tmp_path, MlflowSettings(), "matching: {}\n", name="decided")
+    made = business(spark, tmp_path / "decided", tmp_path / "lake", MlflowSettings(), "matching: {}\n")
     made.publish([{"source_record_id": one.source_record_id, "first_name": "Ann"} for one in (ANN, BEA, CAT)], 1)
     made.publish([{"source_record_id": BEA.source_record_id, "first_name": "Bea"}], 2)
     return made

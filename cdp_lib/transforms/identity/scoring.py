@@ -51,20 +51,22 @@ def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
     held = comparable.select(F.array(*values).cast("array<bigint>").alias("terms"))
     terms = held.select(F.posexplode_outer("terms").alias("place", "term")).where(F.col("term").isNotNull())
     counted = terms.groupBy("place", "term").agg(F.count(F.lit(1)).alias("record_count"))
-    by_count = W.partitionBy("place").orderBy(F.col("record_count").desc(), "term")
-    ranked = counted.where(F.col("record_count") > 1).select("*", F.row_number().over(by_count).alias("rank"))
-    frequent = ranked.where(F.col("rank") <= matching.max_terms)
-    listed = F.broadcast(frequent.select("place", "term", F.lit(True).alias("is_kept")))
-    named = counted.join(listed, ["place", "term"], "left")
-    kept = F.when(F.col("is_kept"), F.col("term")).alias("term")
-    count = F.col("record_count")
-    summed = named.groupBy("place", kept).agg(
-        F.sum(count).alias("record_count"),
-        F.sum(count * count).alias("square_sum"),
-        F.count(count).alias("value_count"),
-    )
+    # Values of one record alone are never frequent, and most: summed first, they need not be ranked.
+    folded = _summed(counted, F.col("record_count") > 1, F.lit(1))
+    by_count = W.partitionBy("place").orderBy(F.col("term").isNull(), F.col("record_count").desc(), "term")
+    ranked = folded.select("*", F.row_number().over(by_count).alias("rank"))
+    summed = _summed(ranked, F.col("rank") <= matching.max_terms, F.col("value_count"))
     field = F.get(F.array(*(F.lit(field) for field in matching.fields)), F.col("place")).alias("field")
     return summed.select(field, "term", "record_count", "square_sum", "value_count")
+
+
+def _summed(counted: DataFrame, is_kept: Column, value_count: Column) -> DataFrame:
+    """Counts by place and term; the terms not kept are summed into one row of the place, whose term is null."""
+    count = F.col("record_count")
+    square = F.col("square_sum") if "square_sum" in counted.columns else count * count
+    return counted.groupBy("place", F.when(is_kept, F.col("term")).alias("term")).agg(
+        F.sum(count).alias("record_count"), F.sum(square).alias("square_sum"), F.sum(value_count).alias("value_count")
+    )
 
 
 def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
