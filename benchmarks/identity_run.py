@@ -5,13 +5,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+import pyarrow as pa
+from pyspark.sql import functions as F, SparkSession
 
+from cdp_lib.contracts.silver import RECORD_KEY
 from cdp_lib.io.checkpoints import checkpoints
 from cdp_lib.models.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters
+from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, record_key
 from jobs.matching.matchers import Unkept
 from jobs.matching.people import Evidence, group_records
 from jobs.matching.weighing import weigh_all
@@ -47,3 +49,17 @@ def match_records(
         matcher = weighed.named.matcher
         steps = f"trained {trained:.0f}s, parted {parted:.0f}s, written {time.monotonic() - started:.0f}s"
         return Matched(matcher, f"{steps}; caps {matcher.caps}, threshold {matcher.threshold}: {matcher.reason}")
+
+
+def linked_pairs(spark: SparkSession, file: Path, matching: Matching, matcher: Matcher) -> pa.Table:
+    """The pairs that the matcher links before any grouping: source and id of the left, then of the right record."""
+    records = spark.read.parquet(str(file))
+    with weigh_all(records, matching, Unkept(matcher)) as weighed:
+        is_link = (F.col("match_weight") >= matcher.threshold) & ~F.col("is_vetoed")
+        pairs = weighed.pairs.where(is_link)
+        for side in ("l", "r"):
+            names = records.select(
+                record_key().alias(f"record_{side}"), *(F.col(name).alias(f"{name}_{side}") for name in RECORD_KEY)
+            )
+            pairs = pairs.join(names, f"record_{side}", "inner")
+        return pairs.select(*(f"{name}_{side}" for side in "lr" for name in RECORD_KEY)).toArrow()

@@ -1,6 +1,6 @@
-"""The peer: Splink on DuckDB, with the comparisons and blocking rules of its own demos for each data set, at .95."""
+"""The peer: Splink on DuckDB or Spark, with comparisons and blocking rules of its demos for each data set, at .95."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 import splink.comparison_library as cl
+from pyspark.sql import SparkSession
 from splink import block_on, DuckDBAPI, Linker, SettingsCreator
+from splink.backends.spark import similarity_jar_location, SparkAPI
+from splink.internals.spark.dataframe import SparkDataFrame
 
 from benchmarks.clusters import components, Labels
 
@@ -21,10 +24,11 @@ THRESHOLD = 0.95
 
 @dataclass(frozen=True)
 class Found:
-    """The pairs above the threshold, by row, and the connected component of each row."""
+    """The pairs above the threshold, by row, the connected component of each row, and the trained model."""
 
     pairs: tuple[Labels, Labels]
     label: Labels
+    model: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,35 +44,70 @@ class Demo:
     link_type: str = "dedupe_only"
 
 
-def run_splink(file: Path, name: str) -> Found:
-    """Trains, predicts and clusters; the file's rows are numbered from 0."""
+def run_splink(
+    file: Path, name: str, *, model: Mapping[str, Any] | None = None, spark: SparkSession | None = None
+) -> Found:
+    """Trains (or uses `model`), predicts and clusters, on DuckDB or in the session; the file's rows number from 0."""
     frame = _frame(pq.read_table(file))
     demo = _demos()[name if name in _demos() else "simulated"]()
-    left, right, _ = predict_pairs(frame, demo, least=THRESHOLD)
-    return Found((left, right), components(left, right, len(frame)))
+    api = DuckDBAPI() if spark is None else SparkAPI(spark_session=spark)
+    linker = _linker(frame, demo, api, model)
+    left, right, _ = _predicted(linker, least=THRESHOLD)
+    return Found((left, right), components(left, right, len(frame)), linker.misc.save_model_to_json())
 
 
 def predict_pairs(frame: pd.DataFrame, demo: Demo, *, least: float) -> tuple[Labels, Labels, Probabilities]:
     """(left, right, probability) of the pairs whose probability is at least `least`; `row` numbers the records."""
-    settings = SettingsCreator(
+    return _predicted(_linker(frame, demo, DuckDBAPI(), None), least=least)
+
+
+def splink_session(scratch: Path) -> SparkSession:
+    """A session as Splink's documents ask for: its own functions on board, Spark's old rules for bad values."""
+    spark: SparkSession = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.jars", similarity_jar_location())
+        .config("spark.driver.memory", "6g")
+        .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")
+        .config("spark.sql.shuffle.partitions", "8")
+        .config("spark.default.parallelism", "8")
+        .config("spark.sql.ansi.enabled", "false")
+        .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    spark.sparkContext.setCheckpointDir(str(scratch / "checkpoints"))
+    spark.range(10).count()
+    return spark
+
+
+def _linker(frame: pd.DataFrame, demo: Demo, api: Any, model: Mapping[str, Any] | None) -> Linker:
+    settings: Any = model or SettingsCreator(
         link_type=demo.link_type,
         unique_id_column_name="row",
         blocking_rules_to_generate_predictions=demo.blocking,
         comparisons=demo.comparisons,
     )
-    api = DuckDBAPI()
     if demo.link_type == "link_only":
         halves = [half for _, half in frame.groupby("source_system")]
         inputs: Any = [api.register(half, dataset_display_name=half["source_system"].iloc[0]) for half in halves]
     else:
         inputs = api.register(frame)
     linker = Linker(inputs, settings)
-    linker.training.estimate_probability_two_random_records_match(demo.certain, recall=demo.recall)
-    linker.training.estimate_u_using_random_sampling(max_pairs=demo.u_pairs, seed=1)
-    for rule in demo.training:
-        linker.training.estimate_parameters_using_expectation_maximisation(rule)
-    scored = linker.inference.predict(threshold_match_probability=least).as_duckdbpyrelation()
-    found = scored.select("row_l, row_r, match_probability").fetchnumpy()
+    if model is None:
+        linker.training.estimate_probability_two_random_records_match(demo.certain, recall=demo.recall)
+        linker.training.estimate_u_using_random_sampling(max_pairs=demo.u_pairs, seed=1)
+        for rule in demo.training:
+            linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    return linker
+
+
+def _predicted(linker: Linker, *, least: float) -> tuple[Labels, Labels, Probabilities]:
+    scored = linker.inference.predict(threshold_match_probability=least)
+    if isinstance(scored, SparkDataFrame):
+        columns = scored.as_spark_dataframe().select("row_l", "row_r", "match_probability").toArrow()
+        found: Any = {name: columns[name].to_numpy() for name in columns.column_names}
+    else:
+        found = scored.as_duckdbpyrelation().select("row_l, row_r, match_probability").fetchnumpy()
     left, right = (np.asarray(found[side], dtype=np.int64) for side in ("row_l", "row_r"))
     return left, right, np.asarray(found["match_probability"])
 

@@ -72,7 +72,7 @@ def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
 def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
     """One row per pair of records (record_l < record_r) that a rule brings together: the first such rule, from 0.
 
-    Left out: blocks above their rule's cap (`dropped_blocks` tells them), and two records of a source that lists
+    Left out: blocks above their rule's cap (silver.match_key tells how many), and two records of a source that lists
     everybody once.
     """
     # Counted first: most keys stand alone, and a member of a large block must not be given the others' names.
@@ -82,12 +82,6 @@ def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) ->
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     by_left = pairs.repartition("record_l")
     return by_left.groupBy("record_l", "record_r").agg(F.min("rule").alias("rule"))
-
-
-def dropped_blocks(sizes: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
-    """One row per rule and size of blocks that were too large to compare: blocking_rule, record_count, block_count."""
-    dropped = sizes.where(F.col("record_count") > _of_rule(caps))
-    return dropped.select(rule_name(matching).alias("blocking_rule"), "record_count", "block_count")
 
 
 def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
@@ -149,10 +143,6 @@ def _pairs_within(keys: DataFrame, matching: Matching) -> DataFrame:
     return met.where((F.col("record_key") < other) & are_apart).select(
         F.col("record_key").alias("record_l"), other.alias("record_r"), "key"
     )
-
-
-def _of_rule(caps: Sequence[int]) -> Column:
-    return F.get(F.array(*(F.lit(cap) for cap in caps)), F.col("rule"))
 
 
 def cap_of_key(caps: Sequence[int]) -> Column:

@@ -8,13 +8,13 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD
+from cdp_lib.models.matcher import rule_rows
 from cdp_lib.settings.matching import BlockingRule, Matching
 from cdp_lib.transforms.identity.blocking import (
     block_keys,
     block_sizes,
     candidate_pairs,
     choose_caps,
-    dropped_blocks,
     random_pairs,
 )
 from cdp_lib.transforms.identity.comparable import comparable_records
@@ -73,11 +73,18 @@ def test_a_pair_that_two_rules_find_stands_once(spark):
 
 def test_a_placeholder_on_many_records_brings_nobody_together_and_is_reported(spark):
     comparable = _comparable(spark, *[{"email": "none@a.test"}] * 5, {"email": "x@a.test"}, {"email": "x@a.test"})
-    sizes = block_sizes(block_keys(comparable, MATCHING))
+    sizes = block_sizes(block_keys(comparable, MATCHING)).toArrow()
 
     _assert_same(_candidates(comparable, caps=(4, 4)), _pairs(spark, ("f", "g", 0)))
-    reported = spark.createDataFrame([("email", 5, 1)], "blocking_rule string, record_count bigint, block_count bigint")
-    _assert_same(dropped_blocks(sizes, MATCHING, (4, 4)), reported)
+    by_email, by_birthday = rule_rows(sizes, [rule.name for rule in MATCHING.blocking], (4, 4))
+    assert by_email == {
+        "blocking_rule": "email",
+        "max_records": 4,
+        "block_count": 2,
+        "dropped_block_count": 1,
+        "dropped_record_count": 5,
+    }
+    assert (by_birthday["block_count"], by_birthday["dropped_block_count"]) == (0, 0)
 
 
 def test_two_records_of_a_source_that_lists_everybody_once_are_not_compared(spark):
