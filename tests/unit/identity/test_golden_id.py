@@ -27,14 +27,15 @@ from tests.unit.identity.steps import (
 def test_first_run_names_each_cluster_after_its_smallest_record(spark):
     first, second = by_hash("a", "b")
     found = spark.createDataFrame(
-        [(SOURCE, "a", "c1", "email"), (SOURCE, "b", "c1", "email"), (SOURCE, "c", "c2", None)], CLUSTER_SCHEMA
+        [(SOURCE, "a", "c1", "k1", "email"), (SOURCE, "b", "c1", "k1", "email"), (SOURCE, "c", "c2", "k2", None)],
+        CLUSTER_SCHEMA,
     )
     nothing, no_events = spark.createDataFrame([], LINK_SCHEMA), spark.createDataFrame([], EVENT_SCHEMA)
     expected = spark.createDataFrame(
         [
-            (SOURCE, first, id_of(first), "c1", "email", hash_of(first), day(1)),
-            (SOURCE, second, id_of(first), "c1", "email", hash_of(first), day(1)),
-            (SOURCE, "c", id_of("c"), "c2", None, hash_of("c"), day(1)),
+            (SOURCE, first, id_of(first), "c1", "k1", "email", hash_of(first), day(1)),
+            (SOURCE, second, id_of(first), "c1", "k1", "email", hash_of(first), day(1)),
+            (SOURCE, "c", id_of("c"), "c2", "k2", None, hash_of("c"), day(1)),
         ],
         LINK_SCHEMA,
     )
