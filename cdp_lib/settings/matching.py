@@ -73,7 +73,6 @@ _BLOCKING = tuple(
         ("last_name", "postcode", "substr(first_name, 1, 1)"),
         ("first_name", "postcode", "substr(last_name, 1, 1)"),
         ("first_name", "last_name", "city"),
-        ("last_name", "city", "substr(first_name, 1, 1)"),
         ("last_name", "city"),
         ("first_name", "city"),
         ("soundex(last_name)", "substr(birth_date, 1, 4)"),
