@@ -3,15 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.contracts import identity, matching as tables
-from cdp_lib.models.matcher import level_scorer, Matcher
-from cdp_lib.models.training import Training
 from cdp_lib.settings.settings import MlflowSettings
-from jobs.audit import note_deed
 from jobs.decisions import Decision, Record, Verdict
 from jobs.identities import record_decision
 from jobs.matching.matchers import MATCH
@@ -88,41 +84,6 @@ def test_a_run_without_a_model_trains_one_and_the_next_has_nothing_to_do(new_bus
     assert champion.version == 1
     assert {row[0] for row in shop.table(tables.MATCH_KEY).select("model_version").collect()} == {champion.label}
     assert shop.run().status == "nothing new"
-
-
-@pytest.mark.slow
-def test_ids_stay_through_a_rebuild_under_changed_rules(new_business: New) -> None:
-    shop = new_business()
-    shop.publish(simulated(200), 1)
-    shop.run()
-    before = shop.ids()
-    stricter = new_business(EXACT + "matching: {random_pairs: 20000, together: 12}\n")
-    stricter.run()
-    assert len(stricter.people()) > len(set(before.values()))
-    again = new_business()
-    again.run()
-
-    changed = {record: (was, again.ids().get(record)) for record, was in before.items()}
-    assert {record: ids for record, ids in changed.items() if ids[0] != ids[1]} == {}
-
-
-@pytest.mark.slow
-def test_another_champion_moved_by_hand_is_put_in_force_by_the_next_run(new_business: New) -> None:
-    shop = new_business()
-    shop.publish(simulated(200), 1)
-    shop.run()
-    matched, models = shop.people(), shop.suite.models()
-    strict = {**models.champion(MATCH).body, "threshold": 60.0}
-    matcher = Matcher.from_dict(strict)
-    example = pd.DataFrame({f"{field.field}_level": [0.0] for field in matcher.model.fields})
-    second = models.register(MATCH, Training(strict, level_scorer(matcher.model), example), run_name="by hand")
-    models.promote(MATCH, second.version)
-    assert shop.run().status == "nothing new"
-    note_deed(shop.suite, "model_promote", models.name(MATCH), second.label)
-
-    assert shop.run().status == "succeeded"
-    assert len(shop.people()) > len(matched)
-    assert {row[0] for row in shop.table(tables.MATCH_KEY).select("model_version").collect()} == {second.label}
 
 
 def test_people_have_the_last_word_and_may_take_it_back(new_business: New) -> None:
