@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cdp_lib.errors import IdentityError
 from cdp_lib.models import components
@@ -55,16 +55,19 @@ def _by_the_rules(keys, limits):
     return label
 
 
+@settings(deadline=None)
 @given(KEYS)
 def test_without_limits_components_are_those_of_a_union_find(keys):
     assert _labels(keys, [None, None, None]) == _union_find(keys)
 
 
+@settings(deadline=None)
 @given(KEYS, LIMITS)
 def test_with_limits_components_follow_the_rules_said_in_loops(keys, limits):
     assert _labels(keys, limits) == _by_the_rules(keys, limits)
 
 
+@settings(deadline=None)
 @given(KEYS, LIMITS, st.randoms(use_true_random=False))
 def test_order_and_repetition_of_keys_change_nothing(keys, limits, random):
     shuffled = [*keys, *keys[:5]]
@@ -73,6 +76,7 @@ def test_order_and_repetition_of_keys_change_nothing(keys, limits, random):
     assert _labels(shuffled, limits) == _labels(keys, limits)
 
 
+@settings(deadline=None)
 @given(KEYS, LIMITS)
 def test_partition_of_the_components_themselves_changes_nothing(keys, limits):
     label = _labels(keys, limits)
@@ -82,6 +86,7 @@ def test_partition_of_the_components_themselves_changes_nothing(keys, limits):
     assert {record: again[part] for record, part in label.items()} == label
 
 
+@settings(deadline=None)
 @given(KEYS, LIMITS)
 def test_identifier_ties_a_record_that_shares_its_value_inside_the_component(keys, limits):
     labels = partition_by_priority(*_arrays(keys), limits)
