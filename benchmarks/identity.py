@@ -28,7 +28,7 @@ from benchmarks.identity_run import linked_pairs, match_records
 from benchmarks.identity_splink import run_splink, splink_session
 from benchmarks.measure import Cost, load, measured, peak_mib, Result, tell
 from cdp_lib.io.session import build_session
-from cdp_lib.models.matcher import Matcher
+from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.matching import Matching
 from cdp_lib.settings.settings import Settings
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.contracts.silver import RECORD_KEY
 from cdp_lib.io.checkpoints import checkpoints
-from cdp_lib.models.matcher import Matcher
+from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, record_key

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, functions as F
 from cdp_lib.contracts import silver
 from cdp_lib.errors import ModelError
 from cdp_lib.io.caching import cached
-from cdp_lib.models.matcher import Matcher
+from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import block_keys

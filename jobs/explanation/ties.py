@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from cdp_lib.models.units import MOST_BITS
+from cdp_lib.models.identity.units import MOST_BITS
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from jobs.decisions import Decision

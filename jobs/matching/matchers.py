@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cdp_lib.contracts import silver
-from cdp_lib.models.fellegi_sunter import Evidence
-from cdp_lib.models.match_model import FieldModel
-from cdp_lib.models.matcher import example_levels, level_scorer, Matcher, probability_chart, weight_chart
+from cdp_lib.models.identity.fellegi_sunter import Evidence
+from cdp_lib.models.identity.match_model import FieldModel
+from cdp_lib.models.identity.matcher import example_levels, level_scorer, Matcher, probability_chart, weight_chart
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.comparison import LEVELS

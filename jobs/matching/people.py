@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.io.caching import cached
-from cdp_lib.models.linkage import Limits
-from cdp_lib.models.people import fits_one_machine, IdentityGraph, PAIR_SCHEMA, part_records
-from cdp_lib.models.people_on_spark import IdentityFrames, part_records_on_spark
+from cdp_lib.models.identity.linkage import Limits
+from cdp_lib.models.identity.people import fits_one_machine, IdentityGraph, PAIR_SCHEMA, part_records
+from cdp_lib.models.identity.people_on_spark import IdentityFrames, part_records_on_spark
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.exact import record_key

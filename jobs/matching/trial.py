@@ -13,7 +13,7 @@ from cdp_lib.contracts import gold, identity, silver
 from cdp_lib.errors import StorageError
 from cdp_lib.io.caching import cached
 from cdp_lib.io.checkpoints import checkpoints
-from cdp_lib.models.matcher import Matcher
+from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.decisions import decisions_in_force

@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts.matching import match_pair
 from cdp_lib.io.caching import cached
-from cdp_lib.models.fellegi_sunter import Evidence, fit_model
-from cdp_lib.models.match_model import Model
-from cdp_lib.models.matcher import Matcher, rule_rows
-from cdp_lib.models.threshold import choose_threshold, Threshold
+from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
+from cdp_lib.models.identity.match_model import Model
+from cdp_lib.models.identity.matcher import Matcher, rule_rows
+from cdp_lib.models.identity.threshold import choose_threshold, Threshold
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import (
     block_keys,

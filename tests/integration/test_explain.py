@@ -17,8 +17,8 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, ConfigError, IdentityError, ModelError, StorageError
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.store import Stamp
-from cdp_lib.models.match_model import FieldModel, Model
-from cdp_lib.models.matcher import Matcher
+from cdp_lib.models.identity.match_model import FieldModel, Model
+from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.transforms.identity.blocking import block_keys, candidate_pairs

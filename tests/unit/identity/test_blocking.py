@@ -8,7 +8,7 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD
-from cdp_lib.models.matcher import rule_rows
+from cdp_lib.models.identity.matcher import rule_rows
 from cdp_lib.settings.matching import BlockingRule, Matching
 from cdp_lib.transforms.identity.blocking import (
     block_keys,

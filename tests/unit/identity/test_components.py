@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from cdp_lib.errors import IdentityError
 from cdp_lib.models import components
-from cdp_lib.models.components import MAX_KEYS, partition_by_priority, tied_by
+from cdp_lib.models.identity.components import MAX_KEYS, partition_by_priority, tied_by
 
 KEYS = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2), st.integers(-4, 4)), max_size=50)
 LIMITS = st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=3, max_size=3)

@@ -7,8 +7,8 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD
-from cdp_lib.models.linkage import Limits
-from cdp_lib.models.people import IdentityGraph, part_records
+from cdp_lib.models.identity.linkage import Limits
+from cdp_lib.models.identity.people import IdentityGraph, part_records
 from cdp_lib.settings.identity import Identifier, Identity
 from cdp_lib.transforms.identity.exact import blocked_identifiers, identifier_keys, record_clusters, record_hash
 from tests.builders import rows

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cdp_lib.models.match_model import Model
-from cdp_lib.models.matcher import Matcher
+from cdp_lib.models.identity.match_model import Model
+from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.matching import Matching
 from jobs.matching.matchers import Registered

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from cdp_lib.models.linkage import average_linkage, FORBIDDEN, NODES_AT_ONCE
+from cdp_lib.models.identity.linkage import average_linkage, FORBIDDEN, NODES_AT_ONCE
 
 
 def _weights(size, seed):

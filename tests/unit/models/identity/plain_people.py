@@ -8,8 +8,8 @@ from math import inf
 
 import numpy as np
 
-from cdp_lib.models.bonds import LINK, TIE
-from cdp_lib.models.components import partition_by_priority
+from cdp_lib.models.identity.bonds import LINK, TIE
+from cdp_lib.models.identity.components import partition_by_priority
 
 MOST_BITS = 20.0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cdp_lib.models.components import connected, first_of_runs, Keys, partition
+from cdp_lib.models.identity.components import connected, first_of_runs, Keys, partition
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

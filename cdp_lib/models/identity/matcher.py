@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cdp_lib.errors import ModelError
-from cdp_lib.models.match_model import Floats, Model
+from cdp_lib.models.identity.match_model import Floats, Model
 from cdp_lib.models.training import Bars
 
 KEPT_BELOW = 30.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cdp_lib.models.bonds import pairs_within, TIE
-from cdp_lib.models.components import connected, first_of_runs
-from cdp_lib.models.linkage import average_linkage, FORBIDDEN, Limits
-from cdp_lib.models.units import Edges, Holdings, UnitGraph
+from cdp_lib.models.identity.bonds import pairs_within, TIE
+from cdp_lib.models.identity.components import connected, first_of_runs
+from cdp_lib.models.identity.linkage import average_linkage, FORBIDDEN, Limits
+from cdp_lib.models.identity.units import Edges, Holdings, UnitGraph
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

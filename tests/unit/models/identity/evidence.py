@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from cdp_lib.models.linkage import Limits
-from cdp_lib.models.people import (
+from cdp_lib.models.identity.linkage import Limits
+from cdp_lib.models.identity.people import (
     DECISION_SCHEMA,
     IdentityGraph,
     KEY_SCHEMA,

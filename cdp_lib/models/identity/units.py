@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cdp_lib.models.bonds import Bonds, Decided, TIE
-from cdp_lib.models.components import connected
-from cdp_lib.models.linkage import FORBIDDEN, Limits
+from cdp_lib.models.identity.bonds import Bonds, Decided, TIE
+from cdp_lib.models.identity.components import connected
+from cdp_lib.models.identity.linkage import FORBIDDEN, Limits
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

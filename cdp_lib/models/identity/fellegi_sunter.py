@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cdp_lib.errors import IdentityError
-from cdp_lib.models.match_model import FieldModel, Floats, Model
+from cdp_lib.models.identity.match_model import FieldModel, Floats, Model
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from cdp_lib.errors import IdentityError
-from cdp_lib.models.fellegi_sunter import Evidence, fit_model
-from cdp_lib.models.match_model import Model
+from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
+from cdp_lib.models.identity.match_model import Model
 
 SIZES = {"name": 3, "born": 2, "mail": 2, "home": 2, "family": 2}
 M = {"name": (0.05, 0.15, 0.8), "born": (0.1, 0.9), "mail": (0.2, 0.8), "home": (0.3, 0.7), "family": (0.1, 0.9)}

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, functions as F, Window as W
 
-from cdp_lib.models.connected_records import connected_records
-from cdp_lib.models.linkage import Limits
-from cdp_lib.models.people import (
+from cdp_lib.models.identity.connected_records import connected_records
+from cdp_lib.models.identity.linkage import Limits
+from cdp_lib.models.identity.people import (
     DECISION_SCHEMA,
     IdentityGraph,
     KEY_SCHEMA,

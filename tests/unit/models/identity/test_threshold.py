@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from cdp_lib.models.threshold import choose_threshold, ENOUGH_LABELS
+from cdp_lib.models.identity.threshold import choose_threshold, ENOUGH_LABELS
 
 
 def test_the_threshold_is_the_lowest_weight_with_few_enough_wrong_pairs_expected():

@@ -8,11 +8,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cdp_lib.errors import IdentityError
-from cdp_lib.models.bonds import bind, Decided
-from cdp_lib.models.components import check_size, connected, dense_keys, join_through, Keys, MAX_KEYS, ties
-from cdp_lib.models.linkage import Limits
-from cdp_lib.models.parting import part_units
-from cdp_lib.models.units import Holdings, number_units, OF_ITS_OWN, Pairs, unit_graph
+from cdp_lib.models.identity.bonds import bind, Decided
+from cdp_lib.models.identity.components import check_size, connected, dense_keys, join_through, Keys, MAX_KEYS, ties
+from cdp_lib.models.identity.linkage import Limits
+from cdp_lib.models.identity.parting import part_units
+from cdp_lib.models.identity.units import Holdings, number_units, OF_ITS_OWN, Pairs, unit_graph
 from cdp_lib.settings.identity import Identity
 
 MAX_PAIRS = 30_000_000
