@@ -286,7 +286,7 @@ PLANTED = {
         "import os": "imports os: no files",
         "import mlflow": "imports mlflow: not a library",
         "def f():\n    from cdp_lib.io.store import Store": "imports cdp_lib.io.store.Store: up or sideways",
-        "from cdp_lib.models import fellegi_sunter": "imports cdp_lib.models.identity.fellegi_sunter: up or sideways",
+        "from cdp_lib.models import registry": "imports cdp_lib.models.registry: up or sideways",
         "from pyspark.sql import SparkSession": "imports pyspark.sql.SparkSession: no session",
         "today = date.today()": "line 1: today()",
         "now = datetime.now(UTC)": "line 1: now()",

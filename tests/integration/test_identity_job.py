@@ -69,6 +69,22 @@ def test_days_one_by_one_find_the_same_people_as_all_at_once(new_business: New) 
     assert len(by_day.people()) < len(rows)
 
 
+@pytest.mark.slow
+def test_ids_come_back_when_a_stricter_rule_is_taken_back(new_business: New) -> None:
+    shop = new_business()
+    shop.publish(simulated(600), 1)
+    shop.run()
+    before = shop.ids()
+
+    strict = new_business(PROBABLE.replace("20000", "20000, threshold: 25"))
+    strict.run()
+    assert len(set(strict.ids().values())) > len(set(before.values()))
+    back = new_business()
+    back.run()
+
+    assert back.ids() == before
+
+
 def moved(row: dict) -> dict:
     """The record after its person moved and wrote the name otherwise."""
     return {**row, "address": "1 new street", "city": "Elsewhere", "postcode": "99999", "first_name": row["last_name"]}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cdp_lib.errors import IdentityError
-from cdp_lib.models import components
+from cdp_lib.models.identity import components
 from cdp_lib.models.identity.components import MAX_KEYS, partition_by_priority, tied_by
 
 KEYS = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2), st.integers(-4, 4)), max_size=50)

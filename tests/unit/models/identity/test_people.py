@@ -2,10 +2,9 @@
 
 import pyarrow as pa
 import pytest
-from tests.unit.models.evidence import clusters, graph, identity_of, key, LIMITS, people, VETOED
 
 from cdp_lib.errors import IdentityError
-from cdp_lib.models import people as people_module
+from cdp_lib.models.identity import people as people_module
 from cdp_lib.models.identity.linkage import Limits
 from cdp_lib.models.identity.people import (
     fits_one_machine,
@@ -15,6 +14,7 @@ from cdp_lib.models.identity.people import (
     part_records,
     PERSON_SCHEMA,
 )
+from tests.unit.models.identity.evidence import clusters, graph, identity_of, key, LIMITS, people, VETOED
 
 PLAIN = identity_of(None, None)
 SMALL = Limits(threshold=3.0, together=-10.0, absent=-4.0, max_component=4)

@@ -5,14 +5,14 @@ from dataclasses import fields
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.unit.models.evidence import graph, identity_of, key, LIMITS, VETOED
 
 from cdp_lib.errors import IdentityError
 from cdp_lib.io.checkpoints import checkpoints
-from cdp_lib.models import connected_records as rounds, people_on_spark
+from cdp_lib.models.identity import connected_records as rounds, people_on_spark
 from cdp_lib.models.identity.connected_records import connected_records
 from cdp_lib.models.identity.people import IdentityGraph, part_records
 from cdp_lib.models.identity.people_on_spark import IdentityFrames, part_records_on_spark
+from tests.unit.models.identity.evidence import graph, identity_of, key, LIMITS, VETOED
 
 IDENTITY = identity_of(None, 1, 2)
 

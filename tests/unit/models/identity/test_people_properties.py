@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from tests.unit.models.evidence import clusters, graph, identity_of, LIMITS, people, VETOED
-from tests.unit.models.plain_people import components, plain_people, Spec
 
 from cdp_lib.models.identity.components import partition_by_priority
 from cdp_lib.models.identity.linkage import Limits
+from tests.unit.models.identity.evidence import clusters, graph, identity_of, LIMITS, people, VETOED
+from tests.unit.models.identity.plain_people import components, plain_people, Spec
 
 RECORDS = st.integers(0, 9)
 WEIGHTS = st.integers(-40, 100).map(lambda quarters: quarters / 4)

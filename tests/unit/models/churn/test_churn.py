@@ -1,0 +1,228 @@
+"""The churn score: calibrated, explained, the same in any order of the rows, simpler where customers are few."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logit
+
+from cdp_lib.errors import ModelError
+from cdp_lib.models.churn.churn import BandLimits, ChurnModel
+from cdp_lib.models.churn.design import COLUMNS, design_matrix
+from cdp_lib.models.churn.evaluation import auc, expected_calibration_error
+from cdp_lib.models.churn.origins import Origin, stack_origins
+from tests.unit.models.churn.customers import churn_chance, feature_frame, labels_of
+
+FRAME = feature_frame(4000)
+LABELS = labels_of(FRAME)
+OTHERS = feature_frame(4000, seed=5)
+
+
+@pytest.fixture(scope="module")
+def blend() -> ChurnModel:
+    return ChurnModel.fit(FRAME, LABELS, horizon_days=90)
+
+
+@pytest.fixture(scope="module")
+def logistic() -> ChurnModel:
+    few = FRAME.head(600)
+    return ChurnModel.fit(few, labels_of(few), horizon_days=90)
+
+
+def test_customers_never_seen_are_ranked_nearly_as_the_true_rule_ranks_them(blend: ChurnModel) -> None:
+    churned = 1 - labels_of(OTHERS, seed=6)["has_purchase"]
+    scored = blend.score(OTHERS)["churn_probability"]
+    assert blend.form == "blend"
+    assert auc(churned, scored) > auc(churned, churn_chance(OTHERS)) - 0.01
+    assert expected_calibration_error(churned, scored) < 0.03
+
+
+def test_the_score_has_a_row_for_each_customer_in_their_order(blend: ChurnModel) -> None:
+    scored = blend.score(OTHERS.iloc[[5, 2, 9]])
+    assert list(scored.columns) == ["golden_id", "churn_probability", "churn_band", "reasons"]
+    assert scored["golden_id"].tolist() == ["g00005", "g00002", "g00009"]
+    whole = blend.score(OTHERS)["churn_probability"].to_numpy()
+    np.testing.assert_allclose(scored["churn_probability"], whole[[5, 2, 9]], rtol=1e-12)
+
+
+def test_no_customers_are_scored_to_no_rows(blend: ChurnModel) -> None:
+    assert blend.score(OTHERS.head(0)).shape == (0, 4)
+
+
+def test_bands_follow_the_limits_that_were_passed_in() -> None:
+    assert BandLimits(0.8, 0.5).band(np.array([0.9, 0.8, 0.79, 0.5, 0.1])).tolist() == [
+        "high",
+        "high",
+        "medium",
+        "medium",
+        "low",
+    ]
+    model = ChurnModel.fit(FRAME.head(5), LABELS.head(5), horizon_days=90, limits=BandLimits(0.02, 0.01))
+    assert set(model.score(OTHERS)["churn_band"]) == {"high"}
+
+
+def test_contributions_add_up_to_the_log_odds(blend: ChurnModel, logistic: ChurnModel) -> None:
+    for model in (blend, logistic):
+        added, average = model.contributions(OTHERS)
+        np.testing.assert_allclose(added.sum(axis=1) + average, logit(model.probability(OTHERS)), atol=1e-8)
+
+
+def test_the_logistic_explains_by_weight_times_deviation_from_the_average_customer(logistic: ChurnModel) -> None:
+    member = logistic.members.logistic
+    assert logistic.form == "logistic"
+    assert member is not None
+    added, average = logistic.contributions(FRAME.head(600))
+    np.testing.assert_allclose(added.mean(), 0, atol=1e-9)  # everybody together is the average customer
+    place = COLUMNS.index("tenure_days")
+    tenure = np.log1p(FRAME["tenure_days"].head(600))
+    expected = logistic.members.slope * member.weight[place] * (tenure - tenure.mean()) / tenure.std(ddof=0)
+    np.testing.assert_allclose(added["tenure"], expected, atol=1e-9)
+    assert average == pytest.approx(logistic.members.intercept + logistic.members.slope * member.average)
+
+
+def test_reasons_cite_the_customers_own_figures(blend: ChurnModel) -> None:
+    lost = FRAME.head(1).assign(
+        **{f"{kind}_{days}d": 0.0 for kind in ("purchase_count", "amount") for days in (30, 90)},
+        frequency=6.0,
+        recency_days=120.0,
+        tenure_days=300.0,
+        mean_gap_days=30.0,
+        largest_gap_days=45.0,
+    )
+    reasons = blend.score(lost)["reasons"][0]
+    assert 1 <= len(reasons) <= 3
+    assert "no purchase for 120 days, usual gap 30" in reasons
+
+
+def test_reasons_push_to_the_side_on_which_the_score_lies(blend: ChurnModel) -> None:
+    added, average = blend.contributions(OTHERS)
+    scored = blend.score(OTHERS)
+    above = logit(scored["churn_probability"]) > average
+    tells_recency = scored["reasons"].map(lambda said: any("no purchase for" in reason for reason in said)).to_numpy()
+    assert (added["recency"].to_numpy()[tells_recency & above.to_numpy()] > 0).all()
+    assert (added["recency"].to_numpy()[tells_recency & ~above.to_numpy()] < 0).all()
+
+
+def test_the_order_of_rows_leaves_no_trace(blend: ChurnModel) -> None:
+    other = ChurnModel.fit(FRAME.sample(frac=1, random_state=3), LABELS.sample(frac=1, random_state=4), horizon_days=90)
+    np.testing.assert_allclose(other.probability(OTHERS), blend.probability(OTHERS), atol=1e-9)
+
+
+def test_the_json_body_scores_alike(blend: ChurnModel, logistic: ChurnModel) -> None:
+    simple = ChurnModel.fit(FRAME.head(0), LABELS.head(0), horizon_days=90)
+    for model in (blend, logistic, simple):
+        again = ChurnModel.from_dict(json.loads(json.dumps(model.to_dict())))
+        pd.testing.assert_frame_equal(again.score(OTHERS), model.score(OTHERS), rtol=1e-12)
+        assert (again.form, again.reason) == (model.form, model.reason)
+
+
+def test_longer_absence_never_lowers_what_the_trees_say(blend: ChurnModel) -> None:
+    assert blend.members.boosted is not None
+    design = np.repeat(design_matrix(OTHERS.head(20), closed_form=False), 50, axis=0)
+    design[:, COLUMNS.index("recency_days")] = np.tile(np.linspace(0, 6, 50), 20)
+    assert (np.diff(blend.members.boosted.logit(design).reshape(20, 50), axis=1) >= 0).all()
+
+
+def test_the_closed_form_is_used_where_it_is_given() -> None:
+    known = FRAME.assign(no_purchase_probability=churn_chance(FRAME))
+    model = ChurnModel.fit(known, LABELS, horizon_days=90)
+    asked = OTHERS.assign(no_purchase_probability=churn_chance(OTHERS))
+    asked.loc[0, "no_purchase_probability"] = np.nan
+    scored = model.score(asked)
+    assert scored["churn_probability"].between(0, 1).all()
+    assert any("own rhythm foretells" in reason for reasons in scored["reasons"] for reason in reasons)
+    with pytest.raises(ModelError, match=r"lacks \['no_purchase_probability'\]"):
+        model.score(OTHERS)
+
+
+def test_with_few_customers_the_closed_form_is_the_score() -> None:
+    few = FRAME.head(30).assign(no_purchase_probability=churn_chance(FRAME.head(30)))
+    model = ChurnModel.fit(few, LABELS.head(30), horizon_days=90)
+    assert model.form == "no_purchase_probability"
+    assert "a model of their own needs 50 of each; the closed form is taken as it is" in model.reason
+    np.testing.assert_allclose(model.probability(few), few["no_purchase_probability"])
+    unknown = few.assign(no_purchase_probability=np.nan)
+    assert model.score(unknown)["churn_probability"].between(0, 1).all()
+
+
+def test_with_few_customers_and_no_closed_form_the_rate_per_band_of_recency_is_the_score() -> None:
+    few = FRAME.head(4).assign(recency_days=[1.0, 10.0, 100.0, 100.0])
+    bought = pd.DataFrame({"golden_id": few["golden_id"], "has_purchase": [1, 1, 0, 0]})
+    model = ChurnModel.fit(few, bought, horizon_days=90)
+    assert model.form == "recency_bands"
+    assert model.reason.startswith("2 customers churned and 2 stayed")
+    # overall (2 + 1) / (4 + 2); bands to 22.5 days: (0 + 10 * .5) / 12, and 90 to 180 days: (2 + 10 * .5) / 12
+    np.testing.assert_allclose(model.probability(few), [5 / 12, 5 / 12, 7 / 12, 7 / 12])
+    assert model.probability(few.assign(recency_days=np.nan)).tolist() == [0.5] * 4
+    assert model.score(few)["reasons"][2][0].startswith("no purchase for 100 days")
+
+
+@pytest.mark.parametrize("bought", [0.0, 1.0])
+def test_one_outcome_alone_is_scored_near_it_and_says_so(bought: float) -> None:
+    model = ChurnModel.fit(FRAME, LABELS.assign(has_purchase=bought), horizon_days=90)
+    assert model.form == "recency_bands"
+    assert np.abs(model.probability(OTHERS) - (1 - bought)).max() < 0.001
+    assert "0 " in model.reason
+
+
+def test_no_customers_at_all_give_a_half() -> None:
+    model = ChurnModel.fit(FRAME.head(0), LABELS.head(0), horizon_days=90)
+    assert set(model.probability(OTHERS)) == {0.5}
+    assert model.score(OTHERS)["reasons"].tolist() == [[]] * len(OTHERS)
+
+
+def test_labels_that_nothing_foretells_are_not_learnt() -> None:
+    coin = np.random.default_rng(0).permutation(LABELS["has_purchase"])
+    model = ChurnModel.fit(FRAME, LABELS.assign(has_purchase=coin), horizon_days=90)
+    assert model.probability(OTHERS).std() < 0.06
+
+
+def test_unknown_values_are_scored() -> None:
+    holes = OTHERS.assign(item_count=np.nan, monetary_amount=np.nan, largest_gap_days=np.inf)
+    known = FRAME.assign(item_count=np.nan)
+    model = ChurnModel.fit(known, LABELS, horizon_days=90)
+    assert model.score(holes)["churn_probability"].between(0.001, 0.999).all()
+
+
+def test_cuts_are_stacked_and_calibrated_on_the_latest() -> None:
+    easy = LABELS.assign(has_purchase=1.0)
+    earlier = Origin(date(2024, 1, 1), FRAME, easy)
+    latest = Origin(date(2024, 4, 1), FRAME, LABELS)
+    frame, labels = stack_origins([earlier, latest], horizon_days=90, scored_at=date(2024, 7, 1))
+    assert len(frame) == 2 * len(FRAME)
+    model = ChurnModel.fit(frame, labels, horizon_days=90)
+    truth = churn_chance(OTHERS).mean()
+    assert model.probability(OTHERS).mean() == pytest.approx(truth, abs=0.05)  # half of it without the calibration
+
+
+def test_labels_that_end_after_the_cut_are_refused() -> None:
+    late = Origin(date(2024, 4, 3), FRAME, LABELS)
+    with pytest.raises(
+        ModelError, match=r"labels of 2024-04-03 end .* after 2024-07-01\. Train on cuts up to 2024-04-02"
+    ):
+        stack_origins([late], horizon_days=90, scored_at=date(2024, 7, 1))
+    with pytest.raises(ModelError, match="no training cut"):
+        stack_origins([], horizon_days=90, scored_at=date(2024, 7, 1))
+
+
+def test_errors_say_what_to_do() -> None:
+    with pytest.raises(ModelError, match=r"horizon of 0 days. Give at least 1 day"):
+        ChurnModel.fit(FRAME, LABELS, horizon_days=0)
+    with pytest.raises(ModelError, match=r"feature frame lacks \['frequency'\]"):
+        ChurnModel.fit(FRAME.drop(columns="frequency"), LABELS, horizon_days=90)
+    with pytest.raises(ModelError, match=r"1 of 4000 training rows have no label"):
+        ChurnModel.fit(FRAME, LABELS.head(3999), horizon_days=90)
+    with pytest.raises(ModelError, match=r"1 rows of the labels repeat golden_id.*cut_date"):
+        ChurnModel.fit(FRAME, pd.concat([LABELS, LABELS.head(1)]), horizon_days=90)
+    with pytest.raises(ModelError, match=r"labels lack \['has_purchase'\]"):
+        ChurnModel.fit(FRAME, LABELS[["golden_id"]], horizon_days=90)
+    with pytest.raises(ModelError, match="other values than 0 and 1"):
+        ChurnModel.fit(FRAME, LABELS.assign(has_purchase=2), horizon_days=90)
+    with pytest.raises(ModelError, match="0 < medium < high < 1"):
+        BandLimits(0.3, 0.5)
+    with pytest.raises(ModelError, match="no_purchase_probability from 2 to 2"):
+        ChurnModel.fit(FRAME.assign(no_purchase_probability=2.0), LABELS, horizon_days=90)
+    with pytest.raises(ModelError, match=r"body lacks \['bands', 'closed_form', 'horizon_days', 'limits', 'members'\]"):
+        ChurnModel.from_dict({})
