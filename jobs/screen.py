@@ -57,11 +57,11 @@ def _show_files(console: Console, files: Iterable[Mapping[str, Any]]) -> None:
 def _show_verdicts(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
     if not results:
         return
-    grid = _grid("quality by table", "table", "checks", "passed", "warnings", "errors")
+    grid = _grid("quality by table", "table", "checks", "passed", "warnings", "errors", "withheld")
     for table in dict.fromkeys(row["table_name"] for row in results):
         of_table = [row for row in results if row["table_name"] == table]
         failed = [row for row in of_table if not row["success"]]
-        counts = {kind: sum(1 for row in failed if row["severity"] == kind) for kind in ("warn", "error")}
+        counts = {kind: sum(1 for row in failed if row["severity"] == kind) for kind in ("warn", "error", "withhold")}
         passed = len(of_table) - len(failed)
         grid.add_row(
             table,
@@ -69,6 +69,7 @@ def _show_verdicts(console: Console, results: Sequence[Mapping[str, Any]]) -> No
             str(passed),
             _coloured(counts["warn"], "yellow"),
             _coloured(counts["error"], "red"),
+            _coloured(counts["withhold"], "yellow"),
         )
     console.print(grid)
     for row in results:

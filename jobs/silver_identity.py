@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from pyspark.sql import DataFrame, functions as F
 
-from cdp_lib.contracts import identity, matching, ops, silver
+from cdp_lib.contracts import identity, matching, silver
 from cdp_lib.io.caching import cached
 from cdp_lib.transforms.identity.decisions import decisions_in_force
 from cdp_lib.transforms.identity.exact import blocked_identifiers, record_key
@@ -19,17 +19,11 @@ from cdp_lib.workflow.job import job
 from jobs.matching.finding import find_all, find_news, Found, News, news_of
 from jobs.matching.matchers import MATCH
 from jobs.matching.people import Keep
+from jobs.moves import moves_of
 from jobs.page import run_page
 
 _ADDED_BY_WRITER = ("_record_hash", "_run_id")
 _TOLD_AT_MOST = 20
-
-
-def model_moves(ctx: JobContext) -> str:
-    """The last time that a person moved the matcher's champion: another champion means other people."""
-    subject = f"{ctx.pack.name}-{MATCH}"
-    moves = [str(row["happened_at"]) for row in ctx.recorded(ops.AUDIT) if row["subject"] == subject]
-    return max(moves, default="")
 
 
 @job(
@@ -37,7 +31,7 @@ def model_moves(ctx: JobContext) -> str:
     writes=(identity.tables,),
     remembers=(identity.tables,),
     shaped_by=("pack", "identity"),
-    watches=model_moves,
+    watches=moves_of(MATCH),
 )
 def run(ctx: JobContext) -> None:
     """Find who belongs together, recall who had which id, tell what changed, let sources survive."""

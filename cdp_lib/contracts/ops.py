@@ -85,7 +85,12 @@ QUALITY_RESULT = Table(
         text("table_name", "Table checked.", required=True),
         text("expectation", "Great Expectations type, or the rule's id.", required=True),
         text("column_name", "Column or columns; empty for the table.", required=True),
-        one_of("severity", "What a failure does: error stops the run.", ("error", "warn"), required=True),
+        one_of(
+            "severity",
+            "What a failure does: error stops the run; withhold leaves the table as it was.",
+            ("error", "warn", "withhold"),
+            required=True,
+        ),
         Column("success", "boolean", "Whether it held.", required=True),
         text("observed", "What was seen: figures only, never values of rows."),
         instant("checked_at", "When.", required=True),
@@ -107,4 +112,24 @@ AUDIT = Table(
     write=AppendOnce(),
 )
 
-TABLES = (JOB_RUN, SOURCE_FILE, ROW_ACCOUNT, QUALITY_RESULT, AUDIT)
+MODEL_MONITOR = Table(
+    name="ops.model_monitor",
+    purpose="What a model said of days that have passed, beside what came true: one row per run, table and metric.",
+    key=("run_id", "table_name", "scored_as_of_date", "metric"),
+    columns=(
+        text("run_id", "Run that compared.", required=True),
+        text("table_name", "Scores that were compared, e.g. gold.churn_score.", required=True),
+        text("model_version", "Model that gave them.", required=True),
+        Column("scored_as_of_date", "date", "The scores' as-of date.", required=True),
+        Column("horizon_days", "int", "Days after it that the scores speak of.", required=True),
+        Column("elapsed_days", "int", "Days of them that have passed; predictions are taken pro rata.", required=True),
+        text("metric", "E.g. purchase_count, spend_amount, auc, brier.", required=True),
+        Column("predicted", "double", "What the scores said; null: the metric has no such side."),
+        Column("observed", "double", "What came true, or the metric itself.", required=True),
+        number("customer_count", "Customers compared.", required=True),
+        instant("recorded_at", "When.", required=True),
+    ),
+    write=AppendOnce(),
+)
+
+TABLES = (JOB_RUN, SOURCE_FILE, ROW_ACCOUNT, QUALITY_RESULT, AUDIT, MODEL_MONITOR)

@@ -7,6 +7,7 @@ from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
 from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
 from cdp_lib.contracts.matching_references import matching_faults
 from cdp_lib.contracts.rule_references import pack_rule_faults
+from cdp_lib.contracts.score_references import score_faults
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
@@ -37,7 +38,7 @@ def reference_faults(pack: Pack, functions: Collection[str] = (), *, is_whole: b
     Quality rules are left to `pack_rule_faults`: they name tables that a faulty pack does not have yet.
     """
     check = _Check(pack, functions, is_whole)
-    faults = [*check.sources(), *check.traits(), *_circles(pack), *check.identity(), *check.exports()]
+    faults = [*check.sources(), *check.traits(), *_circles(pack), *check.identity(), *check.exports(), *check.scores()]
     return tuple(sorted(set(faults)))
 
 
@@ -204,6 +205,11 @@ class _Check:
             file, path = self.pack.place("export", export.id)
             for key, message in self._export(export):
                 yield Fault(file, f"{path}{key}", message)
+
+    def scores(self) -> Iterator[Fault]:
+        columns = self._customer_columns()
+        if columns is not None:
+            yield from score_faults(self.pack, columns)
 
     def _export(self, export: Export) -> _Keyed:
         columns = self._customer_columns()

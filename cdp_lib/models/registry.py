@@ -2,26 +2,30 @@
 
 Every training is a run of the pack's experiment for that model, and a version of the registered model of the same name.
 `champion` names the version that scores; it moves only to a version that was loaded and has scored its own example.
+`challenger` names the newest version that was compared with it and did not take its place.
 """
 
 import json
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow.pyfunc
 import pandas as pd
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 
 from cdp_lib.errors import ModelError, near_miss
-from cdp_lib.models.training import Bars, Score, StoredModel, Training
+from cdp_lib.models.charts import draw
+from cdp_lib.models.training import Score, StoredModel, Training
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
+_CHAMPIONS = "champions"
+"""Tag of a registered model: the versions that were champion, in that order, the present one last."""
 _BODY = "body.json"
 _MODEL = "model"
 _QUIET = {
@@ -51,11 +55,8 @@ class ModelRegistry:
 
     def champion(self, model: str) -> StoredModel | None:
         """The version that scores; None before the first one is promoted."""
-        try:
-            version = self._client.get_model_version_by_alias(self.name(model), CHAMPION)
-        except MlflowException:
-            return None
-        return self._stored(model, int(version.version))
+        version = self._aliased(model, CHAMPION)
+        return None if version is None else self._stored(model, version)
 
     def versions(self, model: str) -> tuple[int, ...]:
         """Every registered version, oldest first."""
@@ -113,18 +114,46 @@ class ModelRegistry:
         source = self._client.get_model_version(self.name(model), str(version)).source
         _prove(self.name(model), version, str(source))
         self._client.set_registered_model_alias(self.name(model), CHAMPION, str(version))
+        before = self._champions(model)
+        if not before or before[-1] != version:
+            self._remember_champions(model, [*before, version])
+        if self._aliased(model, CHALLENGER) == version:
+            self._client.delete_registered_model_alias(self.name(model), CHALLENGER)
         return self._stored(model, version)
 
+    def challenge(self, model: str, version: int) -> None:
+        """Name a version the challenger: it was compared with the champion, which stays."""
+        self._client.set_registered_model_alias(self.name(model), CHALLENGER, str(version))
+
+    def challenger(self, model: str) -> int | None:
+        """The version that challenges; None: none does."""
+        return self._aliased(model, CHALLENGER)
+
     def roll_back(self, model: str) -> StoredModel:
-        """Make the version before the champion the champion. Raises ModelError where there is none."""
+        """Make the champion before this one the champion again. Raises ModelError where there was none."""
         champion = self.champion(model)
         if champion is None:
             known = sorted(entry.name for entry in self._client.search_registered_models())
             raise ModelError(f"{self.name(model)} has no champion.{near_miss(self.name(model), known)}")
-        earlier = [version for version in self.versions(model) if version < champion.version]
+        earlier = self._champions(model)[:-1]
         if not earlier:
-            raise ModelError(f"{champion.label} is the first version: there is none to go back to.")
+            raise ModelError(f"{champion.label} is the first champion: there is none to go back to.")
+        self._remember_champions(model, earlier[:-1])
         return self.promote(model, earlier[-1])
+
+    def _champions(self, model: str) -> list[int]:
+        said = self._client.get_registered_model(self.name(model)).tags.get(_CHAMPIONS, "")
+        return [int(version) for version in said.split(",") if version]
+
+    def _remember_champions(self, model: str, versions: Sequence[int]) -> None:
+        said = ",".join(str(version) for version in versions)
+        self._client.set_registered_model_tag(self.name(model), _CHAMPIONS, said)
+
+    def _aliased(self, model: str, alias: str) -> int | None:
+        try:
+            return int(self._client.get_model_version_by_alias(self.name(model), alias).version)
+        except MlflowException:
+            return None
 
     def _experiment(self, model: str) -> str:
         known = self._client.get_experiment_by_name(self.name(model))
@@ -148,7 +177,7 @@ class ModelRegistry:
         for name, document in training.documents.items():
             self._client.log_text(run_id, json.dumps(document, indent=1, sort_keys=True), name)
         for name, chart in training.charts.items():
-            self._client.log_figure(run_id, draw_bars(chart), name)
+            self._client.log_figure(run_id, draw(chart), name)
         self._client.log_text(run_id, json.dumps(training.body, sort_keys=True), _BODY)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / _MODEL
@@ -194,29 +223,3 @@ def _prove(name: str, version: int, source: str) -> None:
         ) from None
     if len(scored) != len(example) or bool(pd.DataFrame(scored).isna().any(axis=None)):
         raise ModelError(f"{name}/{version} leaves rows of its own example unscored; not promoted.")
-
-
-def draw_bars(chart: Bars) -> Figure:
-    """The chart, a panel below the other, drawn without a screen."""
-    rows = sum(len(panel) for panel in chart.panels.values())
-    figure = Figure(figsize=(9, 1.2 + 0.34 * rows + 0.5 * len(chart.panels)), layout="constrained")
-    sizes = [len(panel) for panel in chart.panels.values()]
-    axes = figure.subplots(len(sizes), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": sizes})[:, 0]
-    thick = 0.8 / len(chart.series)
-    for axis, (title, panel) in zip(axes, chart.panels.items(), strict=True):
-        for place, name in enumerate(chart.series):
-            figures = [values[place] for values in panel.values()]
-            drawn = axis.barh(
-                [row + place * thick for row in range(len(panel))], figures, thick, label=name, color=f"C{place}"
-            )
-            axis.bar_label(drawn, fmt="%.3g", padding=2, fontsize=7)
-        axis.set_yticks([row + 0.4 - thick / 2 for row in range(len(panel))], list(panel), fontsize=8)
-        axis.set_title(title, loc="left", fontsize=9, fontweight="bold")
-        axis.margins(x=0.12)
-        axis.axvline(0, color="0.6", linewidth=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[-1].set_xlabel(chart.unit)
-    figure.suptitle(chart.title, fontsize=11)
-    if len(chart.series) > 1:
-        axes[0].legend(fontsize=8, loc="lower right", frameon=False)
-    return figure

@@ -1,24 +1,15 @@
 """What a training leaves behind, as plain values; the registry alone knows how MLflow keeps them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from cdp_lib.models.charts import Chart
+
 Score = Callable[[pd.DataFrame], pd.DataFrame]
 """One row of scores for each row given. It is pickled with the model: a function of a module, or a frozen value's."""
-
-
-@dataclass(frozen=True)
-class Bars:
-    """A chart of horizontal bars: one panel per group, in each a bar per label and series."""
-
-    title: str
-    unit: str
-    panels: Mapping[str, Mapping[str, Sequence[float]]]
-    """Panel: label: one figure per series."""
-    series: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Training:
     metrics: Mapping[str, float] = field(default_factory=dict)
     inputs: Mapping[str, int] = field(default_factory=dict)
     documents: Mapping[str, object] = field(default_factory=dict)
-    charts: Mapping[str, Bars] = field(default_factory=dict)
+    charts: Mapping[str, Chart] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,14 @@ from pydantic import Field, field_validator, ValidationError
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
+from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.kind import Frozen, Name
+from cdp_lib.settings.purchase_pattern import PurchasePattern
+from cdp_lib.settings.recommendation import Recommendation
 from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.sample import Sample
+from cdp_lib.settings.segmentation import Segmentation
 from cdp_lib.settings.simulator import Simulator
 from cdp_lib.settings.source import Source
 from cdp_lib.settings.trait import Trait
@@ -54,10 +58,18 @@ KINDS: dict[str, type[Frozen]] = {
     "simulator": Simulator,
     "sample": Sample,
     "rule": Rule,
+    "lifetime_value": LifetimeValue,
+    "churn": Churn,
+    "segmentation": Segmentation,
+    "recommendation": Recommendation,
+    "purchase_pattern": PurchasePattern,
 }
 """Every kind a pack may hold; each has a published JSON Schema."""
 
-_AT_MOST_ONE = ("pack", "identity", "simulator", "sample")
+_SCORES = ("lifetime_value", "churn", "recommendation", "purchase_pattern")
+OPTIONAL_KINDS = (*_SCORES, "segmentation")
+"""What a pack asks for by writing it down: nothing of it is computed where it is left out."""
+_AT_MOST_ONE = ("pack", "identity", "simulator", "sample", *_SCORES)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,11 @@ class Pack:
     traits: tuple[Trait, ...] = ()
     exports: tuple[Export, ...] = ()
     rules: tuple[Rule, ...] = ()
+    segmentations: tuple[Segmentation, ...] = ()
+    lifetime_value: LifetimeValue | None = None
+    churn: Churn | None = None
+    recommendation: Recommendation | None = None
+    purchase_pattern: PurchasePattern | None = None
     simulator: Simulator | None = None
     sample: Sample | None = None
     written_at: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict, compare=False, hash=False)
@@ -111,14 +128,24 @@ class Pack:
 
     def hash_of(self, kind: str) -> str:
         """Lower hex SHA-256 of the pack's objects of one kind: changes when one of them does."""
-        parts: tuple[Frozen, ...] = {
+        parts: tuple[Frozen | None, ...] = {
             "pack": (self.info,),
             "source": self.sources,
             "identity": (self.identity,),
             "trait": self.traits,
             "export": self.exports,
+            "segmentation": self.segmentations,
+            "lifetime_value": (self.lifetime_value,),
+            "churn": (self.churn,),
+            "recommendation": (self.recommendation,),
+            "purchase_pattern": (self.purchase_pattern,),
         }[kind]
-        return hashlib.sha256("\n".join(part.content_hash() for part in parts).encode()).hexdigest()
+        hashes = ["" if part is None else part.content_hash() for part in parts]
+        return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+    def has(self, kind: str) -> bool:
+        """Whether the pack has an object of that kind."""
+        return bool(self.segmentations if kind == "segmentation" else getattr(self, kind))
 
     def written_names(self, kind: str) -> frozenset[str]:
         """Names of the objects of one kind that the pack's files write down, those in faulty documents included."""
@@ -164,8 +191,8 @@ def read_pack(documents: Sequence[Document], *, where: str) -> Reading:
         traits=tuple(parsed["trait"]),
         exports=tuple(parsed["export"]),
         rules=tuple(parsed["rule"]),
-        simulator=parsed["simulator"][0] if parsed["simulator"] else None,
-        sample=parsed["sample"][0] if parsed["sample"] else None,
+        segmentations=tuple(parsed["segmentation"]),
+        **{kind: parsed[kind][0] for kind in (*_SCORES, "simulator", "sample") if parsed[kind]},
         written_at=written_at,
     )
     return Reading(pack, tuple(sorted(set(faults))))

@@ -174,6 +174,38 @@ class JobContext:
                     self._services.reporter.step(self._job.name, f"{table.name}: {batch.change_count:,} rows")
             return batch.change_count
 
+    def withhold(self, table: Table, check: str, observed: str) -> None:
+        """Publish nothing of the table and tell why, in figures: what it held stays served, and the run goes on."""
+        self._declared(table, "writes", self._job.written_tables(self.pack))
+        row = {
+            "run_id": self.run.run_id,
+            "job": self._job.name,
+            "table_name": table.name,
+            "expectation": check,
+            "column_name": "",
+            "severity": "withhold",
+            "success": False,
+            "observed": observed,
+            "checked_at": self._services.ledger.clock(),
+        }
+        self.record(ops.QUALITY_RESULT, [row])
+        self.say(f"{table.name} is withheld: {observed}")
+
+    def published_before(self, table: Table) -> dict[date, int]:
+        """As-of date: the newest version of the table that this job left as of it, earlier runs only."""
+        states = self._services.ledger.states()
+        done = [state for state in states if state.job == self._job.name and state.status == "succeeded"]
+        return {
+            state.as_of_date: state.outputs[table.name]
+            for state in done
+            if state.as_of_date is not None and table.name in state.outputs and state.run_id != self.run.run_id
+        }
+
+    def read_version(self, table: Table, version: int) -> DataFrame:
+        """The job's own output as it was at a version that `published_before` names."""
+        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
+        return self._services.store.read(table, version)
+
     def record(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to an ops table."""
         self._services.ledger.append(table, rows)

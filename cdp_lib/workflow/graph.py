@@ -49,10 +49,18 @@ def ordered(jobs: Sequence[Job], pack: Pack) -> tuple[Job, ...]:
 
 
 def selected(jobs: Sequence[Job], pack: Pack, *, only: Sequence[str] = (), start: str | None = None) -> tuple[Job, ...]:
-    """The ordered jobs, or only those named, or those from `start` on; raises WorkflowError with a near-miss."""
-    order = ordered(jobs, pack)
+    """The ordered jobs, or only those named, or those from `start` on; jobs that the pack has no use for are left out.
+
+    Raises WorkflowError with a near-miss for an unknown job, and for one that is named and has nothing to do.
+    """
+    order = ordered([job for job in jobs if job.is_wanted(pack)], pack)
     names = [job.name for job in order]
+    idle = {job.name: job.needs for job in jobs if job.name not in names}
     for name in (*only, *([start] if start else [])):
+        if name in idle:
+            raise WorkflowError(
+                f"job {name} has nothing to do: pack {pack.name} has no document of kind {' or '.join(idle[name])}."
+            )
         if name not in names:
             raise WorkflowError(f"unknown job '{name}'.{near_miss(name, names)}")
     if only:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import WorkflowError
-from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.pack import OPTIONAL_KINDS, Pack
 
 if TYPE_CHECKING:
     from cdp_lib.workflow.context import JobContext
@@ -30,6 +30,15 @@ class Job:
     """Kinds of the pack whose change makes the job start over: pack, source, identity, trait."""
     watches: Callable[["JobContext"], str] | None
     """Fingerprint of what it reads outside the lakehouse; the same fingerprint, nothing new."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Kinds that a pack may leave out: without any of them there is nothing for the job to do."""
+        return tuple(kind for kind in self.shaped_by if kind in OPTIONAL_KINDS)
+
+    def is_wanted(self, pack: Pack) -> bool:
+        """Whether the pack has something for the job to do."""
+        return not self.needs or any(pack.has(kind) for kind in self.needs)
 
     def read_tables(self, pack: Pack) -> tuple[Table, ...]:
         """Tables whose producers run before this job."""
@@ -59,7 +68,8 @@ def job(
         purpose = str(run.__globals__.get("__doc__") or "").strip().split("\n")[0]
         if not purpose:
             raise WorkflowError(f"job {name}: its page has no docstring. Say in its first line what comes out.")
-        return Job(name, purpose, run, tuple(reads), tuple(writes), tuple(remembers), tuple(shaped_by), watches)
+        declared = (tuple(reads), tuple(writes), tuple(remembers), tuple(shaped_by))
+        return Job(name, purpose, run, *declared, watches)
 
     return declare
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from cdp_lib.errors import ModelError
+from cdp_lib.models.charts import Bars
 from cdp_lib.models.identity.match_model import Floats, Model
-from cdp_lib.models.training import Bars
 
 KEPT_BELOW = 30.0
 """Bits below the threshold down to which a pair is kept: it may part a group of records, though it links nobody."""

@@ -70,12 +70,24 @@ def test_a_model_that_leaves_rows_unscored_is_not_promoted(registry: ModelRegist
     assert champion.version == good.version
 
 
-def test_rolling_back_goes_one_version_back_and_no_further(registry: ModelRegistry) -> None:
-    for number in (1, 2):
-        registry.promote("doubling", registry.register("doubling", training(), run_name=f"run-{number}").version)
-    assert registry.roll_back("doubling").version == 1
-    with pytest.raises(ModelError, match=r"/1 is the first version: there is none to go back to"):
+def test_rolling_back_goes_to_the_champion_before_and_no_further(registry: ModelRegistry) -> None:
+    versions = [registry.register("doubling", training(), run_name=f"run-{number}").version for number in (1, 2, 3)]
+    for version in (versions[0], versions[2]):
+        registry.promote("doubling", version)
+    # Version 2 was never champion: a rollback must not make it one.
+    assert registry.roll_back("doubling").version == versions[0]
+    with pytest.raises(ModelError, match=r"/1 is the first champion: there is none to go back to"):
         registry.roll_back("doubling")
+
+
+def test_a_challenger_is_named_until_it_takes_the_place(registry: ModelRegistry) -> None:
+    first, second = (registry.register("doubling", training(), run_name=f"run-{number}") for number in (1, 2))
+    registry.promote("doubling", first.version)
+    assert registry.challenger("doubling") is None
+    registry.challenge("doubling", second.version)
+    assert registry.challenger("doubling") == second.version
+    registry.promote("doubling", second.version)
+    assert registry.challenger("doubling") is None
 
 
 def test_an_unknown_version_and_a_missing_champion_are_told(registry: ModelRegistry) -> None:

@@ -44,7 +44,9 @@ def test_kinds_take_turns_and_popular_products_fill_the_list_of_the_new_and_the_
 
 
 def test_slots_are_kept_first_then_places_left_over_go_in_turns(spark: SparkSession) -> None:
-    lines = [bought("ann", item, f"2025-01-{day}") for item, day in (("a", 31), ("b", 20), ("c", 10), ("d", 1))]
+    lines = [
+        bought("ann", item, f"2025-01-{day}") for item, day in (("a", "31"), ("b", "20"), ("c", "10"), ("d", "01"))
+    ]
     lines += [bought("bob", item, "2025-01-31") for item in ("a", "x", "y")]
     shop = products(spark, *[product(item) for item in "abcdxy"])
     settings = Recommendation(min_buyers=1, per_customer=5, slots=Slots(replenish=1, discover=1))
@@ -65,7 +67,8 @@ def test_nothing_sold_out_given_back_or_durable_and_just_bought_is_shown(spark: 
         product("nut", is_available=False),
     )  # fmt: skip
     actual = recommended(people(spark, "ann"), purchases(spark, *lines), shop, FEW)
-    assert_rows(actual, RECOMMENDATION, ("ann", 1, "tea", "replenish", 1, 0.4971, "bought 1 time, last 1 day ago"))
+    day_old = 1 / (1 + 2 ** (1 / 60))
+    assert_rows(actual, RECOMMENDATION, ("ann", 1, "tea", "replenish", 1, day_old, "bought 1 time, last 1 day ago"))
 
 
 def test_what_comes_later_twice_or_in_another_order_changes_nothing(spark: SparkSession) -> None:

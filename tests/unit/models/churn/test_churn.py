@@ -69,6 +69,17 @@ def test_contributions_add_up_to_the_log_odds(blend: ChurnModel, logistic: Churn
         np.testing.assert_allclose(added.sum(axis=1) + average, logit(model.probability(OTHERS)), atol=1e-8)
 
 
+def test_the_trees_explain_as_lightgbm_does(blend: ChurnModel) -> None:
+    trees = blend.members.boosted
+    assert trees is not None
+    design = design_matrix(OTHERS, closed_form=False)
+    added, average = trees.contributions(design)
+    theirs = np.asarray(trees.booster.predict(design, pred_contrib=True))
+    assert np.abs(theirs[:, :-1]).max() > 0.1
+    np.testing.assert_allclose(added, theirs[:, :-1], atol=1e-12)
+    np.testing.assert_allclose(average, theirs[:, -1], atol=1e-12)
+
+
 def test_the_logistic_explains_by_weight_times_deviation_from_the_average_customer(logistic: ChurnModel) -> None:
     member = logistic.members.logistic
     assert logistic.form == "logistic"
@@ -85,15 +96,15 @@ def test_the_logistic_explains_by_weight_times_deviation_from_the_average_custom
 def test_reasons_cite_the_customers_own_figures(blend: ChurnModel) -> None:
     lost = FRAME.head(1).assign(
         **{f"{kind}_{days}d": 0.0 for kind in ("purchase_count", "amount") for days in (30, 90)},
-        frequency=6.0,
-        recency_days=120.0,
-        tenure_days=300.0,
+        frequency=2.0,
+        recency_days=320.0,
+        tenure_days=380.0,
         mean_gap_days=30.0,
         largest_gap_days=45.0,
     )
     reasons = blend.score(lost)["reasons"][0]
     assert 1 <= len(reasons) <= 3
-    assert "no purchase for 120 days, usual gap 30" in reasons
+    assert "no purchase for 320 days, usual gap 30" in reasons
 
 
 def test_reasons_push_to_the_side_on_which_the_score_lies(blend: ChurnModel) -> None:

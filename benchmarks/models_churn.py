@@ -1,0 +1,153 @@
+"""Who buys nothing in the next N days, on real purchases: our churn score beside its peers, in one run.
+
+    python -m benchmarks.models_churn --data DIR [--only cdnow,online_retail,complete_journey] [--no-peer] [--json]
+
+All train on the same labelled rows: up to ten cuts, the last of which is a horizon before the cut that is scored, so
+every label had come true by then. The peers: a logistic regression on log RFM, scikit-learn's boosted trees on all
+features, BG/NBD's closed form P(no purchase in N days), and the trap 1 - P(alive), which ranks those who bought once
+as most loyal. Cuts and horizons are fixed in benchmarks/models_data.py.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.measure import load, measured, Result, tell
+from benchmarks.models_data import CHURN_SPLITS, features, labels, purchase_days, Split
+from cdp_lib.errors import ModelError
+from cdp_lib.models.churn.churn import ChurnModel
+from cdp_lib.models.churn.design import CLOSED_FORM, COLUMNS
+from cdp_lib.models.churn.evaluation import compare_auc, evaluate_scores
+from cdp_lib.models.churn.origins import Origin, stack_origins
+from cdp_lib.models.lifetime.bg_nbd import BgNbd
+from cdp_lib.models.lifetime.purchase_counts import purchase_counts
+
+MOST_CUTS, LEAST_STEP, LEAST_HISTORY = 10, 14, 60
+"""Training cuts, days from one to the next (a third of the horizon where that is more), days of history before each."""
+RFM = ["frequency", "recency_days", "tenure_days", "monetary_amount"]
+LOGISTIC, TREES, CLOSED, TRAP = "logistic on log RFM", "HistGradientBoosting", "BG/NBD closed form", "1 - P(alive)"
+PENALIZERS = (0.0, 0.01, 0.1)
+SCORED_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """What both sides train on, and what they score."""
+
+    frame: pd.DataFrame
+    labels: pd.DataFrame
+    scored: pd.DataFrame
+    churned: np.ndarray
+    horizon_days: int
+
+
+def training_cuts(first_day: pd.Timestamp, split: Split) -> list[pd.Timestamp]:
+    """The latest cut whose labels end by the split's, and up to nine before it."""
+    step = pd.Timedelta(days=max(split.horizon_days // 3, LEAST_STEP))
+    latest = split.cut - pd.Timedelta(days=split.horizon_days)
+    cuts = [latest - place * step for place in range(MOST_CUTS)]
+    return [cut for cut in cuts if cut >= first_day + pd.Timedelta(days=LEAST_HISTORY)]
+
+
+def known_at(days: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
+    """The feature frame with P(no purchase in the horizon) and P(alive) of a BG/NBD fitted up to the cut."""
+    frame = features(days, cut)
+    counts = purchase_counts(frame)
+    process = _fit_process(counts)
+    return frame.assign(
+        **{CLOSED_FORM: process.probability_silent(counts, horizon_days), "alive": process.probability_alive(counts)}
+    )
+
+
+def _fit_process(counts: Any) -> BgNbd:
+    for penalizer in PENALIZERS[:-1]:
+        try:
+            return BgNbd.fit(counts, unit_days=7, penalizer=penalizer)
+        except ModelError:
+            continue  # a short history may have no likeliest parameters: hold them back a little more
+    return BgNbd.fit(counts, unit_days=7, penalizer=PENALIZERS[-1])
+
+
+def prepare(days: pd.DataFrame, split: Split) -> Task:
+    """Training rows of earlier cuts, and the customers at the split's cut with what came true."""
+    horizon = split.horizon_days
+    origins = [
+        Origin(cut.date(), known_at(days, cut, horizon), labels(days, cut, horizon))
+        for cut in training_cuts(days["purchase_date"].min(), split)
+    ]
+    frame, outcome = stack_origins(origins, horizon_days=horizon, scored_at=split.cut.date())
+    churned = 1 - labels(days, split.cut, horizon)["has_purchase"].to_numpy()
+    return Task(frame, outcome, known_at(days, split.cut, horizon), churned, horizon)
+
+
+def peers(task: Task) -> dict[str, np.ndarray]:
+    """Each peer's churn probability of the scored customers."""
+    churned = 1 - task.labels["has_purchase"].to_numpy()
+    logs, scored_logs = (np.log1p(frame[RFM].fillna(0)).to_numpy() for frame in (task.frame, task.scored))
+    logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(logs, churned)
+    trees = HistGradientBoostingClassifier(random_state=0)
+    trees.fit(task.frame[list(COLUMNS)].to_numpy(), churned)
+    return {
+        LOGISTIC: logistic.predict_proba(scored_logs)[:, 1],
+        TREES: trees.predict_proba(task.scored[list(COLUMNS)].to_numpy())[:, 1],
+        CLOSED: np.clip(task.scored[CLOSED_FORM].to_numpy(), 0, 1),
+        TRAP: np.clip(1 - task.scored["alive"].to_numpy(), 0, 1),
+    }
+
+
+def measure(name: str, options: Any) -> Iterator[Result]:
+    """Ranking, calibration and lift, ours beside each peer's; then what fitting and scoring take."""
+    task = prepare(purchase_days(name, options.data), CHURN_SPLITS[name])
+    with measured() as fitting:
+        model = ChurnModel.fit(task.frame, task.labels, horizon_days=task.horizon_days)
+    ours = model.probability(task.scored)
+    sys.stderr.write(
+        f"{name}: {len(ours)} customers, {task.churned.mean():.1%} churned; {model.form}: {model.reason}\n"
+    )
+    mine = evaluate_scores(task.churned, ours)
+    for peer, scored in ({} if options.no_peer else peers(task)).items():
+        test = compare_auc(task.churned, ours, scored)
+        sys.stderr.write(f"{name}: AUC {test.difference:+.4f} to {peer}, p {test.p_value:.2g} (DeLong)\n")
+        for metric, value in evaluate_scores(task.churned, scored).items():
+            yield Result("models", name, metric, mine[metric], value, peer, _unit(metric), load())
+    if options.no_peer:
+        for metric, value in mine.items():
+            yield Result("models", name, metric, value, None, None, _unit(metric), load())
+    rows = task.scored.iloc[np.resize(np.arange(len(ours)), SCORED_ROWS)]
+    with measured() as scoring:
+        model.score(rows)
+    yield Result("models", name, "churn_fit_seconds", fitting.cpu_seconds, None, None, "CPU s", load())
+    per_million = scoring.cpu_seconds * 1_000_000 / SCORED_ROWS
+    yield Result("models", name, "churn_score_seconds_1m", per_million, None, None, "CPU s", load())
+
+
+def _unit(metric: str) -> str:
+    return {"churn_lift_at_10": "times", "churn_log_loss": "nats", "churn_brier": "squared share"}.get(metric, "share")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the chosen data sets and print their figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, help="folder with CDNOW_master.txt and online_retail.parquet")
+    parser.add_argument("--only", default=",".join(CHURN_SPLITS), help="data sets, parted by commas")
+    parser.add_argument("--no-peer", action="store_true", help="leave the peers out")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    options = parser.parse_args(arguments)
+    for name in options.only.split(","):
+        for result in measure(name, options):
+            tell([result], as_json=options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

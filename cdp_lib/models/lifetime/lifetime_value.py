@@ -1,0 +1,150 @@
+"""Lifetime value: what each customer will spend over a horizon, in the simplest form that the history bears out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import nbinom  # type: ignore[import-untyped]  # SciPy ships no types
+
+from cdp_lib.errors import ModelError
+from cdp_lib.models.lifetime.boosted import Boosted, design_frame
+from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel
+from cdp_lib.models.lifetime.maximum_likelihood import Floats
+from cdp_lib.models.lifetime.spend_interval import SpendInterval
+
+BLEND, CLOSED_FORM, LAST_PERIOD = "blend", "closed form", "last period"
+SCORES = (
+    "predicted_purchase_count",
+    "expected_spend_amount",
+    "cltv_amount",
+    "cltv_low_amount",
+    "cltv_high_amount",
+    "probability_alive",
+)
+_WINDOWS = (30, 90, 180, 365)
+
+
+@dataclass(frozen=True)
+class LifetimeSettings:
+    """What is forecast, and how much history each form asks for."""
+
+    horizon_days: int
+    discount_rate: float = 0.1
+    """A year's; 0 leaves amounts as they are."""
+    confidence: float = 0.8
+    """Of the interval from cltv_low_amount to cltv_high_amount."""
+    first_included: bool = True
+    """Whether the first purchase counts in a customer's mean spend."""
+    least_customers: int = 100
+    least_repeaters: int = 30
+    """Customers with two purchase days; with fewer of either there is no closed form."""
+    least_history_days: int = 28
+    """Longest tenure; with less there is no closed form."""
+    least_examples: int = 1_000
+    least_buyers: int = 200
+    """Customers at an earlier cut, and those who bought after it; with fewer of either there are no boosters."""
+    most_examples: int = 200_000
+    """Customers that the boosters learn from, per earlier cut."""
+    seed: int = 5
+
+    def __post_init__(self) -> None:
+        if self.horizon_days < 1 or self.discount_rate < 0 or not 0 < self.confidence < 1:
+            raise ModelError(
+                f"Lifetime value: horizon_days {self.horizon_days}, discount_rate {self.discount_rate}, confidence "
+                f"{self.confidence}. A horizon is 1 day or more, a rate 0 or more, a confidence between 0 and 1."
+            )
+
+
+@dataclass(frozen=True)
+class LifetimeModel:
+    """A fitted forecast. `form` is what it is made of, `reason` why, in words."""
+
+    settings: LifetimeSettings
+    form: str
+    reason: str
+    closed: ClosedFormModel | None
+    boosted: Boosted | None
+    boosted_weight: float
+    interval: SpendInterval | None
+    history_days: float
+    """Longest tenure seen, which bounds the last period."""
+    pooled_amount: float
+
+    def score(self, features: pd.DataFrame) -> pd.DataFrame:
+        """One row per row of the feature frame, in its order: golden_id and SCORES, none missing, none negative.
+
+        `predicted_purchase_count` are purchase days within the horizon; `expected_spend_amount` is per purchase day, by
+        the closed form alone; `cltv_amount` is all spend within the horizon, discounted to the cut, blended where the
+        form is a blend, so it need not be the product of the two; the bounds hold it with the settings' confidence.
+        `probability_alive` is that of not having left for good; in the last-period form, 1 with a purchase in it.
+        Raises ModelError for a frame without the columns.
+        """
+        if features.empty:
+            return pd.DataFrame({"golden_id": features["golden_id"], **{name: np.empty(0) for name in SCORES}})
+        columns = self._last_period(features) if self.closed is None else self._modelled(features, self.closed)
+        known = dict(zip(SCORES, columns, strict=True))
+        return pd.DataFrame({"golden_id": features["golden_id"].to_numpy(), **known})
+
+    def _modelled(self, features: pd.DataFrame, closed: ClosedFormModel) -> tuple[Floats, ...]:
+        said = closed.forecast(features, self.settings.horizon_days)
+        spend = self.spend_before_discount(features, said)
+        low, high = (spend, spend) if self.interval is None else self.interval.around(spend)
+        rate = self.settings.discount_rate
+        worth = closed.discount(features, self.settings.horizon_days, rate) if rate else np.ones(len(features))
+        return said.purchases, said.amount, spend * worth, low * worth, high * worth, said.alive
+
+    def spend_before_discount(self, features: pd.DataFrame, said: ClosedForm) -> Floats:
+        """The closed form's spend, or its blend with the boosters'."""
+        if self.boosted is None:
+            return said.spend
+        design = design_frame(features, said, self.settings.horizon_days)
+        boosted = self.boosted.expected_spend(design, said)
+        return (1 - self.boosted_weight) * said.spend + self.boosted_weight * boosted
+
+    def _last_period(self, features: pd.DataFrame) -> tuple[Floats, ...]:
+        """As often as in the last days before the cut, at the customer's own mean spend, or at all customers'.
+
+        The bounds take the rate as Gamma(count + 1/2, days), which a Poisson count leaves behind (Jeffreys).
+        """
+        horizon = self.settings.horizon_days
+        window = next((days for days in _WINDOWS if days >= horizon), _WINDOWS[-1])
+        days = max(min(float(window), self.history_days), 1.0)
+        count = features[f"purchase_count_{window}d"].to_numpy(np.float64)
+        amount = features["monetary_amount"].fillna(self.pooled_amount).to_numpy(np.float64)
+        worth = (1 + self.settings.discount_rate) ** (-horizon / 2 / 365.25)
+        tail = (1 - self.settings.confidence) / 2
+        low, high = (nbinom.ppf(share, count + 0.5, days / (days + horizon)) for share in (tail, 1 - tail))
+        expected = count * horizon / days
+        value = worth * amount
+        bounds = np.minimum(low, expected) * value, np.maximum(high, expected) * value
+        return expected, amount, expected * value, *bounds, (count > 0).astype(np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Names, numbers and the boosters' text, for a JSON body."""
+        parts = {"closed": self.closed, "boosted": self.boosted, "interval": self.interval}
+        return {
+            "settings": asdict(self.settings),
+            "form": self.form,
+            "reason": self.reason,
+            "boosted_weight": self.boosted_weight,
+            "history_days": self.history_days,
+            "pooled_amount": self.pooled_amount,
+            **{name: None if part is None else part.to_dict() for name, part in parts.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> "LifetimeModel":
+        """The model that `to_dict` told."""
+        return cls(
+            LifetimeSettings(**body["settings"]),
+            str(body["form"]),
+            str(body["reason"]),
+            None if body["closed"] is None else ClosedFormModel.from_dict(body["closed"]),
+            None if body["boosted"] is None else Boosted.from_dict(body["boosted"]),
+            float(body["boosted_weight"]),
+            None if body["interval"] is None else SpendInterval.from_dict(body["interval"]),
+            float(body["history_days"]),
+            float(body["pooled_amount"]),
+        )

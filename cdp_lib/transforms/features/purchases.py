@@ -1,0 +1,84 @@
+"""What a customer's purchases say at a cut day, and what came true after it.
+
+A value at a cut uses nothing after the cut: rows of later days never enter, so training on an earlier cut sees what
+scoring would have seen then. Days are calendar days in the pack's zone.
+"""
+
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame, functions as F
+
+from cdp_lib.contracts.purchases import FEATURES, LABELS, WINDOWS
+
+
+def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
+    """One row per golden_id and day with an order: purchase_date, amount, item_count, is_purchase.
+
+    `orders` are rows of silver.order with golden_id. `amount` is the day's net spend, refunds subtracted; a day of
+    refunds alone is no purchase, though its amount counts. `item_count` is null where no order of the day tells it.
+    The rows of a customer lie together, so that what follows needs no other shuffle.
+    """
+    dated = orders.select(
+        "golden_id",
+        F.to_date(F.from_utc_timestamp("ordered_at", time_zone)).alias("purchase_date"),
+        "paid_amount",
+        "item_count",
+    )
+    return (
+        dated.repartition("golden_id")
+        .groupBy("golden_id", "purchase_date")
+        .agg(
+            F.sum("paid_amount").cast("decimal(18,2)").alias("amount"),
+            F.sum(F.when(F.col("paid_amount") >= 0, F.col("item_count"))).alias("item_count"),
+            F.max(F.col("paid_amount") >= 0).alias("is_purchase"),
+        )
+    )
+
+
+def purchase_features(days: DataFrame, cut: date) -> DataFrame:
+    """One row per golden_id with a purchase up to the cut day: the columns of `contracts.purchases.FEATURES`."""
+    known = days.where(F.col("purchase_date") <= F.lit(cut))
+    is_purchase = F.col("is_purchase")
+    ago = F.datediff(F.lit(cut), F.col("purchase_date"))
+    spent = F.col("amount")
+    is_first = F.min_by(F.when(is_purchase, spent), F.when(is_purchase, F.col("purchase_date")))
+    summed = known.groupBy("golden_id").agg(
+        F.array_sort(F.collect_list(F.when(is_purchase, ago))).alias("ages"),
+        F.avg(F.when(is_purchase & (spent > 0), spent)).alias("monetary_amount"),
+        F.sum(spent).alias("total_amount"),
+        is_first.alias("first_amount"),
+        *[F.count(F.when(is_purchase & (ago < days), 1)).alias(f"purchase_count_{days}d") for days in WINDOWS],
+        *[F.coalesce(F.sum(F.when(ago < days, spent)), F.lit(0)).alias(f"amount_{days}d") for days in WINDOWS],
+        F.sum("item_count").alias("item_count"),
+    )
+    bought = summed.where(F.size("ages") > 0).select(
+        "*",
+        (F.size("ages") - 1).alias("frequency"),
+        F.element_at("ages", 1).alias("recency_days"),
+        F.element_at("ages", -1).alias("tenure_days"),
+        _largest_gap(F.col("ages")).alias("largest_gap_days"),
+    )
+    spread = F.col("tenure_days") - F.col("recency_days")
+    with_gap = bought.select("*", F.try_divide(spread, F.col("frequency")).alias("mean_gap_days"))
+    return with_gap.select("golden_id", *[F.col(column.name).cast("double") for column in FEATURES[1:]])
+
+
+def purchase_labels(days: DataFrame, cut: date, horizon_days: int) -> DataFrame:
+    """One row per golden_id with a purchase up to the cut: `contracts.purchases.LABELS` over (cut, cut + N days]."""
+    end = cut + timedelta(days=horizon_days)
+    is_known = F.col("is_purchase") & (F.col("purchase_date") <= F.lit(cut))
+    is_future = (F.col("purchase_date") > F.lit(cut)) & (F.col("purchase_date") <= F.lit(end))
+    is_future_purchase = is_future & F.col("is_purchase")
+    counted = days.groupBy("golden_id").agg(
+        F.max(is_known).alias("is_known"),
+        F.count(F.when(is_future_purchase, 1)).alias("future_purchase_count"),
+        F.coalesce(F.sum(F.when(is_future, F.col("amount"))), F.lit(0)).alias("future_amount"),
+    )
+    labelled = counted.where("is_known").select("*", (F.col("future_purchase_count") > 0).alias("has_purchase"))
+    return labelled.select("golden_id", *[F.col(column.name).cast("double") for column in LABELS[1:]])
+
+
+def _largest_gap(ages: Column) -> Column:
+    """The largest step between two ascending ages in a row; null for a single one."""
+    later, earlier = F.slice(ages, F.lit(1), F.size(ages) - 1), F.slice(ages, F.lit(2), F.size(ages) - 1)
+    return F.array_max(F.zip_with(earlier, later, lambda old, new: old - new))

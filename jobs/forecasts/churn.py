@@ -1,0 +1,150 @@
+"""Who will stay away: trained on several earlier days, tried on the last horizon before it is used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # it ships no types
+
+from cdp_lib.models.charts import Bars, Chart, Curves
+from cdp_lib.models.churn.churn import BandLimits, ChurnModel
+from cdp_lib.models.churn.evaluation import calibration_table, decile_table, evaluate_scores
+from cdp_lib.models.churn.origins import Origin, stack_origins
+from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
+from cdp_lib.models.contest import judge, Losses, Verdict
+from cdp_lib.models.sanity import bucket_shares, score_edges
+from cdp_lib.models.training import StoredModel, Training
+from cdp_lib.settings.forecast import Churn
+from cdp_lib.workflow.context import JobContext
+from jobs.forecasts.champions import Lesson, SETTINGS_HASH
+from jobs.forecasts.example import example_features
+from jobs.forecasts.history import History, input_versions, Labelled
+
+Floats = NDArray[np.float64]
+
+CHURN = "churn"
+"""What the registry calls the model, after the pack's name."""
+_NAIVE = "the churn rate of customers who were away as long"
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """How a model fitted as of an earlier day did on the days after it."""
+
+    verdict: Verdict
+    predicted: Floats
+    churned: Floats
+
+
+def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: StoredModel | None) -> Lesson:
+    """A model of all history, and how one of the history up to a horizon ago did on the days since."""
+    cuts = history.cuts(settings.horizon_days, settings.sanity.least_history_days, settings.origins + 1)
+    most = max(settings.most_trained_on // max(len(cuts), 1), 1)
+    known = [history.labelled(most, cut, settings.horizon_days) for cut in cuts]
+    trial = _try(known, settings, champion) if len(known) > 1 else None
+    present = history.sample(settings.most_trained_on)
+    scorer = _fit(known[: settings.origins], present, settings, history.as_of)
+    if trial is not None and trial.verdict.loses_to_naive:
+        scorer = scorer.as_plain(f"the trained model was {trial.verdict.reason}")
+    scored = scorer.score(present)["churn_probability"].to_numpy(np.float64)
+    edges = score_edges(scored)
+    body = {
+        SETTINGS_HASH: settings.content_hash(),
+        "model": scorer.to_dict(),
+        "score_edges": list(edges),
+        "score_shares": list(bucket_shares(scored, edges)),
+        "as_of": history.as_of.isoformat(),
+    }
+    model = scorer.churn
+    training = Training(
+        body=body,
+        scorer=scorer.score,
+        example=example_features(),
+        parameters={
+            **settings.model_dump(mode="json", exclude={"kind", "sanity", "bands"}),
+            "form": model.form,
+            "reason": model.reason[:500],
+            "as_of": history.as_of.isoformat(),
+            "trained_as_of": ",".join(cut.isoformat() for cut in cuts[: settings.origins]),
+        },
+        metrics={"customer_count": float(history.customer_count), **(_metrics(trial) if trial else {})},
+        inputs=input_versions(ctx),
+        documents={"settings.json": settings.model_dump(mode="json")},
+        charts={} if trial is None else _charts(trial),
+    )
+    return Lesson(training, None if trial is None else trial.verdict, f"{model.form}, {model.reason}")
+
+
+def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scored_at: date) -> ChurnScorer:
+    """Trained on what came true after each earlier cut; the rhythm that scores is the present customers'."""
+    limits = BandLimits(settings.bands.high, settings.bands.medium)
+    rhythms = [fit_rhythm(one.features) for one in known]
+    rhythm = fit_rhythm(present)
+    with_all = rhythm is not None and all(one is not None for one in rhythms)
+    frames = [
+        one.features if own is None or not with_all else with_rhythm(one.features, own, settings.horizon_days)
+        for one, own in zip(known, rhythms, strict=True)
+    ]
+    origins = [Origin(one.cut, frame, one.labels) for one, frame in zip(known, frames, strict=True)]
+    if origins:
+        frame, labels = stack_origins(origins, horizon_days=settings.horizon_days, scored_at=scored_at)
+    else:
+        some = present.iloc[:0]
+        frame = some if rhythm is None else with_rhythm(some, rhythm, settings.horizon_days)
+        labels = pd.DataFrame({"golden_id": some["golden_id"], "has_purchase": pd.Series(dtype=np.float64)})
+    model = ChurnModel.fit(frame, labels, horizon_days=settings.horizon_days, limits=limits)
+    return ChurnScorer(model, rhythm if model.closed_form else None)
+
+
+def _try(known: Sequence[Labelled], settings: Churn, champion: StoredModel | None) -> _Trial:
+    test, earlier = known[0], known[1:]
+    scorer = _fit(earlier, test.features, settings, test.cut)
+    churned = 1.0 - test.labels["has_purchase"].to_numpy(np.float64)
+    predicted = _probability(scorer, test.features)
+    naive = scorer.churn.bands.probability(test.features["recency_days"].to_numpy(np.float64))
+    former = None if champion is None else _probability(ChurnScorer.from_dict(champion.body["model"]), test.features)
+    losses = Losses(
+        challenger=(predicted - churned) ** 2,
+        naive=(naive - churned) ** 2,
+        champion=None if former is None else (former - churned) ** 2,
+    )
+    return _Trial(judge(losses, naive_name=_NAIVE), predicted, churned)
+
+
+def _probability(scorer: ChurnScorer, features: pd.DataFrame) -> Floats:
+    return scorer.score(features)["churn_probability"].to_numpy(np.float64)
+
+
+def _metrics(trial: _Trial) -> dict[str, float]:
+    has_both = 0 < trial.churned.sum() < trial.churned.size
+    figures = (evaluate_scores(trial.churned, trial.predicted) if has_both else {}) | trial.verdict.figures
+    return {name: figure for name, figure in figures.items() if np.isfinite(figure)}
+
+
+def _charts(trial: _Trial) -> dict[str, Chart]:
+    if not 0 < trial.churned.sum() < trial.churned.size:
+        return {}
+    calibration = calibration_table(trial.churned, trial.predicted)
+    deciles = decile_table(trial.churned, trial.predicted)
+    lifts = {f"decile {decile}": [float(lift)] for decile, lift in zip(deciles["decile"], deciles["lift"], strict=True)}
+    false, true, _ = roc_curve(trial.churned, trial.predicted)
+    across = np.linspace(0, 1, 101)
+    up = np.interp(across, false, true)
+    return {
+        "roc.png": Curves(
+            "ROC", "false positive rate", "true positive rate", {"model": (across.tolist(), up.tolist())}, diagonal=True
+        ),
+        "calibration.png": Curves(
+            "Foretold and observed churn",
+            "mean probability",
+            "share that churned",
+            {"model": (calibration["mean_predicted"].tolist(), calibration["observed_rate"].tolist())},
+            diagonal=True,
+        ),
+        "lift_by_decile.png": Bars(
+            "Churn by decile of score, times the average", "lift", {"deciles": lifts}, ("lift",)
+        ),
+    }

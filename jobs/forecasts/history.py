@@ -1,0 +1,97 @@
+"""What the customers of a pack bought: what models are trained on and score."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts import identity, silver
+from cdp_lib.contracts.purchases import LABELS
+from cdp_lib.contracts.table import Table
+from cdp_lib.io.caching import cached
+from cdp_lib.transforms.customer.traits import facts_of_people
+from cdp_lib.transforms.features.purchases import purchase_days, purchase_features, purchase_labels
+from cdp_lib.workflow.context import JobContext
+
+READS: tuple[Table, ...] = (silver.ORDER, identity.IDENTITY_LINK)
+"""What a job must declare to look at the history."""
+
+_SHARES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Customers at an earlier cut, each with what came true in the days after it; at most as many as were asked for."""
+
+    cut: date
+    features: pd.DataFrame
+    labels: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class History:
+    """Purchase days of all customers up to the as-of date, kept while the job runs.
+
+    `first_day` is the first of them, `customer_count` how many customers ever bought; None and 0 without any.
+    """
+
+    days: DataFrame
+    as_of: date
+    first_day: date | None
+    customer_count: int
+
+    @property
+    def length_days(self) -> int:
+        """From the first purchase to the as-of date."""
+        return 0 if self.first_day is None else (self.as_of - self.first_day).days
+
+    def features(self, cut: date | None = None) -> DataFrame:
+        """One row per customer at the cut, the as-of date when left out."""
+        return purchase_features(self.days, cut or self.as_of)
+
+    def sample(self, most: int, cut: date | None = None) -> pd.DataFrame:
+        """The features of about `most` customers, drawn by the hash of their ids; of all when they are fewer."""
+        return self._drawn(self.features(cut), most).toPandas()
+
+    def labelled(self, most: int, cut: date, horizon_days: int) -> Labelled:
+        """A sample at an earlier cut, with its labels; both in the order of golden_id."""
+        labels = purchase_labels(self.days, cut, horizon_days)
+        both = self._drawn(self.features(cut), most).join(labels, "golden_id", "inner")
+        rows = both.toPandas().sort_values("golden_id", ignore_index=True)
+        of_label = [column.name for column in LABELS]
+        return Labelled(cut, rows.drop(columns=of_label[1:]), rows[of_label])
+
+    def cuts(self, horizon_days: int, least_days: int, most: int) -> tuple[date, ...]:
+        """Earlier days, the latest first, whose horizon has passed, with `least_days` of history before them."""
+        if self.first_day is None:
+            return ()
+        earlier = (self.as_of - timedelta(days=horizon_days * step) for step in range(1, most + 1))
+        return tuple(cut for cut in earlier if (cut - self.first_day).days >= least_days)
+
+    def _drawn(self, features: DataFrame, most: int) -> DataFrame:
+        if self.customer_count <= most:
+            return features
+        share = int(_SHARES * most / self.customer_count)
+        return features.where(F.pmod(F.xxhash64("golden_id"), F.lit(_SHARES)) < share)
+
+
+@contextmanager
+def purchase_history(ctx: JobContext) -> Iterator[History]:
+    """The history as of the run's date; usable while the block runs."""
+    orders = facts_of_people(ctx.read(silver.ORDER), ctx.read(identity.IDENTITY_LINK))
+    days = purchase_days(orders, ctx.pack.info.time_zone).where(F.col("purchase_date") <= F.lit(ctx.as_of))
+    with cached(days) as kept:
+        bought = kept.where("is_purchase").agg(
+            F.min("purchase_date").alias("first_day"), F.count_distinct("golden_id").alias("customers")
+        )
+        seen = bought.collect()[0]
+        yield History(kept, ctx.as_of, seen["first_day"], int(seen["customers"]))
+
+
+def input_versions(ctx: JobContext) -> dict[str, int]:
+    """Versions of what a training sees."""
+    versions = {table.name: ctx.input_version(table) for table in READS}
+    return {name: version for name, version in versions.items() if version is not None}

@@ -1,0 +1,165 @@
+"""What customers will spend: trained on what earlier customers did, tried on the last horizon before it is used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cdp_lib.models.charts import Bars, Curves
+from cdp_lib.models.contest import judge, Losses, Verdict
+from cdp_lib.models.lifetime.evaluation import decile_table, spend_scores
+from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime
+from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, LifetimeSettings
+from cdp_lib.models.sanity import bucket_shares, score_edges
+from cdp_lib.models.training import StoredModel, Training
+from cdp_lib.settings.forecast import LifetimeValue
+from cdp_lib.workflow.context import JobContext
+from jobs.forecasts.champions import Lesson, SETTINGS_HASH
+from jobs.forecasts.example import example_features
+from jobs.forecasts.history import History, input_versions, Labelled
+
+Floats = NDArray[np.float64]
+
+CLTV = "cltv"
+"""What the registry calls the model, after the pack's name."""
+_NAIVE = "as in the last period"
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """How a model fitted as of an earlier day did on the days after it."""
+
+    verdict: Verdict
+    predicted: Floats
+    actual: Floats
+    purchases_mae: float
+
+
+def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, champion: StoredModel | None) -> Lesson:
+    """A model of all history, and how one of the history up to a horizon ago did on the days since."""
+    fitted = settings_of(settings)
+    examples = [
+        history.labelled(settings.most_trained_on, cut, settings.horizon_days)
+        for cut in history.cuts(settings.horizon_days, settings.sanity.least_history_days, 2)
+    ]
+    trial = _try(examples, fitted, champion) if examples else None
+    present = history.sample(settings.most_trained_on)
+    model = fit_lifetime(present, [_example(one, settings.horizon_days) for one in examples[:1]], fitted)
+    if trial is not None and trial.verdict.loses_to_naive:
+        model = last_period_of(model, trial.verdict.reason)
+    scored = model.score(present)["cltv_amount"].to_numpy(np.float64)
+    edges = score_edges(scored)
+    body = {
+        SETTINGS_HASH: settings.content_hash(),
+        "model": model.to_dict(),
+        "score_edges": list(edges),
+        "score_shares": list(bucket_shares(scored, edges)),
+        "as_of": history.as_of.isoformat(),
+    }
+    training = Training(
+        body=body,
+        scorer=model.score,
+        example=example_features(),
+        parameters={
+            **settings.model_dump(mode="json", exclude={"kind", "sanity"}),
+            "form": model.form,
+            "reason": model.reason[:500],
+            "as_of": history.as_of.isoformat(),
+        },
+        metrics={"customer_count": float(history.customer_count), **(_metrics(trial) if trial else {})},
+        inputs=input_versions(ctx),
+        documents={"purchases.json": {"closed_form": model.to_dict()["closed"], "settings": settings.model_dump()}},
+        charts={} if trial is None else _charts(trial),
+    )
+    return Lesson(training, None if trial is None else trial.verdict, f"{model.form}, {model.reason}")
+
+
+def settings_of(settings: LifetimeValue) -> LifetimeSettings:
+    """The pack's settings as the model takes them."""
+    return LifetimeSettings(
+        horizon_days=settings.horizon_days,
+        discount_rate=settings.yearly_discount,
+        confidence=settings.interval,
+        least_history_days=settings.sanity.least_history_days,
+        most_examples=settings.most_trained_on,
+    )
+
+
+def last_period_of(model: LifetimeModel, why: str) -> LifetimeModel:
+    """The same history with the naive forecast: who spent will spend again."""
+    naive = fit_naive(model)
+    return replace(naive, reason=f"the trained model was {why}")
+
+
+def fit_naive(model: LifetimeModel) -> LifetimeModel:
+    """The model's last-period form."""
+    return replace(model, form="last period", closed=None, boosted=None, boosted_weight=0.0, interval=None)
+
+
+def _try(examples: list[Labelled], settings: LifetimeSettings, champion: StoredModel | None) -> _Trial:
+    """Fitted as of the latest cut, with the cut before it to learn from; compared on spend, not discounted."""
+    test, plain = examples[0], replace(settings, discount_rate=0.0)
+    earlier = [_example(one, settings.horizon_days) for one in examples[1:]]
+    model = fit_lifetime(test.features, earlier, plain)
+    actual = test.labels["future_amount"].to_numpy(np.float64)
+    said = model.score(test.features)
+    predicted = said["cltv_amount"].to_numpy(np.float64)
+    naive = fit_naive(model).score(test.features)["cltv_amount"].to_numpy(np.float64)
+    former = None if champion is None else _spend_by(champion.body, test.features)
+    losses = Losses(
+        challenger=np.abs(predicted - actual),
+        naive=np.abs(naive - actual),
+        champion=None if former is None else np.abs(former - actual),
+    )
+    purchases = said["predicted_purchase_count"].to_numpy() - test.labels["future_purchase_count"].to_numpy()
+    return _Trial(judge(losses, naive_name=_NAIVE), predicted, actual, float(np.abs(purchases).mean()))
+
+
+def _spend_by(body: Mapping[str, Any], features: pd.DataFrame) -> Floats:
+    model = LifetimeModel.from_dict(body["model"])
+    plain = replace(model, settings=replace(model.settings, discount_rate=0.0))
+    return plain.score(features)["cltv_amount"].to_numpy(np.float64)
+
+
+def _example(labelled: Labelled, horizon_days: int) -> Example:
+    return Example(labelled.features, labelled.labels, horizon_days)
+
+
+def _metrics(trial: _Trial) -> dict[str, float]:
+    scores = spend_scores(trial.predicted, trial.actual)
+    figures = {
+        "spend_mae": scores.mae,
+        "spend_gini": scores.gini,
+        "spend_top10": scores.top_decile_share,
+        "spend_aggregate_error": scores.aggregate_error,
+        "transactions_mae": trial.purchases_mae,
+        **trial.verdict.figures,
+    }
+    return {name: figure for name, figure in figures.items() if np.isfinite(figure)}
+
+
+def _charts(trial: _Trial) -> dict[str, Bars | Curves]:
+    table = decile_table(trial.predicted, trial.actual)
+    both = table[["predicted_amount", "actual_amount"]].to_numpy(np.float64).tolist()
+    rows = {f"decile {decile}": pair for decile, pair in zip(table["decile"], both, strict=True)}
+    means = (table["predicted_amount"].tolist(), table["actual_amount"].tolist())
+    order = np.argsort(-trial.predicted, kind="stable")
+    total = max(float(trial.actual.sum()), 1e-9)
+    share = np.linspace(0, 1, 51)
+    held = np.interp(share * len(order), np.arange(len(order) + 1), np.r_[0, np.cumsum(trial.actual[order])]) / total
+    return {
+        "spend_by_decile.png": Bars(
+            "Mean spend in the horizon by decile of forecast", "amount", {"deciles": rows}, ("forecast", "came true")
+        ),
+        "calibration.png": Curves("Forecast and truth", "forecast", "came true", {"deciles": means}, diagonal=True),
+        "gain.png": Curves(
+            "Share of spend held by the customers forecast highest",
+            "share of customers",
+            "share of spend",
+            {"model": (share.tolist(), held.tolist())},
+            diagonal=True,
+        ),
+    }

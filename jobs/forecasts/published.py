@@ -1,0 +1,33 @@
+"""Fresh scores on their way to people: looked at as a whole, then published or withheld."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame, functions as F
+
+from cdp_lib.contracts.table import Table
+from cdp_lib.models.sanity import doubts, Outlook, stability_index
+from cdp_lib.settings.forecast import Sanity
+from cdp_lib.workflow.context import JobContext
+
+
+def drift_of(scores: DataFrame, column: str, body: Mapping[str, Any]) -> float:
+    """Population stability index of the scores against those that the model gave in its training."""
+    edges: Sequence[float] = body["score_edges"]
+    value = F.col(column).cast("double")
+    bucket: Column = sum((F.when(value >= edge, 1).otherwise(0) for edge in edges), F.lit(0))
+    counts = np.zeros(len(edges) + 1)
+    for row in scores.groupBy(bucket.alias("bucket")).count().collect():
+        counts[row["bucket"]] = row["count"]
+    return stability_index(body["score_shares"], counts / max(counts.sum(), 1.0))
+
+
+def publish(ctx: JobContext, table: Table, rows: DataFrame, outlook: Outlook, settings: Sanity) -> bool:
+    """Writes the scores, or tells why they are withheld; then the table's former scores stay served."""
+    found = doubts(outlook, settings)
+    for check, observed in found.items():
+        ctx.withhold(table, check, observed)
+    if not found:
+        ctx.write(table, rows, kept=True)
+    return not found

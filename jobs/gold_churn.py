@@ -1,0 +1,111 @@
+"""Say how likely each customer is to stay away, and why."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts import scores
+from cdp_lib.io.caching import cached
+from cdp_lib.models.churn.scorer import ChurnScorer
+from cdp_lib.models.sanity import Outlook
+from cdp_lib.models.scoring import score_rows
+from cdp_lib.models.training import StoredModel
+from cdp_lib.settings.forecast import Churn
+from cdp_lib.workflow.context import JobContext
+from cdp_lib.workflow.job import job
+from jobs.forecasts.champions import in_force
+from jobs.forecasts.churn import CHURN, learn_churn
+from jobs.forecasts.history import History, purchase_history, READS
+from jobs.forecasts.monitor import Compared, watch
+from jobs.forecasts.published import drift_of, publish
+from jobs.moves import moves_of
+from jobs.page import run_page
+
+Floats = NDArray[np.float64]
+
+_SCHEMA = "golden_id string, churn_probability double, churn_band string, reasons array<string>"
+
+
+@job(
+    reads=READS,
+    writes=(scores.churn,),
+    remembers=(scores.churn,),
+    shaped_by=("pack", "churn"),
+    watches=moves_of(CHURN),
+)
+def run(ctx: JobContext) -> None:
+    """Score everybody who ever bought with the model in force; without one, train it first."""
+    settings = ctx.pack.churn or Churn()
+    with purchase_history(ctx) as history:
+        if not history.customer_count:
+            ctx.withhold(scores.CHURN_SCORE, "somebody_has_bought", "no customer has bought anything")
+            return
+        stored = in_force(ctx, CHURN, settings.content_hash(), partial(learn_churn, ctx, history, settings))
+        scorer = ChurnScorer.from_dict(stored.body["model"])
+        with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:
+            outlook = _outlook(scored, history, stored, settings)
+            publish(ctx, scores.CHURN_SCORE, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
+        watch(ctx, scores.CHURN_SCORE, history, settings.horizon_days, _compare)
+
+
+def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> DataFrame:
+    return scored.select(
+        "golden_id",
+        "churn_probability",
+        "churn_band",
+        F.col("reasons").alias("top_reasons"),
+        F.lit(ctx.as_of).alias("as_of_date"),
+        F.lit(settings.horizon_days).cast("int").alias("horizon_days"),
+        F.lit(label).alias("model_version"),
+    )
+
+
+def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: Churn) -> Outlook:
+    """Customers expected to buy beside those who bought in as many days before; a shorter history is pro rata."""
+    days = min(settings.horizon_days, max(history.length_days, 1))
+    ago = F.datediff(F.lit(history.as_of), F.col("purchase_date"))
+    bought = history.days.where(F.col("is_purchase") & (ago < days)).agg(F.count_distinct("golden_id").alias("n"))
+    said = scored.agg(
+        F.sum(1 - F.col("churn_probability")).alias("stay"), F.count(F.lit(1)).alias("customers")
+    ).collect()[0]
+    return Outlook(
+        what="customers who buy",
+        expected=float(said["stay"] or 0.0),
+        naive=float(bought.collect()[0]["n"]) * settings.horizon_days / days,
+        drift=drift_of(scored, "churn_probability", stored.body),
+        customer_count=int(said["customers"]),
+        history_days=history.length_days,
+    )
+
+
+def _compare(judged: DataFrame, share: float) -> dict[str, Compared]:
+    """Of a horizon that has passed: rates and Brier score; of a part of it: how well the scores rank who bought."""
+    churned = 1 - F.col("has_purchase")
+    counted = judged.groupBy(F.round("churn_probability", 3).alias("score")).agg(
+        F.count(F.lit(1)).alias("customers"), F.sum(churned).alias("churned")
+    )
+    rows = counted.orderBy("score").collect()
+    customers, lost = (np.array([row[name] for row in rows], dtype=np.float64) for name in ("customers", "churned"))
+    figures = {} if not 0 < lost.sum() < customers.sum() else {"auc": Compared(None, _auc(lost, customers - lost))}
+    if share < 1:
+        return figures
+    chance = F.col("churn_probability")
+    summed = judged.agg(
+        F.avg(chance).alias("said"), F.avg(churned).alias("true"), F.avg((chance - churned) ** 2).alias("brier")
+    ).collect()[0]
+    return figures | {
+        "churn_rate": Compared(summed["said"], summed["true"]),
+        "brier": Compared(None, summed["brier"]),
+    }
+
+
+def _auc(lost: Floats, stayed: Floats) -> float:
+    """From counts by ascending score: how often a churner scores above a stayer, ties half."""
+    below = np.cumsum(stayed) - stayed
+    return float((lost * (below + stayed / 2)).sum() / (lost.sum() * stayed.sum()))
+
+
+if __name__ == "__main__":
+    run_page(__file__)

@@ -1,0 +1,97 @@
+"""Say what each customer is expected to spend: the lifetime value over the pack's horizon."""
+
+from functools import partial
+
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts import scores
+from cdp_lib.io.caching import cached
+from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, SCORES
+from cdp_lib.models.sanity import Outlook
+from cdp_lib.models.scoring import score_rows
+from cdp_lib.models.training import StoredModel
+from cdp_lib.settings.forecast import LifetimeValue
+from cdp_lib.workflow.context import JobContext
+from cdp_lib.workflow.job import job
+from jobs.forecasts.champions import in_force
+from jobs.forecasts.history import History, purchase_history, READS
+from jobs.forecasts.lifetime import CLTV, learn_lifetime
+from jobs.forecasts.monitor import Compared, watch
+from jobs.forecasts.published import drift_of, publish
+from jobs.moves import moves_of
+from jobs.page import run_page
+
+_SCHEMA = ", ".join(["golden_id string", *(f"{name} double" for name in SCORES)])
+
+
+@job(
+    reads=READS,
+    writes=(scores.cltv,),
+    remembers=(scores.cltv,),
+    shaped_by=("pack", "lifetime_value"),
+    watches=moves_of(CLTV),
+)
+def run(ctx: JobContext) -> None:
+    """Score everybody who ever bought with the model in force; without one, train it first."""
+    settings = ctx.pack.lifetime_value or LifetimeValue()
+    with purchase_history(ctx) as history:
+        if not history.customer_count:
+            ctx.withhold(scores.CLTV, "somebody_has_bought", "no customer has bought anything")
+            return
+        stored = in_force(ctx, CLTV, settings.content_hash(), partial(learn_lifetime, ctx, history, settings))
+        model = LifetimeModel.from_dict(stored.body["model"])
+        with cached(score_rows(history.features(), model.score, _SCHEMA)) as scored:
+            outlook = _outlook(scored, history, stored, settings)
+            publish(ctx, scores.CLTV, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
+        watch(ctx, scores.CLTV, history, settings.horizon_days, _compare)
+
+
+def _rows(ctx: JobContext, scored: DataFrame, settings: LifetimeValue, label: str) -> DataFrame:
+    amounts = [F.col(name).cast("decimal(18,2)").alias(name) for name in SCORES if name.endswith("_amount")]
+    others = [name for name in SCORES if not name.endswith("_amount")]
+    return scored.select(
+        "golden_id",
+        *others,
+        *amounts,
+        F.lit(ctx.as_of).alias("as_of_date"),
+        F.lit(settings.horizon_days).cast("int").alias("horizon_days"),
+        F.lit(ctx.pack.info.currency).alias("currency"),
+        F.lit(label).alias("model_version"),
+    )
+
+
+def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: LifetimeValue) -> Outlook:
+    """The forecast's total beside the spend of as many days before; a shorter history is taken pro rata."""
+    days = min(settings.horizon_days, max(history.length_days, 1))
+    ago = F.datediff(F.lit(history.as_of), F.col("purchase_date"))
+    spent = history.days.where(ago < days).agg(F.sum("amount").alias("amount")).collect()[0]["amount"]
+    said = scored.agg(F.sum("cltv_amount").alias("amount"), F.count(F.lit(1)).alias("customers")).collect()[0]
+    return Outlook(
+        what="spend",
+        expected=float(said["amount"] or 0.0),
+        naive=float(spent or 0.0) * settings.horizon_days / days,
+        drift=drift_of(scored, "cltv_amount", stored.body),
+        customer_count=int(said["customers"]),
+        history_days=history.length_days,
+    )
+
+
+def _compare(judged: DataFrame, share: float) -> dict[str, Compared]:
+    predicted, future = F.col("predicted_purchase_count"), F.col("future_purchase_count")
+    value = F.col("cltv_amount").cast("double")
+    summed = judged.agg(
+        F.sum(predicted).alias("purchases"),
+        F.sum(future).alias("true_purchases"),
+        F.sum(value).alias("spend"),
+        F.sum("future_amount").alias("true_spend"),
+        F.avg(F.abs(value * share - F.col("future_amount"))).alias("mae"),
+    ).collect()[0]
+    return {
+        "purchase_count": Compared(summed["purchases"] * share, summed["true_purchases"]),
+        "spend_amount": Compared(summed["spend"] * share, summed["true_spend"]),
+        "spend_mae": Compared(None, summed["mae"]),
+    }
+
+
+if __name__ == "__main__":
+    run_page(__file__)

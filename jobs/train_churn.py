@@ -1,0 +1,24 @@
+"""Train a challenger for churn and let it compete with the champion on the last horizon."""
+
+from functools import partial
+
+from cdp_lib.settings.forecast import Churn
+from cdp_lib.workflow.context import JobContext
+from cdp_lib.workflow.job import job
+from jobs.forecasts.champions import compete
+from jobs.forecasts.churn import CHURN, learn_churn
+from jobs.forecasts.history import purchase_history, READS
+from jobs.page import run_page
+
+
+@job(reads=READS, writes=(), shaped_by=("pack", "churn"))
+def run(ctx: JobContext) -> None:
+    """Nothing is trained before somebody has bought; what was promoted scores from the next daily run on."""
+    settings = ctx.pack.churn or Churn()
+    with purchase_history(ctx) as history:
+        if history.customer_count:
+            compete(ctx, CHURN, settings.content_hash(), partial(learn_churn, ctx, history, settings))
+
+
+if __name__ == "__main__":
+    run_page(__file__)

@@ -1,0 +1,137 @@
+"""Features of purchases: figures at a cut, and nothing after it."""
+
+import random
+from datetime import date, datetime, timedelta, UTC
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession
+
+from cdp_lib.contracts import silver
+from cdp_lib.contracts.purchases import FEATURES, LABELS
+from cdp_lib.transforms.features.purchases import purchase_days, purchase_features, purchase_labels
+from tests.builders import rows
+
+CUT = date(2025, 6, 30)
+ZONE = "Asia/Bangkok"
+
+
+def orders(spark: SparkSession, *given: tuple[str, str, str], items: int | None = None) -> DataFrame:
+    """Orders of (golden_id, local day or instant, amount)."""
+    made = [
+        {"order_id": f"o{place}", "person_id": who, "ordered_at": _at(when), "paid_amount": paid, "item_count": items}
+        for place, (who, when, paid) in enumerate(given)
+    ]
+    return rows(spark, silver.ORDER, *made).withColumnRenamed("person_id", "golden_id")
+
+
+def _at(when: str) -> datetime:
+    return datetime.fromisoformat(when if "T" in when else f"{when}T05:00:00").replace(tzinfo=UTC)
+
+
+def features(frame: DataFrame, cut: date = CUT) -> dict[str, dict[str, float | None]]:
+    made = purchase_features(purchase_days(frame, ZONE), cut)
+    return {row["golden_id"]: row.asDict() for row in made.collect()}
+
+
+def test_figures_of_a_customer_with_three_purchase_days_and_a_refund(spark: SparkSession) -> None:
+    given = [
+        ("a", "2025-01-01", "10.00"),
+        ("a", "2025-01-01", "5.00"),
+        ("a", "2025-03-02", "0.00"),
+        ("a", "2025-06-10", "30.00"),
+        ("a", "2025-06-12", "-4.00"),
+    ]
+    found = features(orders(spark, *given, items=2))["a"]
+
+    assert found == {
+        "golden_id": "a",
+        "frequency": 2.0,
+        "recency_days": 20.0,
+        "tenure_days": 180.0,
+        "monetary_amount": 22.5,
+        "total_amount": 41.0,
+        "first_amount": 15.0,
+        "purchase_count_30d": 1.0,
+        "purchase_count_90d": 1.0,
+        "purchase_count_180d": 2.0,
+        "purchase_count_365d": 3.0,
+        "amount_30d": 26.0,
+        "amount_90d": 26.0,
+        "amount_180d": 26.0,
+        "amount_365d": 41.0,
+        "mean_gap_days": 80.0,
+        "largest_gap_days": 100.0,
+        "item_count": 8.0,
+    }
+
+
+def test_one_purchase_has_no_gaps_and_refunds_alone_are_no_customer(spark: SparkSession) -> None:
+    found = features(orders(spark, ("once", "2025-06-30", "9.00"), ("refunded", "2025-06-29", "-9.00")))
+
+    assert set(found) == {"once"}
+    assert [found["once"][name] for name in ("frequency", "recency_days", "tenure_days")] == [0.0, 0.0, 0.0]
+    assert [found["once"][name] for name in ("mean_gap_days", "largest_gap_days", "item_count")] == [None] * 3
+
+
+def test_days_are_those_of_the_packs_zone(spark: SparkSession) -> None:
+    # 20:00 UTC is 3 o'clock of the next day in Bangkok: after the cut.
+    found = features(orders(spark, ("late", "2025-06-30T20:00:00", "9.00"), ("early", "2025-06-30T16:00:00", "9.00")))
+
+    assert set(found) == {"early"}
+
+
+def test_a_window_begins_the_day_after(spark: SparkSession) -> None:
+    found = features(orders(spark, ("out", "2025-05-31", "9.00"), ("in", "2025-06-01", "9.00")))
+
+    assert [found[who]["purchase_count_30d"] for who in ("out", "in")] == [0.0, 1.0]
+
+
+def test_labels_are_what_came_true_in_the_horizon(spark: SparkSession) -> None:
+    given = [
+        ("comes", "2025-06-30", "9.00"),
+        ("comes", "2025-07-30", "7.00"),
+        ("comes", "2025-07-31", "8.00"),
+        ("stays away", "2025-06-01", "9.00"),
+        ("returns", "2025-06-01", "9.00"),
+        ("returns", "2025-07-02", "-9.00"),
+        ("new", "2025-07-02", "9.00"),
+    ]
+    found = purchase_labels(purchase_days(orders(spark, *given), ZONE), CUT, 30)
+
+    assert sorted(tuple(row) for row in found.collect()) == [
+        ("comes", 1.0, 7.0, 1.0),
+        ("returns", 0.0, -9.0, 0.0),
+        ("stays away", 0.0, 0.0, 0.0),
+    ]
+
+
+@pytest.mark.parametrize("cut", [CUT, date(2025, 3, 1)])
+def test_nothing_after_the_cut_is_seen(spark: SparkSession, cut: date) -> None:
+    draw = random.Random(5)
+    known = [(f"c{draw.randrange(9)}", str(cut - timedelta(days=draw.randrange(300))), "5.00") for _ in range(80)]
+    future = [(f"c{draw.randrange(12)}", str(cut + timedelta(days=1 + draw.randrange(90))), "7.00") for _ in range(80)]
+    before = purchase_features(purchase_days(orders(spark, *known), ZONE), cut)
+    after = purchase_features(purchase_days(orders(spark, *known, *future), ZONE), cut)
+
+    assert before.count() > 0
+    assert_df_equality(after, before, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_order_and_partitions_of_rows_change_nothing(spark: SparkSession) -> None:
+    draw = random.Random(7)
+    dated = [(f"c{draw.randrange(5)}", str(CUT - timedelta(days=draw.randrange(400)))) for _ in range(90)]
+    given = [(who, when, f"{draw.random():.2f}") for who, when in dated]
+    frame = orders(spark, *given)
+    one = purchase_features(purchase_days(frame, ZONE), CUT)
+    other = purchase_features(purchase_days(frame.orderBy("paid_amount").repartition(5), ZONE), CUT)
+
+    assert_df_equality(one, other, ignore_row_order=True)
+
+
+def test_columns_are_those_of_the_contract_also_of_no_orders(spark: SparkSession) -> None:
+    none = purchase_days(orders(spark).limit(0), ZONE)
+
+    assert purchase_features(none, CUT).columns == [column.name for column in FEATURES]
+    assert purchase_labels(none, CUT, 30).columns == [column.name for column in LABELS]
+    assert purchase_features(none, CUT).collect() == purchase_labels(none, CUT, 30).collect() == []

@@ -1,0 +1,177 @@
+"""BG/NBD against the paper's formulas worked out another way, and against customers of known parameters."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import beta as beta_law, gamma as gamma_law
+
+from cdp_lib.errors import ModelError
+from cdp_lib.models.lifetime.bg_nbd import _Likelihood, BgNbd
+from cdp_lib.models.lifetime.purchase_counts import PurchaseCounts
+
+CDNOW = BgNbd(0.243, 4.414, 0.793, 2.426, 7.0, 0.0)
+
+
+def history(*rows: tuple[float, float, float]) -> PurchaseCounts:
+    columns = [np.array(column, dtype=float) for column in zip(*rows, strict=True)]
+    return PurchaseCounts(*columns, np.ones(len(rows)))
+
+
+def drawn(model: BgNbd, customers: int, seed: int) -> PurchaseCounts:
+    """Histories of customers of the model, days not rounded."""
+    rng = np.random.default_rng(seed)
+    tenure = rng.uniform(100, 400, customers)
+    rate = rng.gamma(model.r, 1 / (model.alpha * model.unit_days), customers)
+    leaves = rng.beta(model.a, model.b, customers)
+    count, last = np.zeros(customers), np.zeros(customers)
+    for one in range(customers):
+        now = rng.exponential(1 / rate[one])
+        while now <= tenure[one]:
+            count[one], last[one] = count[one] + 1, now
+            if rng.random() < leaves[one]:
+                break
+            now += rng.exponential(1 / rate[one])
+    return PurchaseCounts(count, last, tenure, np.ones(customers))
+
+
+def test_the_gradient_is_that_of_the_likelihood():
+    likelihood = _Likelihood(drawn(CDNOW, 300, 1))
+    for point in ([0.2, 30.0, 0.8, 2.4], [1.5, 0.2, 0.1, 0.1], [3.0, 100.0, 5.0, 7.0]):
+        at = np.array(point)
+        steps = np.diag(at * 1e-5)
+        slope = [(likelihood(at + step)[0] - likelihood(at - step)[0]) / (2 * step.sum()) for step in steps]
+
+        np.testing.assert_allclose(likelihood(at)[1], slope, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("row", [(0.0, 0.0, 30.0), (1.0, 12.0, 30.0), (6.0, 25.0, 30.0)])
+def test_the_likelihood_is_the_customers_averaged_over_rates_and_leaving(row):
+    x, last, tenure = row
+    r, alpha, a, b = 1.7, 9.0, 1.6, 2.4
+    rates, leaving = gamma_law(r, scale=1 / alpha), beta_law(a, b)
+
+    def one(rate: float, leaves: float) -> float:
+        """Equation 3 of the paper: of one customer of known rate and chance of leaving."""
+        stayed = (1 - leaves) ** x * rate**x * np.exp(-rate * tenure)
+        return stayed + (x > 0) * leaves * (1 - leaves) ** (x - 1) * rate**x * np.exp(-rate * last)
+
+    grid, weight = np.polynomial.legendre.leggauss(400)
+    rate, leaves = (grid + 1)[:, None], (grid + 1)[None, :] / 2
+    density = one(rate, leaves) * rates.pdf(rate) * leaving.pdf(leaves)
+    expected = weight @ density @ weight / 2
+
+    value, _ = _Likelihood(history(row))(np.array([r, alpha, a, b]))
+
+    assert value == pytest.approx(np.log(expected), rel=1e-5)
+
+
+def test_parameters_are_recovered():
+    fitted = BgNbd.fit(drawn(CDNOW, 20_000, 3), unit_days=7)
+
+    assert fitted.r == pytest.approx(CDNOW.r, rel=0.05)
+    assert fitted.alpha == pytest.approx(CDNOW.alpha, rel=0.08)
+    assert fitted.a / (fitted.a + fitted.b) == pytest.approx(CDNOW.a / (CDNOW.a + CDNOW.b), rel=0.1)
+
+
+def test_collapsed_customers_in_any_order_give_the_same_model():
+    counts = drawn(CDNOW, 500, 4)
+    days = PurchaseCounts(counts.frequency, np.ceil(counts.last_purchase), np.ceil(counts.tenure), counts.customers)
+    order = np.random.default_rng(0).permutation(500)
+    shuffled = PurchaseCounts(*(array[order] for array in vars(days).values()))
+
+    assert BgNbd.fit(days) == BgNbd.fit(shuffled) == BgNbd.fit(days.collapsed())
+
+
+def test_the_time_unit_only_renames_alpha():
+    counts = drawn(CDNOW, 500, 4)
+    days, weeks = BgNbd.fit(counts), BgNbd.fit(counts, unit_days=7)
+
+    assert weeks.alpha * 7 == pytest.approx(days.alpha)
+    assert weeks.log_likelihood - days.log_likelihood == pytest.approx(counts.frequency.mean() * np.log(7))
+    np.testing.assert_allclose(weeks.expected_purchases(counts, 90), days.expected_purchases(counts, 90), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        CDNOW,
+        BgNbd(0.3, 5.0, 1.0, 2.0, 7.0, 0.0),
+        BgNbd(0.3, 5.0, 0.5, 0.5, 7.0, 0.0),
+        BgNbd(2.0, 0.1, 0.01, 0.3, 7.0, 0.0),
+    ],
+)
+@pytest.mark.parametrize("x", [0.0, 1.0, 94.0, 5_000.0])
+@pytest.mark.parametrize("horizon", [1.0, 273.0, 3_000.0])
+def test_expected_purchases_are_the_living_customers_averaged(model, x, horizon):
+    tenure = 500.0
+    counts = history((x, 499.9 if x else 0.0, tenure))
+    law = beta_law(model.a, model.b + x)
+
+    def ahead(leaves: float) -> float:
+        """Purchases until the customer leaves or the horizon ends, averaged over rates."""
+        leaves = max(leaves, 1e-300)
+        return -np.expm1(-(model.r + x) * np.log1p(leaves * horizon / (model.alpha * 7 + tenure))) / leaves
+
+    expected = quad(
+        lambda share: ahead(law.ppf(share)), 0, 1, limit=300, epsabs=0, epsrel=1e-9, points=[1e-3, 0.01, 0.1]
+    )
+
+    actual = model.expected_purchases(counts, horizon) / model.probability_alive(counts)
+
+    assert actual[0] == pytest.approx(expected[0], rel=1e-5)
+
+
+def test_heavy_buyers_have_numbers():
+    counts = history((94.0, 499.0, 500.0), (1_000.0, 499.0, 500.0), (5_000.0, 400.0, 500.0))
+
+    for said in (
+        CDNOW.expected_purchases(counts, 273),
+        CDNOW.probability_alive(counts),
+        CDNOW.probability_silent(counts, 90),
+    ):
+        assert np.isfinite(said).all()
+        assert (said >= 0).all()
+
+
+def test_one_purchase_day_leaves_nobody_gone_but_many_silent():
+    counts = history((0.0, 0.0, 250.0), (4.0, 30.0, 250.0), (4.0, 240.0, 250.0))
+
+    assert CDNOW.probability_alive(counts)[0] == 1.0
+    silent = CDNOW.probability_silent(counts, 90)
+    assert silent[0] > 0.9
+    assert silent[1] > silent[0] > silent[2]
+
+
+def test_drawn_futures_agree_with_what_is_expected():
+    rows = [(0.0, 0.0, 250.0)] * 40_000 + [(4.0, 200.0, 250.0)] * 40_000
+    counts = history(*rows)
+    drawn_counts = CDNOW.draw_purchases(counts, 273, np.random.default_rng(2)).reshape(2, -1)
+    expected = CDNOW.expected_purchases(counts, 273).reshape(2, -1)[:, 0]
+    silent = CDNOW.probability_silent(counts, 273).reshape(2, -1)[:, 0]
+
+    np.testing.assert_allclose(drawn_counts.mean(axis=1), expected, rtol=0.05)
+    np.testing.assert_allclose((drawn_counts == 0).mean(axis=1), silent, atol=0.01)
+
+
+def test_a_penalizer_draws_parameters_in():
+    counts = drawn(CDNOW, 500, 4)
+
+    assert BgNbd.fit(counts, penalizer=0.1).b < BgNbd.fit(counts).b
+
+
+def test_a_negative_penalizer_is_refused():
+    with pytest.raises(ModelError, match=r"BG/NBD: a penalizer of -1 .* give 0 or more"):
+        BgNbd.fit(drawn(CDNOW, 50, 4), penalizer=-1)
+
+
+def test_the_body_brings_the_model_back():
+    assert BgNbd.from_dict(json.loads(json.dumps(CDNOW.to_dict()))) == CDNOW
+
+
+def test_a_customer_of_one_day_says_only_that_nothing_followed():
+    # x = 0: the likelihood is that of no purchase, (alpha / (alpha + T))^r.
+    value, _ = _Likelihood(history((0.0, 0.0, 30.0)))(np.array([0.7, 9.0, 0.8, 2.4]))
+
+    assert value == pytest.approx(0.7 * np.log(9.0 / 39.0))

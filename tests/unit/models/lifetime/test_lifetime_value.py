@@ -1,0 +1,223 @@
+"""Lifetime value end to end: which form few and many customers bear, what is scored, and that nothing changes it."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cdp_lib.errors import ModelError
+from cdp_lib.models.lifetime.evaluation import spend_scores
+from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, WEIGHTS
+from cdp_lib.models.lifetime.lifetime_value import (
+    BLEND,
+    CLOSED_FORM,
+    LAST_PERIOD,
+    LifetimeModel,
+    LifetimeSettings,
+    SCORES,
+)
+from tests.unit.models.lifetime.simulated_purchases import bought_days, features_at, labels_after
+
+CUT, HORIZON, EARLIER = 240, 90, 150
+SETTINGS = LifetimeSettings(HORIZON, discount_rate=0.0)
+
+
+@pytest.fixture(scope="module")
+def bought() -> pd.DataFrame:
+    return bought_days(2_500, 330, 7)
+
+
+@pytest.fixture(scope="module")
+def frame(bought) -> pd.DataFrame:
+    return features_at(bought, CUT)
+
+
+@pytest.fixture(scope="module")
+def example(bought) -> Example:
+    return Example(features_at(bought, EARLIER), labels_after(bought, EARLIER, HORIZON), HORIZON)
+
+
+@pytest.fixture(scope="module")
+def blend(frame, example) -> LifetimeModel:
+    return fit_lifetime(frame, [example], SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def closed(frame) -> LifetimeModel:
+    return fit_lifetime(frame, [], SETTINGS)
+
+
+def last_period(frame: pd.DataFrame) -> LifetimeModel:
+    return fit_lifetime(frame.head(40), [], SETTINGS)
+
+
+def test_many_customers_with_an_earlier_cut_bear_a_blend(blend):
+    assert blend.form == BLEND
+    assert blend.boosted_weight in WEIGHTS
+    assert "told purchases best after the earlier cut" in blend.reason
+    assert "closed form" in blend.reason
+
+
+def test_without_an_earlier_cut_the_likelier_closed_form_stands_alone(closed):
+    assert closed.form == CLOSED_FORM
+    assert closed.boosted is None
+    assert "likelier" in closed.reason
+    assert "there is no earlier cut" in closed.reason
+
+
+def test_too_few_examples_leave_the_boosters_out_and_say_so(frame, example):
+    few = Example(example.features.head(300), example.labels, HORIZON)
+
+    model = fit_lifetime(frame, [few], SETTINGS)
+
+    assert model.form == CLOSED_FORM
+    assert "300 customers at an earlier cut, 1000 needed" in model.reason
+
+
+@pytest.mark.parametrize(
+    ("spent", "reason"),
+    [(0.0, "0 customers bought after an earlier cut, 200 needed"), (9.0, "0 customers bought nothing .*, 30 needed")],
+)
+def test_all_or_nothing_after_an_earlier_cut_leaves_the_boosters_out(frame, example, spent, reason):
+    alike = Example(example.features, example.labels.assign(future_amount=spent), HORIZON)
+
+    model = fit_lifetime(frame, [alike], SETTINGS)
+
+    assert model.form == CLOSED_FORM
+    assert re.search(reason, model.reason)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (slice(0, 0), "0 customers, 100 needed"),
+        (slice(0, 40), "40 customers, 100 needed"),
+    ],
+)
+def test_too_few_customers_are_forecast_by_their_last_period(frame, rows, reason):
+    model = fit_lifetime(frame.iloc[rows], [], SETTINGS)
+
+    assert model.form == LAST_PERIOD
+    assert reason in model.reason
+    assert len(model.score(frame)) == len(frame)
+
+
+def test_too_few_repeaters_and_too_little_history_are_said(frame):
+    once = frame[frame["frequency"] == 0]
+    short = frame.assign(tenure_days=frame["tenure_days"] // 20, recency_days=0.0)
+    short = short[(short["frequency"] > 0) & (short["tenure_days"] > 0)]
+
+    assert "0 customers with two purchase days, 30 needed" in fit_lifetime(once, [], SETTINGS).reason
+    assert "12 days of history, 28 needed" in fit_lifetime(short, [], SETTINGS).reason
+
+
+def test_the_last_period_is_what_was_bought_in_it(frame):
+    model = last_period(frame)
+    scores = model.score(frame)
+
+    np.testing.assert_allclose(scores["predicted_purchase_count"], frame["purchase_count_90d"])
+    np.testing.assert_allclose(
+        scores["cltv_amount"], frame["purchase_count_90d"] * frame["monetary_amount"].fillna(model.pooled_amount)
+    )
+    assert (scores["cltv_high_amount"] > 0).all()
+
+
+@pytest.mark.parametrize("form", ["blend", "closed", "last"])
+def test_every_customer_is_scored_in_order_and_within_bounds(form, frame, request):
+    model = last_period(frame) if form == "last" else request.getfixturevalue(form)
+    scores = model.score(frame)
+
+    assert list(scores.columns) == ["golden_id", *SCORES]
+    assert scores["golden_id"].tolist() == frame["golden_id"].tolist()
+    assert np.isfinite(scores[list(SCORES)]).all(axis=None)
+    assert (scores[list(SCORES)] >= 0).all(axis=None)
+    assert (scores["probability_alive"] <= 1).all()
+    assert (scores["cltv_low_amount"] <= scores["cltv_amount"]).all()
+    assert (scores["cltv_amount"] <= scores["cltv_high_amount"]).all()
+
+
+@pytest.mark.parametrize("form", ["blend", "closed", "last"])
+def test_no_rows_and_one_row_are_scored_as_in_the_whole(form, frame, request):
+    model = last_period(frame) if form == "last" else request.getfixturevalue(form)
+    whole = model.score(frame)
+
+    assert list(model.score(frame.iloc[:0]).columns) == list(whole.columns)
+    pd.testing.assert_frame_equal(
+        model.score(frame.iloc[[17]]), whole.iloc[[17]].reset_index(drop=True), check_exact=False, rtol=1e-9
+    )
+
+
+def test_heavy_buyers_are_scored(blend, frame):
+    heavy = frame.head(1).assign(
+        frequency=1_000.0, tenure_days=1_100.0, recency_days=1.0, mean_gap_days=1.1, largest_gap_days=3.0
+    )
+    for window in (30, 90, 180, 365):
+        heavy[f"purchase_count_{window}d"] = float(window)
+
+    scores = blend.score(heavy)
+
+    assert np.isfinite(scores[list(SCORES)]).all(axis=None)
+    assert 50 < scores["predicted_purchase_count"].iloc[0] < 100
+
+
+@pytest.mark.parametrize("form", ["blend", "closed"])
+def test_what_came_true_was_forecast(form, frame, bought, request):
+    scores = request.getfixturevalue(form).score(frame)
+    truth = labels_after(bought, CUT, HORIZON)["future_amount"]
+    naive = spend_scores(frame["amount_90d"].to_numpy(), truth.to_numpy())
+    ours = spend_scores(scores["cltv_amount"].to_numpy(), truth.to_numpy())
+    held = (scores["cltv_low_amount"] <= truth) & (truth <= scores["cltv_high_amount"])
+
+    assert ours.gini > naive.gini
+    assert ours.mae < naive.mae
+    assert abs(ours.aggregate_error) < 0.15
+    assert held.mean() > 0.75
+
+
+def test_later_money_is_worth_less(frame, example):
+    dear = fit_lifetime(frame, [example], LifetimeSettings(HORIZON, discount_rate=0.5)).score(frame)
+    plain = fit_lifetime(frame, [example], SETTINGS).score(frame)
+
+    share = dear["cltv_amount"].sum() / plain["cltv_amount"].sum()
+
+    assert 1.5 ** -(HORIZON / 365) < share < 1
+    np.testing.assert_allclose(dear["predicted_purchase_count"], plain["predicted_purchase_count"])
+
+
+def test_rows_in_another_order_give_the_same_scores(blend, frame, example):
+    order = np.random.default_rng(1).permutation(len(example.features))
+    shuffled = Example(example.features.iloc[order], example.labels.sample(frac=1, random_state=2), HORIZON)
+    again = fit_lifetime(frame.sample(frac=1, random_state=3), [shuffled], SETTINGS)
+
+    pd.testing.assert_frame_equal(again.score(frame), blend.score(frame), check_exact=False, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["blend", "closed", "last"])
+def test_the_body_brings_the_model_back(form, frame, request):
+    model = last_period(frame) if form == "last" else request.getfixturevalue(form)
+
+    back = LifetimeModel.from_dict(json.loads(json.dumps(model.to_dict())))
+
+    pd.testing.assert_frame_equal(back.score(frame), model.score(frame))
+    assert (back.form, back.reason, back.settings) == (model.form, model.reason, model.settings)
+
+
+def test_customers_without_labels_are_refused(frame, example):
+    twice = pd.concat([example.labels.iloc[1:], example.labels.tail(2)])
+
+    with pytest.raises(ModelError, match=r"1 customers of an earlier cut have no labels, 2 have them twice"):
+        fit_lifetime(frame, [Example(example.features, twice, HORIZON)], SETTINGS)
+
+
+def test_a_frame_that_cannot_be_is_refused(frame):
+    with pytest.raises(ModelError, match="lacks tenure_days"):
+        fit_lifetime(frame.drop(columns="tenure_days"), [], SETTINGS)
+    with pytest.raises(ModelError, match="last purchase before the first"):
+        fit_lifetime(frame.assign(recency_days=900.0), [], SETTINGS)
+
+
+def test_settings_that_mean_nothing_are_refused():
+    with pytest.raises(ModelError, match=r"horizon_days 0, discount_rate -0.1.*A horizon is 1 day or more"):
+        LifetimeSettings(0, discount_rate=-0.1)
