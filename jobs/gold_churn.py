@@ -15,11 +15,11 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import in_force
+from jobs.forecasts.champions import Fit, in_force
 from jobs.forecasts.churn import CHURN, learn_churn
 from jobs.forecasts.history import History, purchase_history, READS
 from jobs.forecasts.monitor import Compared, watch
-from jobs.forecasts.published import drift_of, publish
+from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
 
@@ -39,10 +39,10 @@ def run(ctx: JobContext) -> None:
     """Score everybody who ever bought with the model in force; without one, train it first."""
     settings = ctx.pack.churn or Churn()
     with purchase_history(ctx) as history:
-        if not history.customer_count:
-            ctx.withhold(scores.CHURN_SCORE, "somebody_has_bought", "no customer has bought anything")
+        if is_too_early(ctx, scores.CHURN_SCORE, history, settings.sanity):
             return
-        stored = in_force(ctx, CHURN, settings.content_hash(), partial(learn_churn, ctx, history, settings))
+        fit = Fit(settings.content_hash(), history.customer_count)
+        stored = in_force(ctx, CHURN, fit, partial(learn_churn, ctx, history, settings))
         scorer = ChurnScorer.from_dict(stored.body["model"])
         with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
@@ -76,7 +76,6 @@ def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings:
         naive=float(bought.collect()[0]["n"]) * settings.horizon_days / days,
         drift=drift_of(scored, "churn_probability", stored.body),
         customer_count=int(said["customers"]),
-        history_days=history.length_days,
     )
 
 

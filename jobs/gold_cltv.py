@@ -13,11 +13,11 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import in_force
+from jobs.forecasts.champions import Fit, in_force
 from jobs.forecasts.history import History, purchase_history, READS
 from jobs.forecasts.lifetime import CLTV, learn_lifetime
 from jobs.forecasts.monitor import Compared, watch
-from jobs.forecasts.published import drift_of, publish
+from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
 
@@ -35,10 +35,10 @@ def run(ctx: JobContext) -> None:
     """Score everybody who ever bought with the model in force; without one, train it first."""
     settings = ctx.pack.lifetime_value or LifetimeValue()
     with purchase_history(ctx) as history:
-        if not history.customer_count:
-            ctx.withhold(scores.CLTV, "somebody_has_bought", "no customer has bought anything")
+        if is_too_early(ctx, scores.CLTV, history, settings.sanity):
             return
-        stored = in_force(ctx, CLTV, settings.content_hash(), partial(learn_lifetime, ctx, history, settings))
+        fit = Fit(settings.content_hash(), history.customer_count)
+        stored = in_force(ctx, CLTV, fit, partial(learn_lifetime, ctx, history, settings))
         model = LifetimeModel.from_dict(stored.body["model"])
         with cached(score_rows(history.features(), model.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
@@ -72,7 +72,6 @@ def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings:
         naive=float(spent or 0.0) * settings.horizon_days / days,
         drift=drift_of(scored, "cltv_amount", stored.body),
         customer_count=int(said["customers"]),
-        history_days=history.length_days,
     )
 
 

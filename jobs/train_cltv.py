@@ -5,7 +5,7 @@ from functools import partial
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import compete
+from jobs.forecasts.champions import compete, Fit
 from jobs.forecasts.history import purchase_history, READS
 from jobs.forecasts.lifetime import CLTV, learn_lifetime
 from jobs.page import run_page
@@ -13,11 +13,12 @@ from jobs.page import run_page
 
 @job(reads=READS, writes=(), shaped_by=("pack", "lifetime_value"))
 def run(ctx: JobContext) -> None:
-    """Nothing is trained before somebody has bought; what was promoted scores from the next daily run on."""
+    """Nothing is trained from too short a history; what was promoted scores from the next daily run on."""
     settings = ctx.pack.lifetime_value or LifetimeValue()
     with purchase_history(ctx) as history:
-        if history.customer_count:
-            compete(ctx, CLTV, settings.content_hash(), partial(learn_lifetime, ctx, history, settings))
+        if history.length_days >= settings.sanity.least_history_days:
+            fit = Fit(settings.content_hash(), history.customer_count)
+            compete(ctx, CLTV, fit, partial(learn_lifetime, ctx, history, settings))
 
 
 if __name__ == "__main__":

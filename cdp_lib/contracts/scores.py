@@ -150,7 +150,7 @@ PURCHASE_PATTERN = Table(
     columns=(
         text(
             "pattern_type",
-            "E.g. rule_product, rule_category, basket_weekday, purchase_gap, category_migration.",
+            "E.g. rule_product, rule_category, basket_weekday, purchase_gap, migration_main.",
             required=True,
         ),
         text("subject", "What it is about: a product, category, weekday, hour.", required=True),

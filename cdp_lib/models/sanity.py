@@ -1,4 +1,4 @@
-"""Whether scores may be published: a forecast far from the last period's figure, or a shifted population, may not."""
+"""Whether scores may be published: not a forecast far from the last period's figure, nor of another population."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,17 +46,11 @@ class Outlook:
     naive: float
     drift: float
     customer_count: int
-    history_days: int
 
 
 def doubts(outlook: Outlook, settings: Sanity) -> dict[str, str]:
     """Check: why the scores may not be published, in figures; empty where they may."""
     found: dict[str, str] = {}
-    if outlook.history_days < settings.least_history_days:
-        found["history_is_long_enough"] = (
-            f"{outlook.history_days} days of purchases, {settings.least_history_days} needed "
-            "(sanity.least_history_days)"
-        )
     if outlook.customer_count < settings.least_customers:
         return found
     times = settings.most_times_naive

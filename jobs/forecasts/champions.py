@@ -10,8 +10,29 @@ from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.workflow.context import JobContext
 from jobs.moves import PROMOTED
 
-SETTINGS_HASH = "settings_hash"
-"""Key of a model's body: under which settings it was trained; another hash, another model."""
+SETTINGS_HASH, CUSTOMER_COUNT = "settings_hash", "customer_count"
+"""Keys of a model's body: under which settings it was trained, and how many customers there were."""
+
+OUTGROWN = 2.0
+"""A model is trained anew once there are so many times the customers that it was trained on: a young business grows
+out of what its first days told before the week is over."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a champion must fit: the pack's settings, and about as many customers as there are."""
+
+    settings_hash: str
+    customer_count: int
+
+    def misfit(self, champion: StoredModel) -> str:
+        """Why the champion does not fit; empty where it does."""
+        if champion.body.get(SETTINGS_HASH) != self.settings_hash:
+            return "was trained under other settings"
+        seen = int(champion.body.get(CUSTOMER_COUNT, 0))
+        if self.customer_count > OUTGROWN * seen:
+            return f"has seen {seen:,} customers, and there are {self.customer_count:,} today"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -28,22 +49,23 @@ Learn = Callable[[StoredModel | None], Lesson]
 """Trains; a champion of the same settings is given to be compared with."""
 
 
-def in_force(ctx: JobContext, model: str, settings_hash: str, learn: Learn) -> StoredModel:
-    """The champion of these settings; a run without one trains and promotes it."""
+def in_force(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> StoredModel:
+    """The champion, if it fits; a run without such a one trains and promotes it."""
     champion: StoredModel | None = ctx.models.champion(model)
-    if champion is not None and champion.body.get(SETTINGS_HASH) == settings_hash:
-        return champion
     if champion is not None:
-        ctx.say(f"{champion.label} was trained under other settings: a new one is trained")
+        misfit = fit.misfit(champion)
+        if not misfit:
+            return champion
+        ctx.say(f"{champion.label} {misfit}: a new one is trained")
     trained, _ = _trained(ctx, model, learn, None)
     promoted: StoredModel = ctx.models.promote(model, trained.version)
     return promoted
 
 
-def compete(ctx: JobContext, model: str, settings_hash: str, learn: Learn) -> None:
-    """Train a challenger. It becomes champion where there is none of these settings, or where it beats that one."""
+def compete(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> None:
+    """Train a challenger. It becomes champion where there is none that fits, or where it beats that one."""
     champion: StoredModel | None = ctx.models.champion(model)
-    fits = champion is not None and champion.body.get(SETTINGS_HASH) == settings_hash
+    fits = champion is not None and not fit.misfit(champion)
     trained, lesson = _trained(ctx, model, learn, champion if fits else None)
     if champion is not None and champion.version == trained.version:
         return  # this run promoted it before it was cut off

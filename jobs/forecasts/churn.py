@@ -19,7 +19,7 @@ from cdp_lib.models.sanity import bucket_shares, score_edges
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import CUSTOMER_COUNT, Lesson, SETTINGS_HASH
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled
 
@@ -53,6 +53,7 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
     edges = score_edges(scored)
     body = {
         SETTINGS_HASH: settings.content_hash(),
+        CUSTOMER_COUNT: history.customer_count,
         "model": scorer.to_dict(),
         "score_edges": list(edges),
         "score_shares": list(bucket_shares(scored, edges)),

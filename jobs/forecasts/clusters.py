@@ -10,7 +10,7 @@ from cdp_lib.models.clusters.kmeans import ClusterSettings
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.segmentation import Segmentation
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import Learn, Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import CUSTOMER_COUNT, Learn, Lesson, SETTINGS_HASH
 
 MOST_TRAINED_ON = 200_000
 """Customers that clusters are found among, drawn by the hash of their ids."""
@@ -45,7 +45,7 @@ def _learn(ctx: JobContext, segmentation: Segmentation, figures: DataFrame, cham
     settings = ClusterSettings(segmentation.clusters.least, segmentation.clusters.most, segmentation.least_share)
     model = ClusterModel.fit(frame, segmentation.features, settings=settings, previous=previous)
     training = Training(
-        body={SETTINGS_HASH: segmentation.content_hash(), "model": model.to_dict()},
+        body={SETTINGS_HASH: segmentation.content_hash(), CUSTOMER_COUNT: count, "model": model.to_dict()},
         scorer=model.score,
         example=_example(model),
         parameters={

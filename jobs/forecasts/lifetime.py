@@ -17,7 +17,7 @@ from cdp_lib.models.sanity import bucket_shares, score_edges
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import CUSTOMER_COUNT, Lesson, SETTINGS_HASH
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled
 
@@ -54,6 +54,7 @@ def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, c
     edges = score_edges(scored)
     body = {
         SETTINGS_HASH: settings.content_hash(),
+        CUSTOMER_COUNT: history.customer_count,
         "model": model.to_dict(),
         "score_edges": list(edges),
         "score_shares": list(bucket_shares(scored, edges)),

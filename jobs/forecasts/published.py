@@ -10,6 +10,19 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.models.sanity import doubts, Outlook, stability_index
 from cdp_lib.settings.forecast import Sanity
 from cdp_lib.workflow.context import JobContext
+from jobs.forecasts.history import History
+
+
+def is_too_early(ctx: JobContext, table: Table, history: History, settings: Sanity) -> bool:
+    """Whether there is too little to learn from; then it is told, and nothing is trained or published."""
+    if not history.customer_count:
+        ctx.withhold(table, "somebody_has_bought", "no customer has bought anything")
+    elif history.length_days < settings.least_history_days:
+        told = f"{history.length_days} days of purchases, {settings.least_history_days} needed"
+        ctx.withhold(table, "history_is_long_enough", f"{told} (sanity.least_history_days)")
+    else:
+        return False
+    return True
 
 
 def drift_of(scores: DataFrame, column: str, body: Mapping[str, Any]) -> float:

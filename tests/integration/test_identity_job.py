@@ -20,13 +20,6 @@ EXACT_ONLY_COLUMNS = ("source_system", "source_record_id", "cluster_id", "compon
 New = Callable[..., Business]
 
 
-@pytest.fixture(scope="session")
-def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> MlflowSettings:
-    """One MLflow store for all these tests: making its tables takes ten seconds."""
-    folder = tmp_path_factory.mktemp("mlflow_store")
-    return MlflowSettings(tracking_uri=f"sqlite:///{folder}/mlflow.db", artifacts=str(folder / "artifacts"))
-
-
 @pytest.fixture
 def new_business(
     spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, request: pytest.FixtureRequest

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.special import digamma, expit, gammaln, hyp2f1  # type: ignore[import-untyped]  # SciPy ships no types
+from numpy.polynomial.legendre import leggauss
+from scipy.special import betaincinv, digamma, expit, gammaln, hyp2f1  # type: ignore[import-untyped]  # no types
 
 from cdp_lib.models.lifetime.maximum_likelihood import Floats, likeliest
 from cdp_lib.models.lifetime.purchase_counts import PurchaseCounts
@@ -18,6 +19,9 @@ _SCALE = 10.0
 """The longest tenure in the time unit of the search, so that alpha is near 1 for days and for years."""
 _APART = 1e-6
 """How near a and a + b may come to 1, where the formula divides 0 by 0."""
+_LARGE = 100.0
+"""a or b above which 2F1 is left for an integral over the chance to leave."""
+_NODES = 64
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,27 @@ class BgNbd:
         (1 - z)^(a - 1 - r - x) 2F1(a + b - 1 - r, a - 1; a + b + x - 1; z): the power of r + x cancels, and nothing
         grows with x.
         """
+        if max(self.a, self.b) > _LARGE:
+            return self._purchases_by_quadrature(counts, horizon_days)
         a = self.a if abs(self.a - 1) > _APART else 1 + _APART
         b = self.b if abs(a + self.b - 1) > _APART else 1 - a + 2 * _APART
         c = a + b + counts.frequency - 1
         z = horizon_days / (self.alpha * self.unit_days + counts.tenure + horizon_days)
         kept = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(a + b - 1 - self.r, a - 1, c, z)
         expected: Floats = np.maximum(c / (a - 1) * (1 - kept), 0.0)
+        return expected
+
+    def _purchases_by_quadrature(self, counts: PurchaseCounts, horizon_days: float) -> Floats:
+        """The same by integration over p ~ Beta(a, b + x) of E[X | p] = (1 - E[exp(-lambda p h)]) / p.
+
+        2F1 of parameters in the hundreds overflows; they arise where the chance to leave hardly varies.
+        """
+        x, place = np.unique(counts.frequency, return_inverse=True)
+        share, weight = (leggauss(_NODES)[0] + 1) / 2, leggauss(_NODES)[1] / 2
+        leaving = np.maximum(betaincinv(self.a, (self.b + x)[:, None], share), 1e-12)[place]
+        alpha = self.alpha * self.unit_days + counts.tenure[:, None]
+        shape = (self.r + counts.frequency)[:, None]
+        expected: Floats = -np.expm1(-shape * np.log1p(leaving * horizon_days / alpha)) / leaving @ weight
         return expected
 
     def draw_purchases(self, counts: PurchaseCounts, horizon_days: float, rng: np.random.Generator) -> Floats:

@@ -175,3 +175,24 @@ def test_a_customer_of_one_day_says_only_that_nothing_followed():
     value, _ = _Likelihood(history((0.0, 0.0, 30.0)))(np.array([0.7, 9.0, 0.8, 2.4]))
 
     assert value == pytest.approx(0.7 * np.log(9.0 / 39.0))
+
+
+def test_expectations_hold_where_the_chance_to_leave_hardly_varies():
+    known = history((0, 0, 10), (3, 250, 300), (94, 360, 365), (1000, 1499, 1500))
+    by_formula = BgNbd(0.5, 30, 99, 50, 1.0, 0.0).purchases_if_alive(known, 90)
+    just_beyond = BgNbd(0.5, 30, 101, 50 * 101 / 99, 1.0, 0.0).purchases_if_alive(known, 90)
+    assert just_beyond == pytest.approx(by_formula, rel=0.02)
+    # With p certain, E = (1 - ((alpha + T) / (alpha + T + p h))^(r + x)) / p.
+    certain = BgNbd(0.5, 30, 2e7, 8e7, 1.0, 0.0).purchases_if_alive(known, 90)
+    kept = ((30 + known.tenure) / (30 + known.tenure + 0.2 * 90)) ** (0.5 + known.frequency)
+    assert certain == pytest.approx((1 - kept) / 0.2, rel=1e-3)
+
+
+def test_nothing_overflows_wherever_a_search_may_end():
+    rng = np.random.default_rng(1)
+    known = history((0, 0, 10), (0, 0, 300), (1, 20, 50), (10, 299, 300), (94, 360, 365), (1000, 1499, 1500))
+    for _ in range(300):
+        model = BgNbd(*np.exp(rng.uniform([-4, -3, -8, -8], [6, 9, 12, 12])), 1.0, 0.0)
+        expected = model.expected_purchases(known, 180)
+        assert np.isfinite(expected).all()
+        assert (expected >= 0).all()

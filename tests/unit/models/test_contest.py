@@ -1,0 +1,77 @@
+"""Who scores tomorrow, and whether today's scores may be published."""
+
+import re
+
+import numpy as np
+import pytest
+
+from cdp_lib.models.contest import judge, Losses
+from cdp_lib.models.sanity import bucket_shares, doubts, Outlook, score_edges, stability_index
+from cdp_lib.settings.forecast import Sanity
+
+RNG = np.random.default_rng(1)
+NOISE = RNG.normal(0, 1, 2000)
+CALM = Outlook("spend", 100.0, 90.0, 0.1, 1000)
+
+
+def test_a_challenger_must_beat_both_beyond_chance() -> None:
+    good, bad = np.abs(NOISE), np.abs(NOISE) + 0.5
+    assert judge(Losses(good, bad, bad), naive_name="naive").is_promoted
+    assert judge(Losses(good, bad, None), naive_name="naive").is_promoted
+    beaten = judge(Losses(bad, bad + 1, good), naive_name="naive")
+    assert not beaten.is_promoted
+    assert "better than naive" in beaten.reason
+    assert "worse than the champion" in beaten.reason
+
+
+def test_a_difference_that_chance_could_make_promotes_nobody() -> None:
+    one, other = np.abs(NOISE), np.abs(RNG.permutation(NOISE))
+    verdict = judge(Losses(one, other, None), naive_name="naive")
+    assert not verdict.is_promoted
+    assert not verdict.loses_to_naive
+    assert "no better or worse than naive" in verdict.reason
+
+
+def test_a_model_that_loses_to_the_naive_figure_says_so() -> None:
+    verdict = judge(Losses(np.abs(NOISE) + 1, np.abs(NOISE), None), naive_name="naive")
+    assert verdict.loses_to_naive
+    assert verdict.figures["naive.difference"] == pytest.approx(1.0)
+
+
+def test_calm_scores_raise_no_doubt() -> None:
+    assert doubts(CALM, Sanity()) == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "check", "told"),
+    [
+        ({"expected": 247.0, "naive": 80.0}, "forecast_is_near_the_last_period", "forecast 247, last period 80"),
+        ({"expected": 20.0}, "forecast_is_near_the_last_period", "more than 3 times apart"),
+        ({"drift": 0.8}, "scores_are_spread_as_in_training", r"index 0\.80, at most 0\.5"),
+    ],
+)
+def test_each_doubt_is_told_in_figures(changed: dict, check: str, told: str) -> None:
+    found = doubts(Outlook(**{**CALM.__dict__, **changed}), Sanity())
+    assert list(found) == [check]
+    assert re.search(told, found[check])
+
+
+def test_few_customers_and_a_silent_last_period_are_not_compared() -> None:
+    assert doubts(Outlook("spend", 900.0, 1.0, 9.0, 499), Sanity()) == {}
+    assert doubts(Outlook("spend", 900.0, 0.0, 0.1, 5000), Sanity()) == {}
+
+
+def test_stability_is_nothing_for_the_same_scores_and_much_for_shifted_ones() -> None:
+    scores = RNG.normal(0, 1, 5000)
+    edges = score_edges(scores)
+    before = bucket_shares(scores, edges)
+    assert sum(before) == pytest.approx(1.0)
+    assert stability_index(before, bucket_shares(scores, edges)) == pytest.approx(0.0)
+    assert stability_index(before, bucket_shares(scores + 2, edges)) > 1
+
+
+def test_equal_scores_share_a_bucket() -> None:
+    edges = score_edges(np.array([0.0] * 95 + [1.0] * 5))
+    assert edges == (0.0,)
+    assert bucket_shares(np.array([0.0, 0.0, -1.0, 1.0]), edges) == (0.25, 0.75)
+    assert score_edges(np.array([])) == ()
