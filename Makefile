@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 PACK ?= department_store
 ARGS ?=
+LAKEHOUSE ?= .lakehouse
 
 # The first Python that the suite runs on; PYTHON=... chooses another.
 FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
@@ -22,7 +23,7 @@ JARS_LACK := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,FORCE)
 QUICK := not slow and not cluster and not fault and not benchmark
 THOROUGH := (slow or cluster or fault) and not benchmark
 
-.PHONY: help setup demo test test-slow lint bench docs clean FORCE
+.PHONY: help setup demo test test-slow lint bench docs mlflow-ui clean FORCE
 FORCE:
 
 help:  ## List the targets
@@ -50,6 +51,10 @@ lint: setup  ## Style, format and types
 bench: setup  ## Every benchmark beside its peers; lines of JSON with ARGS=--json
 	@$(UV) sync --frozen --inexact --quiet --group bench
 	@set -e; for benchmark in benchmarks/[a-z]*.py; do $(PY) $$benchmark $(ARGS); done
+
+mlflow-ui: setup  ## Trainings and models in the browser (LAKEHOUSE=folder: another lakehouse)
+	@test -f "$(LAKEHOUSE)/mlflow.db" || { echo "No training yet below $(LAKEHOUSE): run make demo, or name a lakehouse with LAKEHOUSE=..." >&2; exit 1; }
+	@$(VENV)/bin/mlflow ui --backend-store-uri "sqlite:///$(LAKEHOUSE)/mlflow.db" $(ARGS)
 
 docs: setup  ## Write the generated documents anew
 	@$(CDP) docs

@@ -1,18 +1,14 @@
 """Who buys nothing in the next N days, on real purchases: our churn score beside its peers, in one run.
 
-    python -m benchmarks.models_churn --data DIR [--only cdnow,online_retail,complete_journey] [--no-peer] [--json]
-
 All train on the same labelled rows: up to ten cuts, the last of which is a horizon before the cut that is scored, so
 every label had come true by then. The peers: a logistic regression on log RFM, scikit-learn's boosted trees on all
 features, BG/NBD's closed form P(no purchase in N days), and the trap 1 - P(alive), which ranks those who bought once
 as most loyal. Cuts and horizons are fixed in benchmarks/models_data.py.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,18 +18,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.measure import load, measured, Result, tell
+from benchmarks.measure import load, measured, Result
 from benchmarks.models_data import CHURN_SPLITS, features, labels, purchase_days, Split
 from cdp_lib.errors import ModelError
 from cdp_lib.models.churn.churn import ChurnModel
 from cdp_lib.models.churn.design import CLOSED_FORM, COLUMNS
 from cdp_lib.models.churn.evaluation import compare_auc, evaluate_scores
 from cdp_lib.models.churn.origins import Origin, stack_origins
+from cdp_lib.models.cuts import churn_cuts
 from cdp_lib.models.lifetime.bg_nbd import BgNbd
 from cdp_lib.models.lifetime.purchase_counts import purchase_counts
 
-MOST_CUTS, LEAST_STEP, LEAST_HISTORY = 10, 14, 60
-"""Training cuts, days from one to the next (a third of the horizon where that is more), days of history before each."""
+MOST_CUTS, LEAST_HISTORY = 10, 60
+"""Training cuts, and days of history before each."""
 RFM = ["frequency", "recency_days", "tenure_days", "monetary_amount"]
 LOGISTIC, TREES, CLOSED, TRAP = "logistic on log RFM", "HistGradientBoosting", "BG/NBD closed form", "1 - P(alive)"
 PENALIZERS = (0.0, 0.01, 0.1)
@@ -52,11 +49,9 @@ class Task:
 
 
 def training_cuts(first_day: pd.Timestamp, split: Split) -> list[pd.Timestamp]:
-    """The latest cut whose labels end by the split's, and up to nine before it."""
-    step = pd.Timedelta(days=max(split.horizon_days // 3, LEAST_STEP))
-    latest = split.cut - pd.Timedelta(days=split.horizon_days)
-    cuts = [latest - place * step for place in range(MOST_CUTS)]
-    return [cut for cut in cuts if cut >= first_day + pd.Timedelta(days=LEAST_HISTORY)]
+    """Earlier cuts, as the daily run takes them."""
+    cuts = churn_cuts(first_day.date(), split.cut.date(), split.horizon_days, most=MOST_CUTS, least_days=LEAST_HISTORY)
+    return [pd.Timestamp(cut.day) for cut in cuts]
 
 
 def known_at(days: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
@@ -133,21 +128,3 @@ def measure(name: str, options: Any) -> Iterator[Result]:
 
 def _unit(metric: str) -> str:
     return {"churn_lift_at_10": "times", "churn_log_loss": "nats", "churn_brier": "squared share"}.get(metric, "share")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the chosen data sets and print their figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, help="folder with CDNOW_master.txt and online_retail.parquet")
-    parser.add_argument("--only", default=",".join(CHURN_SPLITS), help="data sets, parted by commas")
-    parser.add_argument("--no-peer", action="store_true", help="leave the peers out")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    options = parser.parse_args(arguments)
-    for name in options.only.split(","):
-        for result in measure(name, options):
-            tell([result], as_json=options.json)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

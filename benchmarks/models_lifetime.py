@@ -1,25 +1,22 @@
 """Lifetime value on real purchases: ours beside the `lifetimes` package and the last period's figure, in one run.
 
-    python -m benchmarks.models_lifetime --data DIR [--only cdnow_sample,cdnow,...] [--no-peer] [--json]
-
 Every cut and horizon is fixed in benchmarks/models_data.py; nothing after the cut is seen before the scores are told.
 The peer's spend is Pareto/NBD x Gamma-Gamma with the first purchase included (BG/NBD where its Pareto/NBD has no
 answer for somebody). Amounts are not discounted, because what came true is not.
 """
 
-import argparse
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import load, measured, Result, tell
+from benchmarks.measure import load, measured, Result
 from benchmarks.models_data import features, labels, last_period, purchase_days, Split, SPLITS
+from cdp_lib.models.cuts import spend_cuts
 from cdp_lib.models.lifetime.bg_nbd import BgNbd
 from cdp_lib.models.lifetime.evaluation import spend_scores
 from cdp_lib.models.lifetime.gamma_gamma import GammaGamma, spend_history, spend_known
@@ -40,7 +37,7 @@ PUBLISHED = {
 }
 """Fader, Hardie and Lee 2005; Fader and Hardie 2013. Weeks and dollars."""
 PEER, NAIVE, PAPER = "lifetimes", "last period", "published"
-EARLIER = (0.5, 0.65, 0.8)
+LEAST_HISTORY = 28
 CUSTOMERS = 1_000_000
 TRUTH = {"r": 0.35, "alpha": 30.0, "a": 0.6, "b": 2.5}
 """Of the simulated million, in days."""
@@ -56,15 +53,10 @@ class Forecast:
 
 
 def earlier_examples(days: pd.DataFrame, split: Split) -> list[Example]:
-    """Cuts at shares of the history before the present cut, or a horizon before it where that is later; what followed.
-
-    Which shares was decided by forecasting, in each data set, the second half of what is known from the first.
-    """
-    start = days["purchase_date"].min()
-    history = (split.cut - start).days
-    horizons = sorted({min(split.horizon_days, int(history * (1 - share))) for share in EARLIER})
-    cuts = [(split.cut - pd.Timedelta(days=horizon), horizon) for horizon in horizons]
-    return [Example(features(days, cut), labels(days, cut, horizon), horizon) for cut, horizon in cuts]
+    """Earlier cuts, as the daily run takes them, and what came true after each."""
+    cuts = spend_cuts(days["purchase_date"].min().date(), split.cut.date(), split.horizon_days, LEAST_HISTORY)
+    known = [(pd.Timestamp(cut.day), cut.horizon_days) for cut in cuts]
+    return [Example(features(days, cut), labels(days, cut, horizon), horizon) for cut, horizon in known]
 
 
 def forecast_ours(days: pd.DataFrame, split: Split) -> tuple[Forecast, pd.DataFrame]:
@@ -194,23 +186,3 @@ def measure_million(options: Any) -> Iterator[Result]:
     for key in TRUTH:
         other = None if peer is None else float(peer.params_[key])
         yield Result("models", name, f"param_{key}", ours.to_dict()[key], other, PEER, "", load())
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the chosen data sets and print their figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, help="folder with CDNOW_master.txt, online_retail.parquet ...")
-    parser.add_argument("--only", default=",".join(DATA), help="data sets, parted by commas")
-    parser.add_argument("--no-peer", action="store_true", help="leave `lifetimes` out")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    options = parser.parse_args(arguments)
-    for name in options.only.split(","):
-        if name == "cdnow_sample":
-            tell(list(measure_parameters(options)), as_json=options.json)
-        results = measure_million(options) if name == "simulated_1m" else measure(name, options)
-        tell(list(results), as_json=options.json)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

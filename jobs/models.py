@@ -62,11 +62,12 @@ def show_versions(screen: Console, suite: Suite, name: str | None) -> None:
     for header in ("model", "version", "", "figures of its training"):
         grid.add_column(header)
     for model in known if name is None else (name,):
-        champion = registry.champion(model)
+        champion, challenger = registry.champion(model), registry.challenger(model)
         for version, metrics in sorted(registry.metrics(model).items(), reverse=True):
             is_champion = champion is not None and champion.version == version
+            role = "champion" if is_champion else "challenger" if version == challenger else ""
             figures = ", ".join(f"{metric} {figure:.6g}" for metric, figure in sorted(metrics.items()))
-            grid.add_row(model, str(version), "champion" if is_champion else "", figures)
+            grid.add_row(model, str(version), role, figures)
     screen.print(grid)
 
 

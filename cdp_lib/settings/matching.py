@@ -148,8 +148,8 @@ class Matching(Frozen):
     )
     absent_weight: float = Field(
         default=-4.0,
-        description="Bits of two records of one group that no rule brought together: about what a name that differs "
-        "weighs",
+        description="Bits of two records of one group that no rule brought together, though both know a field: about "
+        "what a name that differs weighs. Records that know no field in common say nothing of each other",
     )
     review_bits: float = Field(default=5.0, gt=0, description="Pairs so near to the threshold are put to people")
     review_pairs: int = Field(default=500, ge=0, description="At most so many pairs, the most uncertain ones")

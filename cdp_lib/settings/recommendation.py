@@ -18,7 +18,11 @@ class Slots(Frozen):
     """Places that each kind has of a customer's list; 0 leaves the kind out."""
 
     replenish: int = Field(default=4, ge=0, description="Bought before and due again")
-    discover: int = Field(default=3, ge=0, description="New to the customer; popular products count as this kind")
+    discover: int = Field(
+        default=3,
+        ge=0,
+        description="New to the customer; popular products too, and at 0 these come if nothing else does",
+    )
     cross_sell: int = Field(default=2, ge=0, description="New, in a category the customer has not bought")
     upsell: int = Field(default=1, ge=0, description="New, a dearer product beside one that is often bought")
 
@@ -57,6 +61,15 @@ class Recommendation(Frozen):
     neighbours: int = Field(default=100, ge=1, le=1000, description="Alike products that are kept for each product")
     min_buyers: int = Field(
         default=5, ge=1, description="A product with fewer buyers is like no other: too little is known"
+    )
+    modelled_products: int = Field(
+        default=3000,
+        ge=0,
+        le=5000,
+        description="Of so many products, the most bought, a model learns which say most for each other; 0: of none",
+    )
+    regularisation: float = Field(
+        default=500.0, gt=0, description="Buyers that a model's weight must outdo: greater is more cautious"
     )
     products_per_customer: int = Field(
         default=400,

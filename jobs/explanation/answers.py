@@ -1,7 +1,7 @@
 """The three questions and their answers: who is this record, who is this person, why are these two not one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,7 +9,7 @@ from rich.markup import escape
 from cdp_lib.errors import IdentityError
 from jobs.compose import Suite
 from jobs.decisions import read_book
-from jobs.explanation.evidence import identifiers_of, weigh_asked, Weighings
+from jobs.explanation.evidence import fields_of, identifiers_of, weigh_asked, Weighings
 from jobs.explanation.lookup import (
     find_member,
     golden_record,
@@ -231,7 +231,8 @@ def _case(
     between: Between | None = None
     if matching is not None and one.component_id == other.component_id and one.cluster_id != other.cluster_id:
         groups = [[member for member in people if member.cluster_id == end.cluster_id] for end in both]
-        between = between_groups(groups[0], groups[1], known, identity, matching)
+        told = replace(known, fields=fields_of(desk.suite, [*groups[0], *groups[1]]))
+        between = between_groups(groups[0], groups[1], told, identity, matching)
     return Case(
         is_together=one.golden_id == other.golden_id,
         judged=None if decision is None else Judged(decision.verdict == "link", decision.decided_at),

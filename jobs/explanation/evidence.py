@@ -14,7 +14,7 @@ from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import block_keys
-from cdp_lib.transforms.identity.comparable import comparable_records
+from cdp_lib.transforms.identity.comparable import comparable_records, known_fields
 from cdp_lib.transforms.identity.exact import held_identifiers
 from cdp_lib.transforms.identity.explain import explain_pairs, Scale
 from jobs.compose import Suite
@@ -123,6 +123,15 @@ def identifiers_of(suite: Suite, members: Sequence[Member]) -> Identifiers:
             value = (row["identifier"], bytes(row["value_key"]))
             held.setdefault(bytes(row["record_key"]).hex(), set()).add(value)
     return Identifiers(held, counts)
+
+
+def fields_of(suite: Suite, members: Sequence[Member]) -> dict[str, int]:
+    """By the record's hash: a bit for each compared field that it says something of."""
+    settings = suite.pack.identity.matching
+    if settings is None:
+        return {}
+    few = comparable_records(only(suite.store.read(silver.CUSTOMER_RECORD), members), settings)
+    return {bytes(row["record_key"]).hex(): row["known_fields"] for row in known_fields(few, settings).collect()}
 
 
 def only(records: DataFrame, members: Sequence[Member]) -> DataFrame:

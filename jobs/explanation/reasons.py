@@ -33,9 +33,13 @@ class TooMany:
 
 @dataclass(frozen=True)
 class Between:
-    """What lies between the two records' groups: mean bits of all their pairs, and how many must not be one person."""
+    """What lies between the two records' groups: mean bits of their pairs, and how many must not be one person.
 
-    mean: float
+    The mean counts the `counted` pairs whose records know a field in common; it is None where there is none.
+    """
+
+    mean: float | None
+    counted: int
     pair_count: int
     forbidden_count: int
     together: float
@@ -172,10 +176,18 @@ def _by_group(case: Case) -> Iterator[str]:
             f"A chain of links leads from one to the other, but {between.forbidden_count:,} of the "
             f"{between.pair_count:,} pairs between their two groups must not be one person."
         )
-    elif between.mean < between.together:
+    elif between.mean is None:
         yield (
-            f"A chain of links leads from one to the other, but the {between.pair_count:,} pairs between their two "
-            f"groups weigh {between.mean:.2f} bits on average, {between.together - between.mean:.2f} below the "
+            "A chain of links leads from one to the other, but no record of one group knows a field that a record of "
+            "the other group knows too: nothing says that they are one person."
+        )
+    elif between.mean < between.together:
+        all_of_them = between.counted == between.pair_count
+        which = "" if all_of_them else f" that can be compared ({between.counted:,} of {between.pair_count:,})"
+        pairs = f"{between.pair_count:,} pairs" if all_of_them else "pairs"
+        yield (
+            f"A chain of links leads from one to the other, but the {pairs} between their two groups{which} weigh "
+            f"{between.mean:.2f} bits on average, {between.together - between.mean:.2f} below the "
             f"{between.together:.2f} that one person needs."
         )
     elif between.is_too_large:

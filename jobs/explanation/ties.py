@@ -1,7 +1,7 @@
 """What ties a person's records together, as edges between them, and what lies between two groups of records."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 from cdp_lib.models.identity.units import MOST_BITS
@@ -16,11 +16,15 @@ from jobs.explanation.reasons import Between
 
 @dataclass(frozen=True)
 class Known:
-    """What is known about some records: decisions in force, identifiers, stored pairs."""
+    """What is known about some records: decisions in force, identifiers, stored pairs.
+
+    `fields` has a bit for each compared field that a record (by hash) says something of.
+    """
 
     decisions: Mapping[Pair, Decision]
     identifiers: Identifiers
     stored: Mapping[Pair, StoredPair]
+    fields: Mapping[str, int] = field(default_factory=dict)
 
 
 def edges_between(root: str, hashes: Collection[str], known: Known, identity: Identity) -> Iterator[Edge]:
@@ -53,13 +57,15 @@ def _shared_values(root: str, among: Collection[str], identifiers: Identifiers, 
 def between_groups(
     one: Sequence[Member], other: Sequence[Member], known: Known, identity: Identity, matching: Matching
 ) -> Between:
-    """The mean weight of all pairs between two groups, as parting takes it, and how many pairs are forbidden."""
-    total, forbidden = 0.0, 0
+    """What parting sees between two groups: the mean weight of pairs that can be compared, how many are forbidden."""
+    total, count, forbidden = 0.0, 0, 0
     has_unique = any(entry.max_values == 1 for entry in identity.identifiers)
     for left, right in product(one, other):
         pair = pair_of(left.record, right.record)
         stored, decision = known.stored.get(pair), known.decisions.get(pair)
-        total += matching.absent_weight if stored is None else min(stored.match_weight, MOST_BITS)
+        if stored is not None or known.fields.get(pair[0], 0) & known.fields.get(pair[1], 0):
+            total += matching.absent_weight if stored is None else min(stored.match_weight, MOST_BITS)
+            count += 1
         source = left.record.source_system
         is_listed_twice = source == right.record.source_system and source in matching.one_record_per_source
         is_vetoed = stored is not None and stored.is_vetoed
@@ -67,10 +73,10 @@ def between_groups(
         limits = known.identifiers.too_many(pair, identity) if has_unique else ()
         is_barred = any(limit.allowed == 1 for limit in limits)
         forbidden += is_listed_twice or is_vetoed or is_undone or is_barred
-    count = len(one) * len(other)
     return Between(
-        mean=total / count,
-        pair_count=count,
+        mean=total / count if count else None,
+        counted=count,
+        pair_count=len(one) * len(other),
         forbidden_count=forbidden,
         together=matching.together,
         is_too_large=len(one) + len(other) > matching.max_component,

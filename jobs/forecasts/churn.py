@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from cdp_lib.models.churn.evaluation import calibration_table, decile_table, eva
 from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
 from cdp_lib.models.contest import judge, Losses, Verdict
+from cdp_lib.models.cuts import churn_cuts, Cut
 from cdp_lib.models.sanity import bucket_shares, score_edges
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import Churn
@@ -41,12 +42,10 @@ class _Trial:
 
 def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
-    cuts = history.cuts(settings.horizon_days, settings.sanity.least_history_days, settings.origins + 1)
-    most = max(settings.most_trained_on // max(len(cuts), 1), 1)
-    known = [history.labelled(most, cut, settings.horizon_days) for cut in cuts]
-    trial = _try(known, settings, champion) if len(known) > 1 else None
+    cuts = _cuts(history, history.as_of, settings)
+    trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
-    scorer = _fit(known[: settings.origins], present, settings, history.as_of)
+    scorer = _fit(_known(history, cuts, settings), present, settings, history.as_of)
     if trial is not None and trial.verdict.loses_to_naive:
         scorer = scorer.as_plain(f"the trained model was {trial.verdict.reason}")
     scored = scorer.score(present)["churn_probability"].to_numpy(np.float64)
@@ -69,7 +68,7 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
             "form": model.form,
             "reason": model.reason[:500],
             "as_of": history.as_of.isoformat(),
-            "trained_as_of": ",".join(cut.isoformat() for cut in cuts[: settings.origins]),
+            "trained_as_of": ",".join(cut.day.isoformat() for cut in cuts),
         },
         metrics={"customer_count": float(history.customer_count), **(_metrics(trial) if trial else {})},
         inputs=input_versions(ctx),
@@ -89,7 +88,7 @@ def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scor
         one.features if own is None or not with_all else with_rhythm(one.features, own, settings.horizon_days)
         for one, own in zip(known, rhythms, strict=True)
     ]
-    origins = [Origin(one.cut, frame, one.labels) for one, frame in zip(known, frames, strict=True)]
+    origins = [Origin(one.cut.day, frame, one.labels) for one, frame in zip(known, frames, strict=True)]
     if origins:
         frame, labels = stack_origins(origins, horizon_days=settings.horizon_days, scored_at=scored_at)
     else:
@@ -100,9 +99,27 @@ def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scor
     return ChurnScorer(model, rhythm if model.closed_form else None)
 
 
-def _try(known: Sequence[Labelled], settings: Churn, champion: StoredModel | None) -> _Trial:
-    test, earlier = known[0], known[1:]
-    scorer = _fit(earlier, test.features, settings, test.cut)
+def _cuts(history: History, known_until: date, settings: Churn) -> tuple[Cut, ...]:
+    if history.first_day is None:
+        return ()
+    least = settings.sanity.least_history_days
+    return churn_cuts(history.first_day, known_until, settings.horizon_days, most=settings.most_cuts, least_days=least)
+
+
+def _known(history: History, cuts: Sequence[Cut], settings: Churn) -> list[Labelled]:
+    """All cuts together have at most as many rows as the settings say."""
+    most = max(settings.most_trained_on // max(len(cuts), 1), 1)
+    return [history.labelled(most, cut) for cut in cuts]
+
+
+def _try(history: History, settings: Churn, champion: StoredModel | None) -> _Trial | None:
+    """Fitted as of a horizon ago, on cuts whose horizon had passed by then; None without such a cut."""
+    cut = Cut(history.as_of - timedelta(days=settings.horizon_days), settings.horizon_days)
+    earlier = _cuts(history, cut.day, settings)
+    if not earlier:
+        return None
+    test = history.labelled(settings.most_trained_on, cut)
+    scorer = _fit(_known(history, earlier, settings), test.features, settings, cut.day)
     churned = 1.0 - test.labels["has_purchase"].to_numpy(np.float64)
     predicted = _probability(scorer, test.features)
     naive = scorer.churn.bands.probability(test.features["recency_days"].to_numpy(np.float64))

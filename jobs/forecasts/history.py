@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 from pyspark.sql import DataFrame, functions as F
@@ -12,6 +12,7 @@ from cdp_lib.contracts import identity, silver
 from cdp_lib.contracts.purchases import LABELS
 from cdp_lib.contracts.table import Table
 from cdp_lib.io.caching import cached
+from cdp_lib.models.cuts import Cut
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.transforms.features.purchases import purchase_days, purchase_features, purchase_labels
 from cdp_lib.workflow.context import JobContext
@@ -26,7 +27,7 @@ _SHARES = 1_000_000
 class Labelled:
     """Customers at an earlier cut, each with what came true in the days after it; at most as many as were asked for."""
 
-    cut: date
+    cut: Cut
     features: pd.DataFrame
     labels: pd.DataFrame
 
@@ -56,20 +57,13 @@ class History:
         """The features of about `most` customers, drawn by the hash of their ids; of all when they are fewer."""
         return self._drawn(self.features(cut), most).toPandas()
 
-    def labelled(self, most: int, cut: date, horizon_days: int) -> Labelled:
+    def labelled(self, most: int, cut: Cut) -> Labelled:
         """A sample at an earlier cut, with its labels; both in the order of golden_id."""
-        labels = purchase_labels(self.days, cut, horizon_days)
-        both = self._drawn(self.features(cut), most).join(labels, "golden_id", "inner")
+        labels = purchase_labels(self.days, cut.day, cut.horizon_days)
+        both = self._drawn(self.features(cut.day), most).join(labels, "golden_id", "inner")
         rows = both.toPandas().sort_values("golden_id", ignore_index=True)
         of_label = [column.name for column in LABELS]
         return Labelled(cut, rows.drop(columns=of_label[1:]), rows[of_label])
-
-    def cuts(self, horizon_days: int, least_days: int, most: int) -> tuple[date, ...]:
-        """Earlier days, the latest first, whose horizon has passed, with `least_days` of history before them."""
-        if self.first_day is None:
-            return ()
-        earlier = (self.as_of - timedelta(days=horizon_days * step) for step in range(1, most + 1))
-        return tuple(cut for cut in earlier if (cut - self.first_day).days >= least_days)
 
     def _drawn(self, features: DataFrame, most: int) -> DataFrame:
         if self.customer_count <= most:

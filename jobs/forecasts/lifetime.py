@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from cdp_lib.models.charts import Bars, Curves
 from cdp_lib.models.contest import judge, Losses, Verdict
+from cdp_lib.models.cuts import Cut, spend_cuts
 from cdp_lib.models.lifetime.evaluation import decile_table, spend_scores
 from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime
 from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, LifetimeSettings
@@ -19,7 +21,7 @@ from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import CUSTOMER_COUNT, Lesson, SETTINGS_HASH
 from jobs.forecasts.example import example_features
-from jobs.forecasts.history import History, input_versions, Labelled
+from jobs.forecasts.history import History, input_versions
 
 Floats = NDArray[np.float64]
 
@@ -41,13 +43,9 @@ class _Trial:
 def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
     fitted = settings_of(settings)
-    examples = [
-        history.labelled(settings.most_trained_on, cut, settings.horizon_days)
-        for cut in history.cuts(settings.horizon_days, settings.sanity.least_history_days, 2)
-    ]
-    trial = _try(examples, fitted, champion) if examples else None
+    trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
-    model = fit_lifetime(present, [_example(one, settings.horizon_days) for one in examples[:1]], fitted)
+    model = fit_lifetime(present, _examples(history, history.as_of, settings), fitted)
     if trial is not None and trial.verdict.loses_to_naive:
         model = last_period_of(model, trial.verdict.reason)
     scored = model.score(present)["cltv_amount"].to_numpy(np.float64)
@@ -100,16 +98,29 @@ def fit_naive(model: LifetimeModel) -> LifetimeModel:
     return replace(model, form="last period", closed=None, boosted=None, boosted_weight=0.0, interval=None)
 
 
-def _try(examples: list[Labelled], settings: LifetimeSettings, champion: StoredModel | None) -> _Trial:
-    """Fitted as of the latest cut, with the cut before it to learn from; compared on spend, not discounted."""
-    test, plain = examples[0], replace(settings, discount_rate=0.0)
-    earlier = [_example(one, settings.horizon_days) for one in examples[1:]]
-    model = fit_lifetime(test.features, earlier, plain)
+def _examples(history: History, known_until: date, settings: LifetimeValue) -> list[Example]:
+    if history.first_day is None:
+        return []
+    least = settings.sanity.least_history_days
+    cuts = spend_cuts(history.first_day, known_until, settings.horizon_days, least)
+    known = [history.labelled(settings.most_trained_on, cut) for cut in cuts]
+    return [Example(one.features, one.labels, one.cut.horizon_days) for one in known]
+
+
+def _try(history: History, settings: LifetimeValue, champion: StoredModel | None) -> _Trial | None:
+    """Fitted as of a horizon ago (half the history ago where that is later); compared on spend, not discounted."""
+    horizon = min(settings.horizon_days, history.length_days // 2)
+    cut = Cut(history.as_of - timedelta(days=horizon), horizon)
+    if history.length_days - horizon < settings.sanity.least_history_days:
+        return None
+    test = history.labelled(settings.most_trained_on, cut)
+    plain = replace(settings_of(settings), horizon_days=horizon, discount_rate=0.0)
+    model = fit_lifetime(test.features, _examples(history, cut.day, settings), plain)
     actual = test.labels["future_amount"].to_numpy(np.float64)
     said = model.score(test.features)
     predicted = said["cltv_amount"].to_numpy(np.float64)
     naive = fit_naive(model).score(test.features)["cltv_amount"].to_numpy(np.float64)
-    former = None if champion is None else _spend_by(champion.body, test.features)
+    former = None if champion is None else _spend_by(champion.body, test.features, horizon)
     losses = Losses(
         challenger=np.abs(predicted - actual),
         naive=np.abs(naive - actual),
@@ -119,14 +130,10 @@ def _try(examples: list[Labelled], settings: LifetimeSettings, champion: StoredM
     return _Trial(judge(losses, naive_name=_NAIVE), predicted, actual, float(np.abs(purchases).mean()))
 
 
-def _spend_by(body: Mapping[str, Any], features: pd.DataFrame) -> Floats:
+def _spend_by(body: Mapping[str, Any], features: pd.DataFrame, horizon_days: int) -> Floats:
     model = LifetimeModel.from_dict(body["model"])
-    plain = replace(model, settings=replace(model.settings, discount_rate=0.0))
+    plain = replace(model, settings=replace(model.settings, discount_rate=0.0, horizon_days=horizon_days))
     return plain.score(features)["cltv_amount"].to_numpy(np.float64)
-
-
-def _example(labelled: Labelled, horizon_days: int) -> Example:
-    return Example(labelled.features, labelled.labels, horizon_days)
 
 
 def _metrics(trial: _Trial) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
@@ -12,7 +12,9 @@ from cdp_lib.models.identity.people import fits_one_machine, IdentityGraph, PAIR
 from cdp_lib.models.identity.people_on_spark import IdentityFrames, part_records_on_spark
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.comparable import comparable_records, known_fields
 from cdp_lib.transforms.identity.exact import record_key
+from cdp_lib.transforms.identity.increment import records_in
 from jobs.matching.matchers import NamedMatcher
 
 Keep = Callable[[DataFrame], DataFrame]
@@ -55,12 +57,23 @@ def group_records(
         once = [] if identity.matching is None else list(identity.matching.one_record_per_source)
         listed = evidence.records.where(F.col("source_system").isin(once))
         sources = listed.select(record_key().alias("record_key"), "source_system")
+        known = _known(evidence, keys, pairs, identity.matching)
+        frames = IdentityFrames(keys, pairs, evidence.decisions, sources, known)
         if fits_one_machine(keys.count(), pairs.count()):
-            collected = (frame.toArrow() for frame in (keys, pairs, evidence.decisions, sources))
-            graph = IdentityGraph(*collected)
+            graph = IdentityGraph(*(getattr(frames, kind.name).toArrow() for kind in fields(IdentityGraph)))
             yield spark.createDataFrame(part_records(graph, identity, limits))
             return
-        yield part_records_on_spark(IdentityFrames(keys, pairs, evidence.decisions, sources), identity, limits, keep)
+        yield part_records_on_spark(frames, identity, limits, keep)
+
+
+def _known(evidence: Evidence, keys: DataFrame, pairs: DataFrame, matching: Matching | None) -> DataFrame:
+    """Of each record that something may tie to another: which compared fields it says something of."""
+    if matching is None:
+        return evidence.records.sparkSession.createDataFrame([], "record_key binary, known_fields bigint")
+    ends = pairs.select("record_l", "record_r").unionByName(evidence.decisions.select("record_l", "record_r"))
+    named = keys.select("record_key").unionByName(records_in(ends))
+    known = known_fields(comparable_records(evidence.records, matching), matching)
+    return known.join(named, "record_key", "left_semi")
 
 
 def _limits(matching: Matching | None, named: NamedMatcher | None) -> Limits:

@@ -49,7 +49,7 @@ def test_every_reason_is_given_and_the_most_decisive_comes_first() -> None:
         too_many=(TooMany("member_no", 1), TooMany("card", 2)),
         weighed=weighed,
         listed_once="crm",
-        between=Between(-7.5, 6, 0, -2.0, False),
+        between=Between(-7.5, 6, 6, 0, -2.0, False),
     )
 
     assert reasons(everything) == (
@@ -82,12 +82,21 @@ def test_every_reason_is_given_and_the_most_decisive_comes_first() -> None:
         ),
         ({"threshold": 1.0, "judged": Judged(True, None)}, "A person decided that they are one. Either the next run"),
         (
-            {"threshold": 1.0, "between": Between(3.0, 6, 2, -2.0, False)},
+            {"threshold": 1.0, "between": Between(3.0, 6, 6, 2, -2.0, False)},
             "A chain of links leads from one to the other, ",
         ),
         (
-            {"threshold": 1.0, "between": Between(3.0, 6, 0, -2.0, True)},
+            {"threshold": 1.0, "between": Between(3.0, 6, 6, 0, -2.0, True)},
             "A chain of links leads from one to the other, ",
+        ),
+        (
+            {"threshold": 1.0, "between": Between(None, 0, 6, 0, -2.0, False)},
+            "A chain of links leads from one to the other, but no record of one group knows a field",
+        ),
+        (
+            {"threshold": 1.0, "between": Between(-7.5, 4, 6, 0, -2.0, False)},
+            "A chain of links leads from one to the other, but the pairs between their two groups that can be compared "
+            "(4 of 6) weigh -7.50 bits on average",
         ),
     ],
 )
@@ -199,9 +208,22 @@ def test_decisions_are_stronger_than_shared_values_and_these_than_any_weight() -
 def test_the_mean_between_groups_counts_pairs_never_compared_and_trusts_no_pair_beyond_measure() -> None:
     stored = {pair_of(ONE.record, TWO.record): _stored(55.0)}
 
-    between = between_groups([ONE], [TWO, THREE], _known(stored=stored), IDENTITY, MATCHING)
+    fields = {ONE.record.hash: 0b011, TWO.record.hash: 0b100, THREE.record.hash: 0b010}
 
-    assert between == Between(mean=(20.0 - 4.0) / 2, pair_count=2, forbidden_count=0, together=-2.0, is_too_large=False)
+    between = between_groups([ONE], [TWO, THREE], _known(stored=stored, fields=fields), IDENTITY, MATCHING)
+
+    assert between == Between((20.0 - 4.0) / 2, 2, 2, forbidden_count=0, together=-2.0, is_too_large=False)
+
+
+def test_pairs_without_a_field_that_both_know_do_not_count_in_the_mean_between_groups() -> None:
+    stored = {pair_of(ONE.record, TWO.record): _stored(7.0)}
+    fields = {ONE.record.hash: 0b011, TWO.record.hash: 0b001, THREE.record.hash: 0b100}
+
+    between = between_groups([ONE], [TWO, THREE], _known(stored=stored, fields=fields), IDENTITY, MATCHING)
+    strangers = between_groups([ONE], [THREE], _known(stored=stored, fields=fields), IDENTITY, MATCHING)
+
+    assert (between.mean, between.counted, between.pair_count) == (7.0, 1, 2)
+    assert (strangers.mean, strangers.counted) == (None, 0)
 
 
 def test_pairs_that_must_not_be_one_are_counted_once_each() -> None:

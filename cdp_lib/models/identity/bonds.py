@@ -112,12 +112,12 @@ def _dissolved(core: Ints, contested: Flags, keys: Keys, decided: Decided, most_
     rows = np.flatnonzero(stays[keys.row])
     order = np.lexsort((keys.row[rows], core[keys.row[rows]], keys.node[rows]))
     row = keys.row[rows][order]
-    first = row[first_of_runs(_run_number(keys.node[rows][order], core[row]))]
+    first = row[first_of_runs(run_number(keys.node[rows][order], core[row]))]
     rest = connected(row, first, core.size)
     return np.where(stays, rest, node)
 
 
-def _run_number(*ordered: Ints) -> Ints:
+def run_number(*ordered: Ints) -> Ints:
     """A number per run of entries that are equal in all of the columns."""
     is_new = np.zeros(ordered[0].size, dtype=np.int64)
     for column in ordered:
@@ -132,8 +132,8 @@ def _tied_units(keys: Keys, is_contested: Flags, core: Ints, unit: Ints) -> tupl
     row, value = keys.row[rows], keys.node[rows]
     order = np.lexsort((unit[row], core[row], value))
     row, value = row[order], value[order]
-    run = _run_number(value, core[row], unit[row])
+    run = run_number(value, core[row], unit[row])
     begins, records = np.unique(run, return_index=True, return_counts=True)[1:]
     row, value = row[begins], value[begins]
-    first, second = pairs_within(_run_number(value, core[row]))
+    first, second = pairs_within(run_number(value, core[row]))
     return unit[row[first]], unit[row[second]], records[first] * records[second]

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array  # type: ignore[import-untyped]  # scipy ships no type information
 
-from cdp_lib.models.identity.bonds import pairs_within, TIE
+from cdp_lib.models.identity.bonds import pairs_within, run_number, TIE
 from cdp_lib.models.identity.components import connected, first_of_runs
 from cdp_lib.models.identity.linkage import average_linkage, FORBIDDEN, Limits
-from cdp_lib.models.identity.units import Edges, Holdings, UnitGraph
+from cdp_lib.models.identity.units import Edges, Holdings, Masks, masks_of, UnitGraph
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,8 +26,9 @@ CELLS_AT_ONCE = 2_000_000
 def part_units(graph: UnitGraph, limits: Limits) -> Ints:
     """Per unit the smallest of its cluster.
 
-    A group in which every pair of records is linked, and nothing forbids it, is a cluster. Any other is parted by
-    average linkage: a chain of links breaks at its weakest, since pairs that were never compared count as `absent`.
+    A group in which every pair of records that can be compared is linked, and nothing forbids it, is a cluster. Any
+    other is parted by average linkage: a chain of links breaks at its weakest, since pairs that could be compared and
+    never were count as `absent`. Pairs that know no field in common say nothing, and do not count.
     A group of more than `max_component` units is cut at rising thresholds first. A cluster with too many values of an
     identifier is parted again at a rising `together`, at last into its units.
     """
@@ -67,15 +69,16 @@ def _cut(graph: UnitGraph, limits: Limits) -> Ints:
 
 
 def _doubtful(graph: UnitGraph, label: Ints) -> Flags:
-    """By label: is something in the group forbidden, or not every pair of records linked?"""
+    """By label: is something in the group forbidden, or not every pair of records linked that can be compared?"""
     edges = graph.edges
     inner = np.flatnonzero(label[edges.left] == label[edges.right])
     group = label[edges.left[inner]]
     linked = np.bincount(group, weights=edges.linked[inner], minlength=label.size)
-    records = np.bincount(label, weights=graph.weight, minlength=label.size)
-    within_units = np.bincount(label, weights=graph.weight.astype(np.float64) ** 2, minlength=label.size)
-    is_doubtful = 2 * linked != records**2 - within_units
-    is_doubtful[group[edges.total[inner] == FORBIDDEN]] = True
+    unmasked = np.bincount(group, weights=edges.unmasked[inner], minlength=label.size)
+    of_units = graph.masks.comparable_pairs(np.arange(label.size))
+    within_units = np.bincount(label, weights=of_units, minlength=label.size)
+    is_doubtful = 2 * (linked - unmasked) != graph.masks.comparable_pairs(label) - within_units
+    is_doubtful[group[(edges.total[inner] == FORBIDDEN) | edges.is_drawn[inner]]] = True
     is_many = np.bincount(label, minlength=label.size) > 1
     some = graph.holdings.only(is_many[label[graph.holdings.holder]])
     doubtful: Flags = is_many & (is_doubtful | some.too_many(label, but_for_holders=False))
@@ -94,11 +97,11 @@ class _Seats:
     slot: Ints
     begins: Ints
 
-    def rows_of(self, unit: Ints) -> tuple[Ints, Ints]:
-        """Rows whose unit has a seat, by rank, and where each rank's rows begin."""
+    def rows_of(self, unit: Ints) -> "_Rows":
+        """Rows whose unit has a seat."""
         rows = np.flatnonzero(self.rank[unit] >= 0)
         rows = rows[np.argsort(self.rank[unit[rows]], kind="stable")]
-        return rows, np.searchsorted(self.rank[unit[rows]], np.arange(self.begins.size))
+        return _Rows(rows, np.searchsorted(self.rank[unit[rows]], np.arange(self.begins.size)))
 
     def batches(self) -> Iterator[tuple[int, int, int]]:
         """Ranks (from, before) to look at together, and the size of the largest of them."""
@@ -110,6 +113,18 @@ class _Seats:
             end = min(int(np.searchsorted(sizes, widest, side="right")), fits)
             yield start, end, int(sizes[end - 1])
             start = end
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a table by rank of their group, and where each rank's rows begin."""
+
+    rows: Ints
+    begins: Ints
+
+    def between(self, start: int, end: int) -> Ints:
+        """The rows of ranks from `start` and before `end`."""
+        return self.rows[self.begins[start] : self.begins[end]]
 
 
 def _seats(label: Ints, to_part: Flags) -> _Seats:
@@ -128,35 +143,66 @@ def _part(graph: UnitGraph, label: Ints, to_part: Flags, reach: Floats, absent: 
     """Labels after the groups are parted, and the lowest mean that each unit's cluster was united at."""
     seats = _seats(label, to_part)
     is_inner = label[graph.edges.left] == label[graph.edges.right]
-    edges = _only(graph.edges, np.flatnonzero(is_inner))
+    edges, masks = graph.edges.only(np.flatnonzero(is_inner)), graph.masks
     single = graph.holdings.only(graph.holdings.most[graph.holdings.kind] == 1)
-    of_edges, of_holdings = seats.rows_of(edges.left), seats.rows_of(single.holder)
+    of_edges, of_holdings, of_masks = map(seats.rows_of, (edges.left, single.holder, masks.holder))
     label, lowest = label.copy(), np.full(label.size, np.inf)
     for start, end, size in seats.batches():
         units = seats.members[seats.begins[start] : seats.begins[end]]
         here = (seats.rank[units] - start, seats.slot[units])
-        weight, names = np.ones((end - start, size)), np.full((end - start, size), -1, dtype=np.int64)
-        weight[here], names[here] = graph.weight[units], units
-        total = _never_compared(weight, names >= 0, absent)
-        _add(total, seats, start, _only(edges, of_edges[0][of_edges[1][start] : of_edges[1][end]]))
-        held = single.only(of_holdings[0][of_holdings[1][start] : of_holdings[1][end]])
+        names = np.full((end - start, size), -1, dtype=np.int64)
+        names[here] = units
+        between = edges.only(of_edges.between(start, end))
+        count = _comparable(masks.only(of_masks.between(start, end)), seats, start, names.shape)
+        _count_in(count, graph.weight, seats, start, between)
+        total = _totals(count, names >= 0, absent)
+        _add(total, seats, start, between)
+        held = single.only(of_holdings.between(start, end))
         _forbid(total, seats, start, _rivals(held, graph.kin, seats.rank))
-        united = average_linkage(total, weight, reach[names[:, 0]])
+        united = average_linkage(total, count, reach[names[:, 0]])
         label[units] = names[here[0], united.label[here]]
         lowest[units] = united.lowest[here]
     return label, lowest
 
 
-def _never_compared(weight: Floats, is_seat: Flags, absent: float) -> Floats:
-    """The matrices of groups of whose pairs nothing is known."""
-    total = absent * weight[:, :, None] * weight[:, None, :]
+def _comparable(masks: Masks, seats: _Seats, start: int, shape: tuple[int, int]) -> Floats:
+    """Per group the matrix of how many pairs of records between two units know a field in common.
+
+    By the few masks of a group: records of a unit by mask, times which masks meet, times records by mask again.
+    """
+    groups, size = shape
+    rank = seats.rank[masks.holder] - start
+    kinds = masks_of(rank, masks.mask, masks.count)
+    first, second = kinds.meeting()
+    itself = np.arange(kinds.holder.size)
+    ends = (np.concatenate([itself, first, second]), np.concatenate([itself, second, first]))
+    meets = coo_array((np.ones(ends[0].size), ends), shape=(itself.size, itself.size)).tocsr()
+    kind = np.empty_like(rank)
+    order = np.lexsort((masks.mask, rank))
+    kind[order] = run_number(rank[order], masks.mask[order])
+    places = (rank * size + seats.slot[masks.holder], kind)
+    held = coo_array((masks.count.astype(np.float64), places), shape=(groups * size, itself.size)).tocsr()
+    found = (held @ meets @ held.T).tocoo()
+    row, column = found.coords
+    count = np.zeros((groups, size, size))
+    count[row // size, row % size, column % size] = found.data
+    return count
+
+
+def _count_in(count: Floats, weight: Ints, seats: _Seats, start: int, edges: Edges) -> None:
+    """Adds the pairs that were scored without a field in common; all pairs of units that more than scores draws."""
+    rank, left, right = seats.rank[edges.left] - start, seats.slot[edges.left], seats.slot[edges.right]
+    every_pair = weight[edges.left] * weight[edges.right]
+    count[rank, left, right] = np.where(edges.is_drawn, every_pair, count[rank, left, right] + edges.unmasked)
+    count[rank, right, left] = count[rank, left, right]
+
+
+def _totals(count: Floats, is_seat: Flags, absent: float) -> Floats:
+    """The matrices of groups of whose pairs none was compared."""
+    total = absent * count
     total[~(is_seat[:, :, None] & is_seat[:, None, :])] = FORBIDDEN
-    total[:, np.arange(weight.shape[1]), np.arange(weight.shape[1])] = FORBIDDEN
+    total[:, np.arange(count.shape[1]), np.arange(count.shape[1])] = FORBIDDEN
     return total
-
-
-def _only(edges: Edges, rows: Ints) -> Edges:
-    return Edges(edges.left[rows], edges.right[rows], edges.total[rows], edges.best[rows], edges.linked[rows])
 
 
 def _add(total: Floats, seats: _Seats, start: int, edges: Edges) -> None:

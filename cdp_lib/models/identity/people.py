@@ -31,6 +31,7 @@ KEY_SCHEMA = pa.schema({"record_key": _KEY, "identifier": pa.int32(), "value_key
 PAIR_SCHEMA = pa.schema({"record_l": _KEY, "record_r": _KEY, "match_weight": pa.float64(), "is_vetoed": pa.bool_()})
 DECISION_SCHEMA = pa.schema({"record_l": _KEY, "record_r": _KEY, "is_link": pa.bool_()})
 SOURCE_SCHEMA = pa.schema({"record_key": _KEY, "source_system": pa.string()})
+KNOWN_SCHEMA = pa.schema({"record_key": _KEY, "known_fields": pa.int64()})
 PERSON_SCHEMA = pa.schema({"record_key": _KEY, "component_key": _KEY, "cluster_key": _KEY, "matched_by": pa.string()})
 
 
@@ -41,14 +42,16 @@ class IdentityGraph:
     `keys` (record_key, identifier, value_key): exact identifiers as `identifier_keys` returns them. `pairs` (record_l,
     record_r, match_weight, is_vetoed): scored pairs, each once; those far below the threshold may be left out, they
     then count as never compared. `decisions` (record_l, record_r, is_link): what people decided, each pair once, in
-    either order. `sources` (record_key, source_system): records of sources that list everybody once. What is not given
-    is empty; other columns are ignored.
+    either order. `sources` (record_key, source_system): records of sources that list everybody once. `known`
+    (record_key, known_fields): a bit per compared field that the record says something of; a record without a row
+    says nothing of any. What is not given is empty; other columns are ignored.
     """
 
     keys: pa.Table = field(default_factory=KEY_SCHEMA.empty_table)
     pairs: pa.Table = field(default_factory=PAIR_SCHEMA.empty_table)
     decisions: pa.Table = field(default_factory=DECISION_SCHEMA.empty_table)
     sources: pa.Table = field(default_factory=SOURCE_SCHEMA.empty_table)
+    known: pa.Table = field(default_factory=KNOWN_SCHEMA.empty_table)
 
 
 def fits_one_machine(key_count: int, pair_count: int) -> bool:
@@ -71,7 +74,8 @@ def part_records(graph: IdentityGraph, identity: Identity, limits: Limits) -> pa
        against a veto or a source that lists everybody once;
     4. max_values 1, sources that list everybody once, and vetoed pairs: two people;
     5. average linkage of scored pairs between what 2 and 3 hold together; where it would bring together more values
-       than a max_values above 1, at rising `together`.
+       than a max_values above 1, at rising `together`. A pair of records that was never scored though both know a
+       field counts as `absent` in the mean; one that has no such field counts neither for nor against.
 
     Where 1 contradicts 2 or 3, what they joined falls apart, and each part goes where it has most of its ties.
 
@@ -125,17 +129,20 @@ def _code(graph: IdentityGraph, identity: Identity) -> _Coded:
         graph.keys["record_key"],
         *(table[side] for table in (graph.pairs, graph.decisions) for side in ("record_l", "record_r")),
         graph.sources["record_key"],
+        graph.known["record_key"],
     ]
     code, records = _sorted_codes(pa.chunked_array([chunk for column in of_records for chunk in column.chunks], _KEY))
     parts = np.split(code, np.cumsum([len(column) for column in of_records])[:-1])
-    row, left, right, decided_left, decided_right, owned = parts
+    row, left, right, decided_left, decided_right, owned, knower = parts
     value, values = _codes(graph.keys["value_key"])
     identifier = graph.keys["identifier"].to_numpy().astype(np.int64)
     keys = dense_keys((row, identifier, value), len(records), len(values), len(identity.identifiers))
     is_link = _flags(graph.decisions["is_link"])
     decided = Decided(decided_left[is_link], decided_right[is_link], decided_left[~is_link], decided_right[~is_link])
     weight = graph.pairs["match_weight"].to_numpy().astype(np.float64)
-    pairs = Pairs(np.minimum(left, right), np.maximum(left, right), weight, _flags(graph.pairs["is_vetoed"]))
+    known = np.zeros(len(records), dtype=np.int64)
+    np.bitwise_or.at(known, knower, graph.known["known_fields"].to_numpy().astype(np.int64))
+    pairs = Pairs(np.minimum(left, right), np.maximum(left, right), weight, _flags(graph.pairs["is_vetoed"]), known)
     limits = [entry.max_values for entry in identity.identifiers]
     return _Coded(records, keys, pairs, decided, _held(keys, limits, owned, graph.sources["source_system"]))
 

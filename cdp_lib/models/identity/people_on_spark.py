@@ -13,6 +13,7 @@ from cdp_lib.models.identity.people import (
     DECISION_SCHEMA,
     IdentityGraph,
     KEY_SCHEMA,
+    KNOWN_SCHEMA,
     PAIR_SCHEMA,
     part_records,
     PERSON_SCHEMA,
@@ -32,12 +33,14 @@ _EVIDENCE = {
     "weight": "double",
     "flag": "boolean",
     "name": "string",
+    "bits": "bigint",
 }
 _KINDS = {
     "keys": (KEY_SCHEMA, ("first", "number", "second")),
     "pairs": (PAIR_SCHEMA, ("first", "second", "weight", "flag")),
     "decisions": (DECISION_SCHEMA, ("first", "second", "flag")),
     "sources": (SOURCE_SCHEMA, ("first", "name")),
+    "known": (KNOWN_SCHEMA, ("first", "bits")),
 }
 """Of each kind of evidence the columns, and under which names they travel together."""
 
@@ -50,6 +53,7 @@ class IdentityFrames:
     pairs: DataFrame
     decisions: DataFrame
     sources: DataFrame
+    known: DataFrame
 
 
 def part_records_on_spark(
@@ -88,7 +92,7 @@ def _links(frames: IdentityFrames, limits: Limits) -> DataFrame:
 
 def _evidence(frames: IdentityFrames, home: DataFrame) -> DataFrame:
     """All evidence about records of one component, one below the other: bucket, kind, and what _EVIDENCE names."""
-    of_records = {"keys": frames.keys, "sources": frames.sources}
+    of_records = {"keys": frames.keys, "sources": frames.sources, "known": frames.known}
     of_pairs = {"pairs": frames.pairs, "decisions": frames.decisions}
     left = home.select(F.col("record_key").alias("record_l"), "component_key", "bucket")
     right = home.select(F.col("record_key").alias("record_r"), F.col("component_key").alias("component_r"))

@@ -1,12 +1,12 @@
 """Units, which are records that nothing parts, and what lies between them: the graph that is parted into people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cdp_lib.models.identity.bonds import Bonds, Decided, TIE
-from cdp_lib.models.identity.components import connected
+from cdp_lib.models.identity.bonds import Bonds, Decided, pairs_within, run_number, TIE
+from cdp_lib.models.identity.components import connected, first_of_runs
 from cdp_lib.models.identity.linkage import FORBIDDEN, Limits
 
 Ints = NDArray[np.int64]
@@ -22,12 +22,16 @@ OF_ITS_OWN = -1
 
 @dataclass(frozen=True)
 class Pairs:
-    """Scored pairs of records in codes, left < right, each pair once; weights in bits."""
+    """Scored pairs of records in codes, left < right, each pair once; weights in bits.
+
+    `known` has a bit per compared field for each record: two records without a common bit cannot be compared.
+    """
 
     left: Ints
     right: Ints
     weight: Floats
     is_vetoed: Flags
+    known: Ints
 
     def links(self, threshold: float) -> Flags:
         """Which pairs say by themselves that two records are one person."""
@@ -68,11 +72,40 @@ class Holdings:
 
 
 @dataclass(frozen=True)
+class Masks:
+    """What records can be compared by: `count` records of unit `holder` know the fields `mask`, which is never 0."""
+
+    holder: Ints
+    mask: Ints
+    count: Ints
+
+    def only(self, rows: Ints) -> "Masks":
+        """Those rows."""
+        return Masks(self.holder[rows], self.mask[rows], self.count[rows])
+
+    def meeting(self) -> tuple[Ints, Ints]:
+        """Every two rows (first < second) of one holder, side by side already, whose masks have a field in common."""
+        first, second = pairs_within(self.holder)
+        meets = (self.mask[first] & self.mask[second]) != 0
+        return first[meets], second[meets]
+
+    def comparable_pairs(self, label: Ints) -> Floats:
+        """By label: pairs of its records that know a field in common, in both orders, and each record with itself."""
+        each = masks_of(label[self.holder], self.mask, self.count)
+        first, second = each.meeting()
+        alike = np.bincount(each.holder, weights=each.count**2, minlength=label.size)
+        across = np.bincount(each.holder[first], weights=each.count[first] * each.count[second], minlength=label.size)
+        return (alike + 2 * across).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class Edges:
     """Pairs of units (left < right, each pair once) between whose records something is known.
 
     `total` is the sum over their pairs of records of what is known beyond "never compared"; `best` the strongest of
-    them, which is compared with thresholds; `linked` how many reach the first threshold.
+    them, which is compared with thresholds; `linked` how many reach the first threshold; `unmasked` how many were
+    scored though their records know no field in common. Where more than scores draws the units together (`is_drawn`),
+    all pairs of their records count.
     """
 
     left: Ints
@@ -80,6 +113,12 @@ class Edges:
     total: Floats
     best: Floats
     linked: Ints
+    unmasked: Ints
+    is_drawn: Flags
+
+    def only(self, rows: Ints | Flags) -> "Edges":
+        """Those rows."""
+        return Edges(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -87,7 +126,7 @@ class UnitGraph:
     """Units numbered by their smallest record: how many records each has, its kin, its group, and what is between them.
 
     A group is connected by pairs at or above the threshold and by what else draws units together. Edges between groups
-    are left out, and so are holdings of units that are a group of their own.
+    are left out, and so are holdings and masks of units that are a group of their own.
     """
 
     weight: Ints
@@ -95,6 +134,7 @@ class UnitGraph:
     group: Ints
     edges: Edges
     holdings: Holdings
+    masks: Masks
 
 
 def number_units(bonds: Bonds) -> tuple[Ints, Ints]:
@@ -114,8 +154,20 @@ def unit_graph(bonds: Bonds, pairs: Pairs, decided: Decided, held: Holdings, lim
     group = connected(left, right, names.size)
     edges = _edges(bonds, pairs, decided, (unit, group), limits)
     is_many = np.bincount(group, minlength=names.size)[group] > 1
-    some = held.only(is_many[unit[held.holder]])
-    return UnitGraph(np.bincount(unit, minlength=names.size), bonds.kin[names], group, edges, _of_units(some, unit))
+    some = _of_units(held.only(is_many[unit[held.holder]]), unit)
+    seen = np.flatnonzero((pairs.known != 0) & is_many[unit])
+    masks = masks_of(unit[seen], pairs.known[seen], np.ones(seen.size, dtype=np.int64))
+    return UnitGraph(np.bincount(unit, minlength=names.size), bonds.kin[names], group, edges, some, masks)
+
+
+def masks_of(holder: Ints, mask: Ints, count: Ints) -> Masks:
+    """How many records have each mask of each holder, by holder and mask."""
+    order = np.lexsort((mask, holder))
+    holder, mask = holder[order], mask[order]
+    run = run_number(holder, mask)
+    first = np.flatnonzero(first_of_runs(run) == np.arange(run.size))
+    summed = np.bincount(run, weights=count[order], minlength=first.size).astype(np.int64)
+    return Masks(holder[first], mask[first], summed)
 
 
 def _edges(bonds: Bonds, pairs: Pairs, decided: Decided, places: tuple[Ints, Ints], limits: Limits) -> Edges:
@@ -140,22 +192,29 @@ def _edges(bonds: Bonds, pairs: Pairs, decided: Decided, places: tuple[Ints, Int
     known = np.where(is_vetoed, FORBIDDEN, np.minimum(weight, MOST_BITS) - limits.absent)
     best = np.concatenate([np.where(is_vetoed, FORBIDDEN, weight), bonds.weight[drawn], never])
     total = np.concatenate([known, bonds.weight[drawn], never])
-    is_linked = best >= min(limits.threshold, TIE)
-    is_linked[rows.size :] = False
-    return _summed((np.minimum(*ends), np.maximum(*ends)), total, best, is_linked)
+    place = np.arange(total.size)
+    is_linked = (best >= min(limits.threshold, TIE)) & (place < rows.size)
+    is_drawn = (place >= rows.size) & (place < rows.size + drawn.size)
+    unmasked = np.zeros(total.size, dtype=np.int64)
+    unmasked[: rows.size] = (pairs.known[pairs.left[rows]] & pairs.known[pairs.right[rows]]) == 0
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    return _summed(Edges(low, high, total, best, is_linked.astype(np.int64), unmasked, is_drawn))
 
 
-def _summed(ends: tuple[Ints, Ints], total: Floats, best: Floats, is_linked: Flags) -> Edges:
-    """One edge per pair of units."""
-    order = np.argsort(ends[0] * (int(ends[1].max(initial=0)) + 1) + ends[1], kind="stable")
-    left, right = ends[0][order], ends[1][order]
-    is_first = np.ones(order.size, dtype=bool)
+def _summed(each: Edges) -> Edges:
+    """One edge per pair of units, of one for each thing known about them."""
+    each = each.only(np.argsort(each.left * (int(each.right.max(initial=0)) + 1) + each.right, kind="stable"))
+    left, right = each.left, each.right
+    is_first = np.ones(left.size, dtype=bool)
     is_first[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
     run, begins = np.cumsum(is_first) - 1, np.flatnonzero(is_first)
-    strongest: Floats = np.maximum.reduceat(best[order], begins) if begins.size else best
-    summed = np.bincount(run, weights=total[order], minlength=begins.size).astype(np.float64)
-    linked = np.bincount(run[is_linked[order]], minlength=begins.size)
-    return Edges(left[begins], right[begins], summed, strongest, linked)
+    strongest: Floats = np.maximum.reduceat(each.best, begins) if begins.size else each.best
+
+    def sums(values: Ints | Floats | Flags) -> Floats:
+        return np.bincount(run, weights=values, minlength=begins.size).astype(np.float64)
+
+    linked, unmasked = (sums(column).astype(np.int64) for column in (each.linked, each.unmasked))
+    return Edges(left[begins], right[begins], sums(each.total), strongest, linked, unmasked, sums(each.is_drawn) > 0)
 
 
 def _of_units(held: Holdings, unit: Ints) -> Holdings:

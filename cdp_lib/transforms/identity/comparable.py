@@ -1,10 +1,15 @@
 """What of a record is compared: one slim row of normalised text."""
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, functions as F, types as T
 
 from cdp_lib.contracts.silver import CUSTOMER_RECORD
 from cdp_lib.settings.matching import Comparison, ComparisonKind, Matching
 from cdp_lib.transforms.identity.exact import ID_DIGITS, record_hash
+
+MOST_BITS = 63
+"""Bits of a bigint that is not negative."""
 
 _TEXT_COLUMNS = frozenset(
     column.name for column in CUSTOMER_RECORD.columns if isinstance(column.spark_type, T.StringType | T.DateType)
@@ -23,6 +28,20 @@ def comparable_records(records: DataFrame, matching: Matching, *, partitions: in
     spread = named.repartition(partitions, "record_key") if partitions else named
     fields = [_normal(_value(entry.field, entry.value), entry.kind).alias(entry.field) for entry in _entries(matching)]
     return spread.select("record_key", "source_system", *fields)
+
+
+def known_fields(comparable: DataFrame, matching: Matching) -> DataFrame:
+    """One row per record: record_key, known_fields, which has a bit for each field that the record says something of.
+
+    `comparable` are the records as `comparable_records` returns them. Records without a common bit have no level at
+    all: nothing can be compared. From MOST_BITS fields on, the rest share the last bit.
+    """
+    bits = [
+        F.when(F.col(field).isNotNull(), F.lit(1 << min(place, MOST_BITS - 1)).cast("bigint"))
+        for place, field in enumerate(comparable_fields(matching))
+    ]
+    known = reduce(Column.bitwiseOR, [F.coalesce(bit, F.lit(0).cast("bigint")) for bit in bits])
+    return comparable.select("record_key", known.alias("known_fields"))
 
 
 def comparable_fields(matching: Matching) -> tuple[str, ...]:

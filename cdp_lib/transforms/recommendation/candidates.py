@@ -4,10 +4,13 @@ from pyspark.sql import Column, DataFrame, functions as F, Window as W
 
 from cdp_lib.settings.recommendation import Recommendation
 from cdp_lib.transforms.recommendation.similarity import product_code
-from cdp_lib.transforms.recommendation.taste import habit_score, in_units
+from cdp_lib.transforms.recommendation.taste import habit_score, in_units, UNIT
 
 _PLACES = 2**20
 """More products than a person ever buys: a pull and the place of its cause fit into one whole number."""
+
+_ALIKE = 2.0
+"""What likeness to the person's habits counts beside the model's weights; chosen on months before the holdout."""
 
 
 def available(products: DataFrame) -> DataFrame:
@@ -41,14 +44,16 @@ def replenishments(tastes: DataFrame, products: DataFrame, settings: Recommendat
 def discoveries(tastes: DataFrame, neighbours: DataFrame, products: DataFrame, settings: Recommendation) -> DataFrame:
     """One row per (golden_id, product_id) new to a person and like something bought: discover, cross_sell or upsell.
 
-    `score` in [0, 1] is the mean similarity to what the person buys, weighted by how strong each habit is. `upsell`:
-    dearer, within the settings' ratios, than an often bought product of the same category, and liked by its buyers.
-    Else `cross_sell`: in a category of which the person bought nothing. Else, and where the category or the price is
-    unknown, `discover`. A kind without slots does not occur: its products go to the next kind in that order.
+    `score` is p / (1 + p), in [0, 1), of the pull p: twice the mean similarity to what the person buys, weighted by how
+    strong each habit is, plus the model's weights of all that was bought; the reason names the product that adds most.
+    `upsell`: dearer, within the settings' ratios, than an often bought product of the same category, and liked by its
+    buyers. Else `cross_sell`: in a category of which the person bought nothing, having bought of another. Else, and
+    where categories or prices are unknown, `discover`. A kind without slots does not occur: its products go to the next
+    kind in that order.
     What is not available or not in `products`, or was ever bought, is absent, and so is what comes
     after the `per_customer` best of its kind (ties by product_id).
     """
-    habits = _habits(tastes, products)
+    habits = _habits(tastes, products, settings)
     scored = _scored(habits, _near(neighbours, products, settings), settings)
     best = _best(scored, habits, products, settings)
     # One row per person, laid out as the other side is; only now, as it is wide.
@@ -63,25 +68,37 @@ def discoveries(tastes: DataFrame, neighbours: DataFrame, products: DataFrame, s
 def _best(scored: DataFrame, habits: DataFrame, products: DataFrame, settings: Recommendation) -> DataFrame:
     """The best `per_customer` of each kind for each person, with kind and score."""
     shown = _described(available(products)).withColumn("code", product_code())
-    profiles = _profiles(habits, settings).hint("shuffle_hash")  # one row per person, laid out as the other side is
+    per_person = habits.groupBy("golden_id").agg(F.collect_set("category").alias("categories"))
+    profiles = per_person.hint("shuffle_hash")  # one row per person, laid out as the other side is
     told = scored.join(F.broadcast(shown), on="code", how="inner").join(profiles, on="golden_id", how="inner")
-    score = F.coalesce(F.try_divide(F.col("pull").cast("double"), F.col("habit_sum")), F.lit(0.0))
+    pull = F.col("pull") / F.lit(UNIT)
     graded = told.select(
         "golden_id", "product_id", "category", "price", "cause", "cheaper",
-        _kind(settings).alias("kind"), F.least(F.lit(1.0), score).alias("score"),
+        _kind(settings).alias("kind"), (pull / (F.lit(1.0) + pull)).alias("score"),
     )  # fmt: skip
     by_score = W.partitionBy("golden_id", "kind").orderBy(F.col("score").desc(), F.col("product_id"))
     placed = graded.withColumn("kind_rank", F.row_number().over(by_score))
     return placed.filter(F.col("kind_rank") <= settings.per_customer)
 
 
-def _habits(tastes: DataFrame, products: DataFrame) -> DataFrame:
-    """Every taste with its place among the person's, the strongest first, and its product's category and price."""
-    by_strength = W.partitionBy("golden_id").orderBy(F.col("strength").desc(), F.col("product_id"))
+def _habits(tastes: DataFrame, products: DataFrame, settings: Recommendation) -> DataFrame:
+    """Every taste with its place among the person's, the strongest first, and its product's category and price.
+
+    `share` is the habit over those of the person's that pull, 0 for one that does not; `has_pull` tells which do.
+    """
+    person = W.partitionBy("golden_id")
+    place = F.row_number().over(person.orderBy(F.col("strength").desc(), F.col("product_id")))
     known = F.broadcast(_described(products))  # a range: bounded
-    return tastes.join(known, on="product_id", how="left").select(
+    told = tastes.join(known, on="product_id", how="left").select(
         "golden_id", "product_id", "category", "price", "purchase_count",
-        habit_score().alias("habit"), F.row_number().over(by_strength).alias("place"),
+        place.alias("place"), habit_score().alias("habit"),
+    )  # fmt: skip
+    has_pull = (F.col("place") <= settings.products_per_customer) & (F.col("purchase_count") > 0)
+    pulling = F.when(has_pull, F.col("habit")).otherwise(F.lit(0.0))
+    share = F.coalesce(F.try_divide(pulling, F.sum(in_units(pulling)).over(person) / F.lit(UNIT)), F.lit(0.0))
+    return told.select(
+        "golden_id", "product_id", "category", "price", "purchase_count", "place",
+        share.alias("share"), has_pull.alias("has_pull"),
     )  # fmt: skip
 
 
@@ -104,15 +121,15 @@ def _near(neighbours: DataFrame, products: DataFrame, settings: Recommendation) 
         .join(this, on=F.col("near.product_id") == F.col("this.product_id"), how="left")
         .join(other, on=F.col("near.neighbour_id") == F.col("other.product_id"), how="left")
         .select(
-            "near.product_id", "near.neighbour_id", "near.similarity",
+            "near.product_id", "near.neighbour_id", "near.similarity", "near.weight",
             F.coalesce(is_dearer, F.lit(False)).alias("is_dearer"), F.lit(False).alias("is_known"),
         )
     )  # fmt: skip
     here = neighbours.filter(F.col("place") == 1).select(
         "product_id", F.col("product_id").alias("neighbour_id"), F.lit(0.0).alias("similarity"),
-        F.lit(False).alias("is_dearer"), F.lit(True).alias("is_known"),
+        F.lit(0.0).alias("weight"), F.lit(False).alias("is_dearer"), F.lit(True).alias("is_known"),
     )  # fmt: skip
-    one = F.struct(product_code("neighbour_id").alias("code"), "similarity", "is_dearer", "is_known")
+    one = F.struct(product_code("neighbour_id").alias("code"), "similarity", "weight", "is_dearer", "is_known")
     # The order within the list does not matter: all that is made of it is a sum or a greatest.
     return there.unionByName(here).groupBy("product_id").agg(F.collect_list(one).alias("near"))
 
@@ -127,26 +144,18 @@ def _scored(habits: DataFrame, near: DataFrame, settings: Recommendation) -> Dat
     reached = (
         habits.join(F.broadcast(near), on="product_id", how="inner")  # range times neighbours: bounded
         .withColumn("one", F.explode("near"))
-        .filter((F.col("place") <= settings.products_per_customer) | F.col("one.is_known"))
+        .filter(F.col("has_pull") | F.col("one.is_known"))
     )
     is_often = F.col("purchase_count") >= settings.upsell.least_purchases
-    pull = F.col("habit") * F.col("one.similarity")
+    pull = F.lit(_ALIKE) * F.col("share") * F.col("one.similarity") + F.col("one.weight")
+    is_cheaper = F.col("one.is_dearer") & is_often & (pull > 0)
     found = reached.groupBy("golden_id", F.col("one.code").alias("code")).agg(
         F.sum(in_units(pull)).alias("pull"),
         F.max(_with_place(pull)).alias("cause"),
-        F.max(F.when(F.col("one.is_dearer") & is_often, _with_place(pull))).alias("cheaper"),
+        F.max(F.when(is_cheaper, _with_place(pull))).alias("cheaper"),
         F.max(F.col("one.is_known").cast("int")).alias("is_known"),
     )
     return found.filter((F.col("is_known") == 0) & (F.col("pull") > 0))
-
-
-def _profiles(habits: DataFrame, settings: Recommendation) -> DataFrame:
-    """One row per golden_id: the categories bought and the sum of those that pull, in units."""
-    pulling = F.when(F.col("place") <= settings.products_per_customer, in_units(F.col("habit")))
-    return habits.groupBy("golden_id").agg(
-        F.collect_set("category").alias("categories"),
-        F.sum(pulling).cast("double").alias("habit_sum"),
-    )
 
 
 def _with_place(pull: Column) -> Column:
@@ -160,7 +169,8 @@ def _habit_at(code: str) -> Column:
 
 def _kind(settings: Recommendation) -> Column:
     is_upsell = F.col("cheaper").isNotNull() & F.lit(settings.slots.upsell > 0)
-    is_elsewhere = ~F.array_contains("categories", F.col("category")) & F.lit(settings.slots.cross_sell > 0)
+    is_other = (F.size("categories") > 0) & ~F.array_contains("categories", F.col("category"))
+    is_elsewhere = is_other & F.lit(settings.slots.cross_sell > 0)
     return F.when(is_upsell, "upsell").when(F.coalesce(is_elsewhere, F.lit(False)), "cross_sell").otherwise("discover")
 
 

@@ -2,7 +2,8 @@
 
 How kinds share it: each kind is in order of its score (ties by product_id), and the kinds take turns as replenish,
 discover, cross_sell, upsell, each until its slots are used up. Places left over go, in the same turns, to what the
-kinds have beyond their slots, and last to popular products. A kind with 0 slots gets none of these either.
+kinds have beyond their slots, and last to popular products. A kind with 0 slots gets none of these either, with one
+exception: a person for whom the kinds have nothing at all gets popular products even where `discover` has 0.
 """
 
 from pyspark.sql import Column, DataFrame, functions as F, Window as W
@@ -101,10 +102,9 @@ def _has_slots(settings: Recommendation) -> Column:
 
 
 def _filled(settings: Recommendation) -> Column:
-    """The chosen, then popular products neither chosen nor ever bought."""
-    if not settings.slots.discover:
-        return F.col("chosen")
+    """The chosen, then popular products neither chosen nor ever bought; without slots, only where none is chosen."""
     chosen = F.coalesce("chosen", F.slice("popular", 1, 0))
     taken = F.concat(chosen["product_id"], F.coalesce("known", F.array().cast("array<string>")))
     others = F.filter("popular", lambda one: ~F.array_contains(taken, one["product_id"]))
-    return F.slice(F.concat(chosen, others), 1, settings.per_customer)
+    filled = F.slice(F.concat(chosen, others), 1, settings.per_customer)
+    return filled if settings.slots.discover else F.when(F.size(chosen) > 0, chosen).otherwise(filled)

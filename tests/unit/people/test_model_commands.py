@@ -23,6 +23,7 @@ class Registry:
 
     trained: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
     champions: dict[str, int] = field(default_factory=dict)
+    challengers: dict[str, int] = field(default_factory=dict)
 
     def known(self) -> tuple[str, ...]:
         return tuple(sorted(self.trained))
@@ -35,6 +36,9 @@ class Registry:
 
     def champion(self, model: str) -> StoredModel | None:
         return StoredModel(f"deli-{model}", self.champions[model], {}) if model in self.champions else None
+
+    def challenger(self, model: str) -> int | None:
+        return self.challengers.get(model)
 
     def promote(self, model: str, version: int) -> StoredModel:
         if version not in self.trained[model]:
@@ -72,6 +76,11 @@ def test_the_newest_version_stands_first_and_the_champion_is_marked(suite: Suite
     ]
     assert listed(suite) == wanted
     assert listed(suite, "match") == wanted
+
+
+def test_the_challenger_is_marked(suite: Suite, registry: Registry) -> None:
+    registry.challengers["match"] = 2
+    assert "match 2 challenger prior 0.001, threshold 7.5" in listed(suite)
 
 
 @pytest.mark.parametrize("version", [2, None])

@@ -20,7 +20,9 @@ PRODUCT = (
 TASTE = (
     "golden_id string, product_id string, purchase_count bigint, last_days int, strength double, is_returned boolean"
 )
-NEIGHBOUR = "product_id string, neighbour_id string, similarity double, shared_buyer_count bigint, place int"
+NEIGHBOUR = (
+    "product_id string, neighbour_id string, similarity double, weight double, shared_buyer_count bigint, place int"
+)
 RECOMMENDATION = (
     "golden_id string, rank int, product_id string, kind string, kind_rank int, score double, reason string"
 )
@@ -59,19 +61,31 @@ def products(spark: SparkSession, *given: Mapping[str, Any]) -> DataFrame:
     return spark.createDataFrame([_decimals(line, "price_amount") for line in given], PRODUCT)
 
 
-def neighbours(spark: SparkSession, *pairs: tuple[str, str, float]) -> DataFrame:
-    """Both directions of each pair, in a place by similarity."""
+def score(pull: float) -> float:
+    """What a new product gets for its pull: twice the mean similarity, and the weights."""
+    return pull / (1 + pull)
+
+
+def neighbours(
+    spark: SparkSession, *pairs: tuple[str, str, float], weights: Mapping[tuple[str, str], float] | None = None
+) -> DataFrame:
+    """Both directions of each pair, in a place by similarity; what is not in `weights` weighs 0."""
     both = sorted([*pairs, *((right, left, likeness) for left, right, likeness in pairs)], key=lambda p: (-p[2], p[1]))
     seen: dict[str, int] = {}
     placed = []
     for left, right, likeness in both:
         seen[left] = seen.get(left, 0) + 1
-        placed.append((left, right, likeness, 1, seen[left]))
+        placed.append((left, right, likeness, (weights or {}).get((left, right), 0.0), 1, seen[left]))
     return spark.createDataFrame(placed, NEIGHBOUR)
 
 
 def _decimals(line: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {k: Decimal(v) if k in names and v is not None else v for k, v in line.items()}
+
+
+def collected(frame: DataFrame) -> DataFrame:
+    """The same rows, computed once and lying in memory: a plan without their history is planned in no time."""
+    return frame.sparkSession.createDataFrame(frame.collect(), frame.schema)
 
 
 def assert_rows(actual: DataFrame, schema: str, *expected: tuple[object, ...]) -> None:

@@ -2,7 +2,7 @@ from pyspark.sql import SparkSession
 
 from cdp_lib.settings.recommendation import Recommendation, Slots
 from cdp_lib.transforms.recommendation.candidates import discoveries, replenishments
-from tests.unit.recommendation.grocer import assert_rows, neighbours, product, products, TASTE
+from tests.unit.recommendation.grocer import assert_rows, neighbours, product, products, score, TASTE
 
 CANDIDATE = "golden_id string, product_id string, kind string, score double, reason string"
 SETTINGS = Recommendation()
@@ -44,17 +44,23 @@ def test_new_products_are_told_apart_by_category_and_price_and_scored_by_likenes
         ("rug", "milk", 0.9), ("tea", "lost", 0.9),
     )  # fmt: skip
     tastes = spark.createDataFrame(given, TASTE)
-    milk = ("ann", "rug", "cross_sell", 0.9 * 0.6, "new category home, often bought with milk")
+    milk = ("ann", "rug", "cross_sell", score(2 * 0.9 * 0.6), "new category home, often bought with milk")
     expected = [
         milk,
-        ("ann", "cream", "upsell", 0.8 * 0.6 + 0.4 * 0.4, "often bought with milk, at 1.50 times its price"),
-        ("ann", "gold", "discover", 0.4 * 0.6, "often bought with milk"),
-        ("ann", "soap", "cross_sell", 0.2 * 0.6 + 0.8 * 0.4, "new category bath, often bought with tea"),
-        ("ann", "mint", "discover", 0.6 * 0.4, "often bought with tea"),
-        ("bob", "milk", "discover", 0.9, "often bought with tea"),
-        ("bob", "cream", "discover", 0.4, "often bought with tea"),
-        ("bob", "soap", "cross_sell", 0.8, "new category bath, often bought with tea"),
-        ("bob", "mint", "discover", 0.6, "often bought with tea"),
+        (
+            "ann",
+            "cream",
+            "upsell",
+            score(2 * (0.8 * 0.6 + 0.4 * 0.4)),
+            "often bought with milk, at 1.50 times its price",
+        ),
+        ("ann", "gold", "discover", score(2 * 0.4 * 0.6), "often bought with milk"),
+        ("ann", "soap", "cross_sell", score(2 * (0.2 * 0.6 + 0.8 * 0.4)), "new category bath, often bought with tea"),
+        ("ann", "mint", "discover", score(2 * 0.6 * 0.4), "often bought with tea"),
+        ("bob", "milk", "discover", score(1.8), "often bought with tea"),
+        ("bob", "cream", "discover", score(0.8), "often bought with tea"),
+        ("bob", "soap", "cross_sell", score(1.6), "new category bath, often bought with tea"),
+        ("bob", "mint", "discover", score(1.2), "often bought with tea"),
     ]
     assert_rows(discoveries(tastes, near, shop, SETTINGS), CANDIDATE, *expected)
     plain = Recommendation(slots=Slots(cross_sell=0, upsell=0))
@@ -62,8 +68,8 @@ def test_new_products_are_told_apart_by_category_and_price_and_scored_by_likenes
     causes = ["milk", "milk", "milk", "tea", "tea", "tea", "tea", "tea", "tea"]
     assert_rows(
         discoveries(tastes, near, shop, plain), CANDIDATE,
-        *[(who, what, "discover", score, reasons[cause])
-          for (who, what, _, score, _), cause in zip(expected, causes, strict=True)],
+        *[(who, what, "discover", points, reasons[cause])
+          for (who, what, _, points, _), cause in zip(expected, causes, strict=True)],
     )  # fmt: skip
 
 
@@ -73,7 +79,33 @@ def test_the_reason_of_equal_causes_is_the_stronger_habit_then_the_smaller_id(sp
     near = neighbours(spark, ("tea", "rye", 0.5), ("jam", "rye", 0.5))
     assert_rows(
         discoveries(tastes, near, shop, SETTINGS), CANDIDATE,
-        ("ann", "rye", "discover", 0.5, "often bought with jam"),
+        ("ann", "rye", "discover", score(1.0), "often bought with jam"),
+    )  # fmt: skip
+
+
+def test_the_models_weights_add_up_over_all_that_was_bought_and_the_cause_adds_most(spark: SparkSession) -> None:
+    given = [taste("ann", "tea", strength=3.0), taste("ann", "jam"), taste("ann", "nut", 0), taste("bob", "jam")]
+    shop = products(spark, *[product(name, None) for name in ("tea", "jam", "rye", "ham")], product("nut", "snack"))
+    near = neighbours(
+        spark, ("tea", "rye", 0.2), ("jam", "rye", 0.1), ("nut", "rye", 0.1), ("jam", "ham", 0.1),
+        weights={("tea", "rye"): -0.1, ("jam", "rye"): 0.3, ("nut", "rye"): 0.9, ("jam", "ham"): -0.5},
+    )  # fmt: skip
+    strong, weak = 0.75 / 1.25, 0.5 / 1.25
+    assert_rows(
+        discoveries(spark.createDataFrame(given, TASTE), near, shop, SETTINGS), CANDIDATE,
+        ("ann", "rye", "discover", score(2 * (0.2 * strong + 0.1 * weak) + 0.2), "often bought with jam"),
+        ("bob", "rye", "discover", score(0.5), "often bought with jam"),
+    )  # fmt: skip
+
+
+def test_who_bought_of_no_known_category_is_not_sold_across(spark: SparkSession) -> None:
+    given = [taste("ann", "gift"), taste("bob", "gift"), taste("bob", "tea")]
+    shop = products(spark, product("gift", None), product("tea"), product("soap", "bath"))
+    found = discoveries(spark.createDataFrame(given, TASTE), neighbours(spark, ("gift", "soap", 0.5)), shop, SETTINGS)
+    assert_rows(
+        found, CANDIDATE,
+        ("ann", "soap", "discover", score(1.0), "often bought with gift"),
+        ("bob", "soap", "cross_sell", score(0.5), "new category bath, often bought with gift"),
     )  # fmt: skip
 
 
@@ -82,7 +114,7 @@ def test_tastes_beyond_the_cap_pull_nothing_but_stay_known(spark: SparkSession) 
     shop = products(spark, *[product(name) for name in ("tea", "jam", "rye", "ham", "nut")])
     near = neighbours(spark, ("tea", "ham", 0.5), ("rye", "nut", 0.9), ("tea", "rye", 0.9))
     found = discoveries(spark.createDataFrame(given, TASTE), near, shop, Recommendation(products_per_customer=2))
-    share = 0.5 * 0.75 / (3 / 4 + 2 / 3)
+    share = score(2 * 0.5 * 0.75 / (3 / 4 + 2 / 3))
     assert_rows(found, CANDIDATE, ("ann", "ham", "discover", share, "often bought with tea"))
 
 

@@ -7,16 +7,35 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.settings.recommendation import Recommendation, Slots, Upsell
 from cdp_lib.transforms.recommendation.choice import recommendations
-from cdp_lib.transforms.recommendation.similarity import comparable_products, neighbours
+from cdp_lib.transforms.recommendation.similarity import (
+    comparable_products,
+    neighbours,
+    product_figures,
+    shared_buyers,
+)
 from cdp_lib.transforms.recommendation.taste import tastes
-from tests.unit.recommendation.grocer import AS_OF, assert_rows, bought, product, products, purchases, RECOMMENDATION
+from tests.unit.recommendation.grocer import (
+    AS_OF,
+    assert_rows,
+    bought,
+    collected,
+    product,
+    products,
+    purchases,
+    RECOMMENDATION,
+    score,
+)
 
 FEW = Recommendation(min_buyers=1, per_customer=4, slots=Slots(replenish=2, discover=1, cross_sell=1))
 
 
 def recommended(customers: DataFrame, lines: DataFrame, shop: DataFrame, settings: Recommendation) -> DataFrame:
-    of_people = tastes(lines, settings, as_of=AS_OF, time_zone="UTC")
-    near = neighbours(comparable_products(of_people, settings), settings)
+    """What the job makes, without a model; tastes and neighbours are computed once, as there."""
+    spark = lines.sparkSession
+    of_people = collected(tastes(lines, settings, as_of=AS_OF, time_zone="UTC"))
+    comparable = collected(comparable_products(of_people, settings))
+    no_weights = spark.createDataFrame([], "code bigint, neighbour_code bigint, weight double")
+    near = collected(neighbours(shared_buyers(comparable), product_figures(comparable), no_weights, settings))
     return recommendations(customers, of_people, near, shop, settings)
 
 
@@ -29,7 +48,7 @@ def test_kinds_take_turns_and_popular_products_fill_the_list_of_the_new_and_the_
     lines += [bought("ann", "milk", "2025-01-31"), bought(None, "ham", "2025-01-31")]
     shop = products(spark, *[product(item) for item in ("milk", "tea", "ham")], product("soap", "bath"))
     actual = recommended(people(spark, "ann", "new", "new", None), purchases(spark, *lines), shop, FEW)
-    likeness = 2 / 6**0.5
+    likeness = score(2 * 2 / 6**0.5)
     assert_rows(
         actual, RECOMMENDATION,
         ("ann", 1, "milk", "replenish", 1, 0.5, "bought 1 time, last 0 days ago"),
@@ -40,6 +59,21 @@ def test_kinds_take_turns_and_popular_products_fill_the_list_of_the_new_and_the_
         ("new", 2, "soap", "discover", 2, 2 / 3, "popular: bought by 2 people"),
         ("new", 3, "tea", "discover", 3, 2 / 3, "popular: bought by 2 people"),
         ("new", 4, "ham", "discover", 4, 0.0, "not yet bought"),
+    )  # fmt: skip
+
+
+def test_without_slots_for_what_is_new_popular_products_come_only_where_nothing_else_does(spark: SparkSession) -> None:
+    lines = [bought("ann", item, "2025-01-31") for item in ("milk", "gone")] + [bought("bob", "gone", "2025-01-31")]
+    shop = products(spark, product("milk"), product("ham"), product("gone", is_available=False))
+    settings = Recommendation(slots=Slots(replenish=2, discover=0))
+    found = recommended(people(spark, "ann", "bob", "new"), purchases(spark, *lines), shop, settings)
+    assert_rows(
+        found, RECOMMENDATION,
+        ("ann", 1, "milk", "replenish", 1, 0.5, "bought 1 time, last 0 days ago"),
+        ("bob", 1, "milk", "discover", 1, 1.0, "popular: bought by 1 person"),
+        ("bob", 2, "ham", "discover", 2, 0.0, "not yet bought"),
+        ("new", 1, "milk", "discover", 1, 1.0, "popular: bought by 1 person"),
+        ("new", 2, "ham", "discover", 2, 0.0, "not yet bought"),
     )  # fmt: skip
 
 

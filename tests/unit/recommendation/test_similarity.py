@@ -4,10 +4,18 @@ from collections import defaultdict
 
 import duckdb
 from chispa import assert_df_equality
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.settings.recommendation import Recommendation
-from cdp_lib.transforms.recommendation.similarity import comparable_products, neighbours
+from cdp_lib.transforms.recommendation.similarity import (
+    comparable_products,
+    most_bought,
+    neighbours,
+    product_code,
+    product_figures,
+    shared_among,
+    shared_buyers,
+)
 from tests.unit.recommendation.grocer import assert_rows, NEIGHBOUR, TASTE
 
 COMPARABLE = "golden_id string, products array<struct<product_id: string, weight: double>>, left_out_count bigint"
@@ -16,6 +24,14 @@ FEW = Recommendation(min_buyers=1)
 
 def taste(golden_id: str, product_id: str, orders: int = 1, strength: float = 1.0) -> tuple[object, ...]:
     return (golden_id, product_id, orders, 0, strength, orders == 0)
+
+
+def alike(tastes: DataFrame, settings: Recommendation, *weights: tuple[str, str, float]) -> DataFrame:
+    """Neighbours of these tastes beside weights of (product, neighbour)."""
+    comparable = comparable_products(tastes, settings)
+    named = tastes.sparkSession.createDataFrame(list(weights), "one string, other string, weight double")
+    coded = named.select(product_code("one").alias("code"), product_code("other").alias("neighbour_code"), "weight")
+    return neighbours(shared_buyers(comparable), product_figures(comparable), coded, settings)
 
 
 def test_a_person_says_little_more_by_many_orders_and_nothing_by_what_was_given_back(spark: SparkSession) -> None:
@@ -41,7 +57,7 @@ def test_similarity_is_the_cosine_of_a_plain_computation_and_of_duckdb(spark: Sp
     given = [taste(person, item, count) for (person, item), count in orders.items()]
     draw.shuffle(given)
     frame = spark.createDataFrame(given, TASTE)
-    found = neighbours(comparable_products(frame, FEW), FEW).toPandas()
+    found = alike(frame, FEW).toPandas()
     ours = {(row.product_id, row.neighbour_id): row.similarity for row in found.itertuples()}
     buyers: dict[str, dict[str, float]] = defaultdict(dict)
     for (person, item), count in orders.items():
@@ -73,14 +89,37 @@ def test_of_equals_the_smaller_id_is_nearer_and_the_list_is_cut(spark: SparkSess
     given = [taste(person, item) for person in ("ann", "bob") for item in ("c", "b", "a")]
     given.append(taste("cy", "alone"))
     settings = Recommendation(min_buyers=1, neighbours=1)
-    expected = [("a", "b", 1.0, 2, 1), ("b", "a", 1.0, 2, 1), ("c", "a", 1.0, 2, 1)]
+    expected = [("a", "b", 1.0, 0.0, 2, 1), ("b", "a", 1.0, 0.0, 2, 1), ("c", "a", 1.0, 0.0, 2, 1)]
     for partitions in (1, 3):
         frame = spark.createDataFrame(given, TASTE).repartition(partitions)
-        assert_rows(neighbours(comparable_products(frame, settings), settings), NEIGHBOUR, *expected)
+        assert_rows(alike(frame, settings), NEIGHBOUR, *expected)
+
+
+def test_a_weight_counts_tenfold_in_the_order_and_only_between_products_that_share_a_buyer(spark: SparkSession) -> None:
+    given = [taste(person, item) for person in ("ann", "bob") for item in ("a", "b", "c")] + [taste("cy", "d")]
+    weights = (("a", "c", 0.05), ("b", "a", -0.2), ("a", "d", 0.9))
+    assert_rows(
+        alike(spark.createDataFrame(given, TASTE), FEW, *weights), NEIGHBOUR,
+        ("a", "c", 1.0, 0.05, 2, 1), ("a", "b", 1.0, 0.0, 2, 2), ("b", "c", 1.0, 0.0, 2, 1),
+        ("b", "a", 1.0, -0.2, 2, 2), ("c", "a", 1.0, 0.0, 2, 1), ("c", "b", 1.0, 0.0, 2, 2),
+    )  # fmt: skip
+
+
+def test_the_model_gets_the_counts_of_the_most_bought(spark: SparkSession) -> None:
+    given = [taste(person, item) for person in ("ann", "bob") for item in ("a", "b")] + [taste("ann", "d")]
+    given += [taste("ann", "c")]
+    comparable = comparable_products(spark.createDataFrame(given, TASTE), FEW)
+    known = most_bought(product_figures(comparable), Recommendation(modelled_products=3))
+    codes = spark.createDataFrame([(name,) for name in "abc"], "name string").select("name", product_code("name"))
+    named = {code: name for name, code in codes.collect()}
+    assert {(named[code], count) for code, count in known.collect()} == {("a", 2), ("b", 2), ("c", 1)}
+    shared = shared_among(shared_buyers(comparable), known)
+    assert shared.columns == ["left_code", "right_code", "shared_buyer_count"]
+    assert {(named[left], named[right], count) for left, right, count in shared.collect()} == {
+        ("a", "b", 2), ("a", "c", 1), ("b", "c", 1)
+    }  # fmt: skip
 
 
 def test_no_tastes_and_too_few_buyers_make_no_neighbours(spark: SparkSession) -> None:
-    alone = [taste("ann", "a"), taste("ann", "b")]
-    for given in ([], alone):
-        comparable = comparable_products(spark.createDataFrame(given, TASTE), Recommendation(min_buyers=2))
-        assert_rows(neighbours(comparable, FEW), NEIGHBOUR)
+    for given in ([], [taste("ann", "a"), taste("ann", "b")]):
+        assert_rows(alike(spark.createDataFrame(given, TASTE), Recommendation(min_buyers=2)), NEIGHBOUR)

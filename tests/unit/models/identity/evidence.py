@@ -1,5 +1,7 @@
 """Evidence told in numbers: record 7 is the key 7, so the smallest number is the smallest record."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from cdp_lib.models.identity.linkage import Limits
@@ -7,6 +9,7 @@ from cdp_lib.models.identity.people import (
     DECISION_SCHEMA,
     IdentityGraph,
     KEY_SCHEMA,
+    KNOWN_SCHEMA,
     PAIR_SCHEMA,
     part_records,
     SOURCE_SCHEMA,
@@ -28,14 +31,25 @@ def identity_of(*max_values):
 
 
 def graph(keys=(), pairs=(), links=(), apart=(), once=()):
-    """Keys (record, identifier, value), pairs (a, b, weight[, VETOED]), decided pairs (a, b), once (record, source)."""
+    """Keys (record, identifier, value), pairs (a, b, weight[, VETOED]), decided pairs (a, b), once (record, source).
+
+    All records know the same compared field.
+    """
+    ends = {end for pair in (*pairs, *links, *apart) for end in pair[:2]}
     decisions = [(a, b, True) for a, b in links] + [(a, b, False) for a, b in apart]
-    return IdentityGraph(
+    evidence = IdentityGraph(
         keys=_table(KEY_SCHEMA, [(key(r), i, key(1000 * i + v)) for r, i, v in keys]),
         pairs=_table(PAIR_SCHEMA, [(key(a), key(b), float(w), bool(veto)) for a, b, w, *veto in pairs]),
         decisions=_table(DECISION_SCHEMA, [(key(a), key(b), is_link) for a, b, is_link in decisions]),
         sources=_table(SOURCE_SCHEMA, [(key(record), source) for record, source in once]),
     )
+    return knowing(evidence, dict.fromkeys({row[0] for row in keys} | ends, 1))
+
+
+def knowing(evidence, known):
+    """The same evidence, but records know the fields whose bits `known` has for them; without an entry none."""
+    rows = [(key(record), mask) for record, mask in sorted(known.items())]
+    return replace(evidence, known=_table(KNOWN_SCHEMA, rows))
 
 
 def _table(schema, rows):

@@ -24,6 +24,7 @@ class Spec:
     apart: list = field(default_factory=list)
     once: list = field(default_factory=list)
     max_values: tuple = ()
+    known: dict | None = None
 
     @property
     def records(self):
@@ -104,11 +105,26 @@ class Plain:
         known = self.limits.absent if pair is None or len(pair) > 3 else min(pair[2], MOST_BITS)
         return Fraction(known) + Fraction(self.drawn[ends])
 
+    def says_something(self, a, b):
+        """Does the pair count in a mean: was it scored, are its units drawn together, or can it be compared?"""
+        pair = self.pair.get(frozenset((a, b)))
+        is_scored = pair is not None and len(pair) == 3
+        return is_scored or self.strong(self.unit[a], self.unit[b]) > -inf or self.can_be_compared(a, b)
+
+    def can_be_compared(self, a, b):
+        fields = [set() if self.spec.known is None else self.fields_of(self.spec.known.get(end, 0)) for end in (a, b)]
+        return self.spec.known is None or not fields[0].isdisjoint(fields[1])
+
+    @staticmethod
+    def fields_of(mask):
+        return {place for place, digit in enumerate(reversed(f"{mask:b}")) if digit == "1"}
+
     def mean(self, one, other):
         across = [(a, b) for u in one for a in self.members[u] for v in other for b in self.members[v]]
         if any(self.forbidden(a, b) for a, b in across):
             return -inf
-        return sum(self.weight(a, b) for a, b in across) / len(across)
+        telling = [self.weight(a, b) for a, b in across if self.says_something(a, b)]
+        return sum(telling) / len(telling) if telling else -inf
 
     def best(self, one, other):
         """The strongest of what lies between two units: what makes them members of one group."""

@@ -30,7 +30,7 @@ def _scipy_labels(matrix, reach):
 def test_clusters_are_those_of_scipy(size, reach):
     matrix = _weights(size, seed=size)
 
-    united = average_linkage(matrix[None].copy(), np.ones((1, size)), np.array([reach]))
+    united = average_linkage(matrix[None].copy(), np.ones((1, size, size)), np.array([reach]))
 
     assert united.label[0].tolist() == _scipy_labels(matrix, reach).tolist()
 
@@ -39,7 +39,7 @@ def test_groups_side_by_side_do_not_see_each_other():
     matrices = [_weights(9, seed) for seed in range(30)]
     reach = np.linspace(-4, 3, 30)
 
-    united = average_linkage(np.array(matrices), np.ones((30, 9)), reach)
+    united = average_linkage(np.array(matrices), np.ones((30, 9, 9)), reach)
 
     assert [row.tolist() for row in united.label] == [
         _scipy_labels(matrix, bound).tolist() for matrix, bound in zip(matrices, reach, strict=True)
@@ -56,7 +56,7 @@ def test_node_counts_by_how_many_records_it_stands_for(size):
     np.fill_diagonal(per_record, FORBIDDEN)
     total = _weights(size, seed=1) * np.outer(count, count)
 
-    united = average_linkage(total[None], count[None].astype(np.float64), np.array([-1.0]))
+    united = average_linkage(total[None], np.outer(count, count)[None].astype(np.float64), np.array([-1.0]))
 
     records = _scipy_labels(per_record, -1.0)
     assert _smallest(united.label[0][node]).tolist() == records.tolist()
@@ -68,7 +68,7 @@ def test_forbidden_nodes_stay_apart_though_all_else_speaks_for_them(size):
     total[0, np.arange(size), np.arange(size)] = FORBIDDEN
     total[0, 2, 5] = total[0, 5, 2] = FORBIDDEN
 
-    label = average_linkage(total, np.ones((1, size)), np.array([0.0])).label[0]
+    label = average_linkage(total, np.ones((1, size, size)), np.array([0.0])).label[0]
 
     assert label[2] != label[5]
     assert len(set(label.tolist())) == 2
@@ -81,7 +81,7 @@ def test_lowest_mean_is_that_of_the_last_union_and_infinite_for_a_node_alone(siz
     total[0, 2, 0] = total[0, 0, 2] = total[0, 1, 2] = total[0, 2, 1] = 5.0
     total[0, np.arange(size), np.arange(size)] = FORBIDDEN
 
-    united = average_linkage(total, np.ones((1, size)), np.array([0.0]))
+    united = average_linkage(total, np.ones((1, size, size)), np.array([0.0]))
 
     assert united.label[0, :4].tolist() == [0, 0, 0, 3]
     assert united.lowest[0, :4].tolist() == [5.0, 5.0, 5.0, np.inf]
@@ -90,6 +90,51 @@ def test_lowest_mean_is_that_of_the_last_union_and_infinite_for_a_node_alone(siz
 def test_group_of_two_thousand_is_parted_within_seconds():
     matrix = _weights(2000, seed=0)
 
-    label = average_linkage(matrix[None], np.ones((1, 2000)), np.array([-0.5])).label[0]
+    label = average_linkage(matrix[None], np.ones((1, 2000, 2000)), np.array([-0.5])).label[0]
 
     assert 1 < len(set(label.tolist())) < 2000
+
+
+def _plain_clusters(total, count, reach):
+    """Means taken anew over all pairs of nodes at each step."""
+    clusters = [[node] for node in range(len(total))]
+    while True:
+        nearest = (reach, None)
+        for place, one in enumerate(clusters):
+            for later, other in enumerate(clusters[place + 1 :], start=place + 1):
+                pairs = count[np.ix_(one, other)].sum()
+                mean = total[np.ix_(one, other)].sum() / pairs if pairs else -np.inf
+                if mean > nearest[0]:
+                    nearest = (mean, (place, later))
+        if nearest[1] is None:
+            break
+        place, later = nearest[1]
+        clusters[place] += clusters.pop(later)
+    return [min(cluster) for node in range(len(total)) for cluster in clusters if node in cluster]
+
+
+@pytest.mark.parametrize("size", [12, NODES_AT_ONCE + 6])
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_that_do_not_count_pull_no_mean(size, seed):
+    draw = np.random.default_rng(seed)
+    count = np.triu(draw.integers(0, 4, (size, size)) * (draw.random((size, size)) < 0.3), 1)
+    count = (count + count.T).astype(np.float64)
+    total = np.where(count > 0, _weights(size, seed), 0.0) * count
+    total[np.arange(size), np.arange(size)] = FORBIDDEN
+
+    united = average_linkage(total[None].copy(), count[None].copy(), np.array([-0.5]))
+
+    assert united.label[0].tolist() == _plain_clusters(total, count, -0.5)
+
+
+@pytest.mark.parametrize("size", [3, NODES_AT_ONCE + 1])
+def test_nodes_between_which_no_pair_counts_unite_only_through_a_third(size):
+    total, count = np.zeros((2, size, size)), np.zeros((2, size, size))
+    total[:, np.arange(size), np.arange(size)] = FORBIDDEN
+    for one, other in ((0, 2), (1, 2)):
+        total[1, one, other] = total[1, other, one] = 5.0
+        count[1, one, other] = count[1, other, one] = 1.0
+
+    label = average_linkage(total, count, np.array([-9.0, -9.0])).label
+
+    assert label[:, :3].tolist() == [[0, 1, 2], [0, 0, 0]]

@@ -12,7 +12,7 @@ from cdp_lib.models.identity import connected_records as rounds, people_on_spark
 from cdp_lib.models.identity.connected_records import connected_records
 from cdp_lib.models.identity.people import IdentityGraph, part_records
 from cdp_lib.models.identity.people_on_spark import IdentityFrames, part_records_on_spark
-from tests.unit.models.identity.evidence import graph, identity_of, key, LIMITS, VETOED
+from tests.unit.models.identity.evidence import graph, identity_of, key, knowing, LIMITS, VETOED
 
 IDENTITY = identity_of(None, 1, 2)
 
@@ -40,7 +40,9 @@ def _random_graph(seed):
     decided = {frozenset(pair): pair for pair in draw.choice(small, (60, 2)).tolist() if pair[0] != pair[1]}
     decided = [tuple(pair) for pair in decided.values()]
     once = [(record, "crm" if record % 2 else "shop") for record in scattered[::7]]
-    return graph(keys, scored, decided[:30], [*decided[30:], (star[0], star[50]), (chains[1][0], chains[1][199])], once)
+    apart = [*decided[30:], (star[0], star[50]), (chains[1][0], chains[1][199])]
+    known = {record: int(draw.choice([1, 2, 3, 12, 1 << 62])) for record in scattered[:2500]}
+    return knowing(graph(keys, scored, decided[:30], apart, once), known)
 
 
 def _frames(spark, tables, draw, partitions):

@@ -1,17 +1,20 @@
 """Parting any evidence: against the rules said in loops, and what must hold whatever the evidence is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from cdp_lib.models.identity.components import partition_by_priority
 from cdp_lib.models.identity.linkage import Limits
-from tests.unit.models.identity.evidence import clusters, graph, identity_of, LIMITS, people, VETOED
+from tests.unit.models.identity.evidence import clusters, graph, identity_of, knowing, LIMITS, people, VETOED
 from tests.unit.models.identity.plain_people import components, plain_people, Spec
 
 RECORDS = st.integers(0, 9)
 WEIGHTS = st.integers(-40, 100).map(lambda quarters: quarters / 4)
 KEYS = st.lists(st.tuples(RECORDS, st.integers(0, 2), st.integers(0, 4)), max_size=20, unique_by=lambda key: key[:2])
+MASKS = st.sampled_from([0, 1, 1, 2, 2, 3, 4, 6, 1 << 62])
 ENDS = st.lists(st.tuples(RECORDS, RECORDS).filter(lambda ends: ends[0] != ends[1]), unique_by=frozenset, max_size=25)
 
 
@@ -22,11 +25,13 @@ def specs(draw):
     cut = draw(st.integers(0, len(decided)))
     once = [(record, "crm" if record % 2 else "shop") for record in draw(st.lists(RECORDS, max_size=4, unique=True))]
     most = draw(st.tuples(*[st.sampled_from([None, None, 1, 2])] * 3))
-    return Spec(draw(KEYS), pairs, decided[:cut], decided[cut:], once, most)
+    known = draw(st.none() | st.dictionaries(RECORDS, MASKS, max_size=10))
+    return Spec(draw(KEYS), pairs, decided[:cut], decided[cut:], once, most, known)
 
 
 def graph_of(spec):
-    return graph(spec.keys, spec.pairs, spec.links, spec.apart, spec.once)
+    evidence = graph(spec.keys, spec.pairs, spec.links, spec.apart, spec.once)
+    return evidence if spec.known is None else knowing(evidence, spec.known)
 
 
 def parted(spec, limits=LIMITS):
@@ -43,7 +48,7 @@ def test_people_follow_the_rules_said_in_loops(spec):
 @settings(max_examples=100, deadline=None)
 @given(specs())
 def test_groups_above_the_size_limit_follow_the_rules_said_in_loops(spec):
-    spec = Spec(spec.keys, spec.pairs, spec.links[:1], [], spec.once, spec.max_values)
+    spec = replace(spec, links=spec.links[:1], apart=[])
     small = Limits(threshold=3.0, together=-2.0, absent=-4.0, max_component=4)
 
     assert parted(spec, small) == plain_people(spec, small)
@@ -53,7 +58,7 @@ def test_groups_above_the_size_limit_follow_the_rules_said_in_loops(spec):
 @given(specs(), st.randoms(use_true_random=False))
 def test_order_of_rows_and_of_the_two_records_changes_nothing(spec, random):
     def shuffled(rows):
-        return random.sample(rows, len(rows))
+        return random.sample(list(rows), len(rows))
 
     def turned(pairs):
         return [(b, a, *more) if random.random() < 0.5 else (a, b, *more) for a, b, *more in shuffled(pairs)]
@@ -65,6 +70,7 @@ def test_order_of_rows_and_of_the_two_records_changes_nothing(spec, random):
         turned(spec.apart),
         shuffled(spec.once),
         spec.max_values,
+        spec.known and dict(shuffled(spec.known.items())),
     )
 
     assert people(graph_of(other), identity_of(*spec.max_values)) == people(
@@ -78,6 +84,7 @@ def test_what_happens_in_a_component_depends_on_nothing_outside_it(spec, other):
     other = Spec(
         [(record + 5, identifier, value + 3) for record, identifier, value in other.keys],
         [(a + 5, b + 5, *more) for a, b, *more in other.pairs],
+        known={record + 5: mask for record, mask in (other.known or {}).items()},
     )
     both = Spec(
         [*{key[:2]: key for key in (*other.keys, *spec.keys)}.values()],
@@ -86,6 +93,7 @@ def test_what_happens_in_a_component_depends_on_nothing_outside_it(spec, other):
         spec.apart,
         spec.once,
         spec.max_values,
+        other.known | (spec.known or {}),
     )
     together = people(graph_of(both), identity_of(*spec.max_values))
     component = components(both, LIMITS)
@@ -97,6 +105,7 @@ def test_what_happens_in_a_component_depends_on_nothing_outside_it(spec, other):
             *([pair for pair in pairs if set(pair[:2]) <= inside] for pairs in (both.pairs, both.links, both.apart)),
             [row for row in both.once if row[0] in inside],
             both.max_values,
+            {record: mask for record, mask in both.known.items() if record in inside},
         )
         found = people(graph_of(alone), identity_of(*spec.max_values))
         assert found == {record: row for record, row in together.items() if record in inside}
@@ -113,7 +122,7 @@ def test_no_person_holds_two_records_that_people_parted(spec):
 @settings(max_examples=200, deadline=None)
 @given(specs())
 def test_without_link_decisions_no_person_holds_more_values_than_the_limit(spec):
-    spec = Spec(spec.keys, spec.pairs, [], spec.apart, spec.once, spec.max_values)
+    spec = replace(spec, links=[])
     found = clusters(graph_of(spec), identity_of(*spec.max_values))
 
     for place, most in enumerate(spec.max_values):
