@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from cdp_lib.contracts import gold, identity
+from cdp_lib.contracts import gold, identity, scores
 from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.settings.export import Export
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
+from cdp_lib.transforms.customer.scored_view import scored_customers
 from jobs.compose import Suite
 
 
@@ -27,7 +28,10 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
     if suite.store.version(table) is None:
         raise StorageError(f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}")
     out.mkdir(parents=True, exist_ok=True)
-    customers, links = suite.store.read(table), suite.store.read(identity.IDENTITY_LINK)
+    links = suite.store.read(identity.IDENTITY_LINK)
+    named = [one for one in scores.TABLES if one.name in scores.customer_scores(suite.pack)]
+    published = {one.name: suite.store.read(one) for one in named if suite.store.version(one) is not None}
+    customers = scored_customers(suite.store.read(table), published, suite.pack)
     for export in [known[name]] if name else known.values():
         rows = export_rows(customers, export, time_zone=suite.pack.info.time_zone)
         yield _write_csv(rows, out / f"{export.id}.csv")

@@ -8,6 +8,7 @@ from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
 from cdp_lib.contracts.matching_references import matching_faults
 from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.score_references import score_faults
+from cdp_lib.contracts.scores import customer_scores
 from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
@@ -213,6 +214,8 @@ class _Check:
 
     def _export(self, export: Export) -> _Keyed:
         columns = self._customer_columns()
+        if columns is not None:
+            columns |= {column.name for of_table in customer_scores(self.pack).values() for column in of_table}
         for header, expression in export.columns.items():
             for message in self._row_expression(expression, columns):
                 yield f".columns.{header}", message

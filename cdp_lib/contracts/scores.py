@@ -228,3 +228,21 @@ def patterns(pack: Pack) -> tuple[Table, ...]:
 def tables(pack: Pack) -> tuple[Table, ...]:
     """Every table of this module that the pack has."""
     return (*cltv(pack), *churn(pack), *segments(pack), *patterns(pack), *recommendations(pack))
+
+
+def customer_scores(pack: Pack) -> dict[str, tuple[Column, ...]]:
+    """Score table: its columns that exports may name beside those of gold.customer.
+
+    Of gold.segment_member they are `segment_<id>` (the label) and `segment_<id>_name` for each segmentation.
+    """
+    of_cltv = ("predicted_purchase_count", "cltv_amount", "cltv_low_amount", "cltv_high_amount", "probability_alive")
+    of_churn = ("churn_probability", "churn_band", "top_reasons")
+    found = {table.name: tuple(table.column(name) for name in of_cltv) for table in cltv(pack)}
+    found |= {table.name: tuple(table.column(name) for name in of_churn) for table in churn(pack)}
+    if pack.segmentations:
+        found[SEGMENT_MEMBER.name] = tuple(
+            text(f"segment_{one.id}{ending}", meaning)
+            for one in pack.segmentations
+            for ending, meaning in (("", "The segment's label."), ("_name", "What people call it."))
+        )
+    return found

@@ -15,12 +15,14 @@ class AlsoKnownAs(Frozen):
 
 
 class Export(Frozen):
-    """One CSV file, one row per customer of `gold.customer`."""
+    """One CSV file, one row per customer of `gold.customer`, with their scores."""
 
     kind: Literal["export"]
     id: Name
     description: str = ""
-    columns: dict[str, SqlText] = Field(min_length=1, description="Header: Spark SQL over gold.customer")
+    columns: dict[str, SqlText] = Field(
+        min_length=1, description="Header: Spark SQL over gold.customer and the customer's scores"
+    )
     where: SqlText | None = None
     order_by: tuple[str, ...] = Field(default=(), description="Export columns that order the rows")
     notes: dict[str, str] = Field(default_factory=dict, description="Header: what it means, for the header document")
