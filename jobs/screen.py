@@ -75,7 +75,9 @@ def _show_verdicts(console: Console, results: Sequence[Mapping[str, Any]]) -> No
     for row in results:
         if not row["success"]:
             what = f"{row['table_name']} {row['expectation']} {row['column_name']}".strip()
-            console.print(f"  [yellow]{row['severity']}[/] {escape(what)}: {escape(row['observed'] or '')}")
+            console.print(
+                f"  [yellow]{row['severity']}[/] {escape(what)}: {escape(row['observed'] or '')}", soft_wrap=True
+            )
 
 
 def _show_jobs(console: Console, reports: Sequence[RunReport]) -> None:

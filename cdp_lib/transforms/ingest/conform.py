@@ -26,7 +26,10 @@ def conform_feed(rows: DataFrame, source: Source, feed: Feed, info: PackInfo) ->
         return wanted.select(*values, *ROW_LINEAGE)
     last = F.max(F.struct(*ROW_LINEAGE)).alias("_last")
     grouped = wanted.groupBy(*feed.group_by).agg(*values, last)
-    return grouped.select(*mappable_columns(feed.to), "_last.*")
+    # The group's columns come first; one of them may be called like a column of the entity.
+    of_group = [f"_group_{place}" for place in range(len(feed.group_by))]
+    named = grouped.toDF(*of_group, *mappable_columns(feed.to), "_last")
+    return named.select(*mappable_columns(feed.to), "_last.*")
 
 
 def rows_to_conform(changed: DataFrame, current: DataFrame, source: Source, feed: Feed, *, is_full: bool) -> DataFrame:

@@ -107,4 +107,6 @@ def _filled(settings: Recommendation) -> Column:
     taken = F.concat(chosen["product_id"], F.coalesce("known", F.array().cast("array<string>")))
     others = F.filter("popular", lambda one: ~F.array_contains(taken, one["product_id"]))
     filled = F.slice(F.concat(chosen, others), 1, settings.per_customer)
-    return filled if settings.slots.discover else F.when(F.size(chosen) > 0, chosen).otherwise(filled)
+    # Looking through the popular products is dear for whoever bought much, and they have a full list anyway.
+    is_full = F.size(chosen) >= (settings.per_customer if settings.slots.discover else 1)
+    return F.when(is_full, chosen).otherwise(filled)
