@@ -1,14 +1,11 @@
 """Recommendations for Complete Journey's households: NDCG@10 in the month after the cut, beside simple peers and EASE.
 
-    python -m benchmarks.models_recommendation [--month 2017-11] [--master local[1]] [--json]
-
 Ours runs through the suite's own transforms with its default settings: `replenishments` for any item (ndcg10_any),
 `discoveries` for items new to the household (ndcg10_new). An item is a product type (2,217 of them: "FLUID MILK WHITE
-ONLY"), the level at which the anchors were measured; UPCs are too many for 2,463 households. The default month is
-December 2017, the holdout. What is chosen is chosen on `--month 2017-11`, which ends where the holdout begins.
+ONLY"), the level at which the anchors were measured; UPCs are too many for 2,463 households. The month is
+December 2017, the holdout; what was chosen was chosen on the months before it (`load_month`).
 
-The model of likeness knows what the job's does: `alike_products` is the job's own. Without the data set's package the
-benchmark says so and ends well, for `make bench` to go on.
+The model of likeness knows what the job's does: `alike_products` is the job's own.
 
 Every household known before the month that buys in it counts once, with binary relevance; for new items, each that
 buys something new. Items never sold before the month are nobody's to find and left out. Ties go to the smaller name.
