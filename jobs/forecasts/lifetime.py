@@ -46,6 +46,8 @@ def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, c
     trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
     model = fit_lifetime(present, _examples(history, history.as_of, settings), fitted)
+    if model.closed is not None:
+        model = replace(model, closed=model.closed.with_purchases_of(history.collapsed()))
     if trial is not None and trial.verdict.loses_to_naive:
         model = last_period_of(model, trial.verdict.reason)
     scored = model.score(present)["cltv_amount"].to_numpy(np.float64)

@@ -1,7 +1,7 @@
 """Lifetime value without trees: how often a customer will buy (BG/NBD, Pareto/NBD) x how much (Gamma-Gamma)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,13 @@ class ClosedFormModel:
         except ModelError:
             spend = None
         return cls(kind, purchases, spend, pooled_amount(features), correlation, first_included)
+
+    def with_purchases_of(self, histories: pd.DataFrame) -> "ClosedFormModel":
+        """The same with purchases fitted to other histories, e.g. those of all customers with `customer_count` each.
+
+        Raises ModelError where they cannot be fitted.
+        """
+        return replace(self, purchases=PURCHASE_MODELS[self.kind].fit(purchase_counts(histories)))
 
     def forecast(self, features: pd.DataFrame, horizon_days: float) -> ClosedForm:
         """Every row's expectations over the horizon."""

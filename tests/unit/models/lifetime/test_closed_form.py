@@ -89,3 +89,14 @@ def test_the_body_brings_the_model_back(model, frame):
     back = ClosedFormModel.from_dict(json.loads(json.dumps(model.to_dict())))
 
     assert back == model
+
+
+def test_collapsed_histories_give_the_parameters_of_the_customers_themselves(model, frame):
+    key = ["frequency", "recency_days", "tenure_days"]
+    collapsed = frame.groupby(key).size().rename("customer_count").astype("float64").reset_index()
+    assert len(collapsed) < len(frame)
+
+    other = model.with_purchases_of(collapsed.sample(frac=1, random_state=1))
+
+    assert other.purchases.to_dict() == pytest.approx(model.purchases.to_dict(), rel=1e-6)
+    assert other.spend == model.spend
