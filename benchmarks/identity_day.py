@@ -34,12 +34,6 @@ NEW = 100
 
 _REJECTED = "array<struct<field:string,value:string,reason:string>>"
 
-_NOTHING = {
-    "gender": "string",
-    "country": "string",
-    "rejected": "array<struct<field:string,value:string,reason:string>>",
-}
-
 
 def publish(suite: Suite, records: DataFrame, day: int) -> None:
     """The records as silver.customer_record, of that day."""
@@ -47,7 +41,7 @@ def publish(suite: Suite, records: DataFrame, day: int) -> None:
     filled = records.withColumns(
         {
             "birth_date": F.try_to_date("birth_date"),
-            "country": F.lit(None).cast("string"),
+            **{name: F.lit(None).cast("string") for name in ("gender", "country")},
             "rejected": F.array().cast(_REJECTED),
             "source_updated_at": at,
             "_source_file": F.lit(f"day-{day}"),
