@@ -39,7 +39,7 @@ def match_records(
         trained = time.monotonic() - started
         keep = kept.enter_context(checkpoints(spark, str(answer.with_name("checkpoints"))))
         undecided = spark.createDataFrame([], "record_l binary, record_r binary, is_link boolean")
-        evidence = Evidence(identifier_keys(records, identity), weighed.pairs, undecided, records)
+        evidence = Evidence(identifier_keys(records, identity), weighed.pairs, undecided, records, weighed.known)
         members = kept.enter_context(group_records(evidence, identity, weighed.named, keep))
         parted = time.monotonic() - started
         clusters = record_clusters(records, members).drop("matched_by", "component_id")

@@ -24,7 +24,7 @@ from cdp_lib.transforms.identity.exact import (
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.workflow.context import JobContext
 from jobs.matching.matchers import NamedMatcher, Registered
-from jobs.matching.people import Evidence, group_records, Keep, no_pairs
+from jobs.matching.people import Evidence, group_records, Keep, known_of, no_known, no_pairs
 from jobs.matching.weighing import kept_pairs, weigh, weigh_all
 
 NEWS_AT_MOST = 0.2
@@ -80,12 +80,12 @@ def find_all(ctx: JobContext, records: DataFrame, decisions: DataFrame, keep: Ke
     """Every record compared and grouped; writes the pack's match tables."""
     settings = ctx.pack.identity
     with ExitStack() as kept:
-        pairs, named = None, None
+        pairs, named, known = None, None, no_known(ctx.spark)
         if settings.matching is not None:
             ctx.say("which records may be one person")
             models = Registered(ctx, settings.matching, records.count())
             weighed = kept.enter_context(weigh_all(records, settings.matching, models, decisions))
-            pairs, named = weighed.pairs, weighed.named
+            pairs, named, known = weighed.pairs, weighed.named, weighed.known
             ctx.write(tables.match_pair(settings.matching), named_pairs(pairs), whole=True)
             if named is not None:
                 _write_rules(ctx, named)
@@ -94,6 +94,7 @@ def find_all(ctx: JobContext, records: DataFrame, decisions: DataFrame, keep: Ke
             pairs=no_pairs(ctx.spark) if pairs is None else pairs,
             decisions=decisions,
             records=records,
+            known=known,
         )
         ctx.say("who belongs together")
         with group_records(evidence, settings, named, keep) as memberships:
@@ -124,6 +125,7 @@ def find_news(ctx: JobContext, news: News, records: DataFrame, decisions: DataFr
         pairs=no_pairs(ctx.spark) if compared is None else increment.within(compared.all_pairs, affected),
         decisions=decisions,
         records=theirs.drop("record_key"),
+        known=known_of(theirs, settings.matching),
     )
     with group_records(evidence, settings, news.named, keep) as memberships:
         regrouped = keep(record_clusters(evidence.records, memberships))

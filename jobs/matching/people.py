@@ -26,18 +26,31 @@ class Evidence:
     """What speaks for and against records being one person.
 
     `keys` are shared exact identifiers, `pairs` scored pairs, `decisions` what people decided (is_link), `records` the
-    customer records themselves.
+    customer records themselves; `known` is `known_fields` of them, of more records too if that is cheaper.
     """
 
     keys: DataFrame
     pairs: DataFrame
     decisions: DataFrame
     records: DataFrame
+    known: DataFrame
 
 
 def no_pairs(spark: SparkSession) -> DataFrame:
     """No scored pair."""
     return spark.createDataFrame([], "record_l binary, record_r binary, match_weight double, is_vetoed boolean")
+
+
+def no_known(spark: SparkSession) -> DataFrame:
+    """No record says anything that could be compared: where the pack matches by identifiers alone."""
+    return spark.createDataFrame([], "record_key binary, known_fields bigint")
+
+
+def known_of(records: DataFrame, matching: Matching | None) -> DataFrame:
+    """Which compared fields each record says something of, where no comparable records are at hand to tell it."""
+    if matching is None:
+        return no_known(records.sparkSession)
+    return known_fields(comparable_records(records, matching), matching)
 
 
 @contextmanager
@@ -57,23 +70,15 @@ def group_records(
         once = [] if identity.matching is None else list(identity.matching.one_record_per_source)
         listed = evidence.records.where(F.col("source_system").isin(once))
         sources = listed.select(record_key().alias("record_key"), "source_system")
-        known = _known(evidence, keys, pairs, identity.matching)
+        ends = pairs.select("record_l", "record_r").unionByName(evidence.decisions.select("record_l", "record_r"))
+        named_records = keys.select("record_key").unionByName(records_in(ends))
+        known = evidence.known.join(named_records, "record_key", "left_semi")
         frames = IdentityFrames(keys, pairs, evidence.decisions, sources, known)
         if fits_one_machine(keys.count(), pairs.count()):
             graph = IdentityGraph(*(getattr(frames, kind.name).toArrow() for kind in fields(IdentityGraph)))
             yield spark.createDataFrame(part_records(graph, identity, limits))
             return
         yield part_records_on_spark(frames, identity, limits, keep)
-
-
-def _known(evidence: Evidence, keys: DataFrame, pairs: DataFrame, matching: Matching | None) -> DataFrame:
-    """Of each record that something may tie to another: which compared fields it says something of."""
-    if matching is None:
-        return evidence.records.sparkSession.createDataFrame([], "record_key binary, known_fields bigint")
-    ends = pairs.select("record_l", "record_r").unionByName(evidence.decisions.select("record_l", "record_r"))
-    named = keys.select("record_key").unionByName(records_in(ends))
-    known = known_fields(comparable_records(evidence.records, matching), matching)
-    return known.join(named, "record_key", "left_semi")
 
 
 def _limits(matching: Matching | None, named: NamedMatcher | None) -> Limits:

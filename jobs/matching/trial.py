@@ -22,7 +22,7 @@ from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, 
 from cdp_lib.transforms.identity.increment import within
 from jobs.compose import Suite
 from jobs.matching.matchers import MATCH, Unkept
-from jobs.matching.people import Evidence, group_records, no_pairs
+from jobs.matching.people import Evidence, group_records, no_known, no_pairs
 from jobs.matching.weighing import weigh_all
 
 _SHOWN_PEOPLE = 10
@@ -53,11 +53,11 @@ def show_difference(console: Console, suite: Suite, other_file: Path) -> None:
 def _clusters(kept: ExitStack, suite: Suite, other: Identity, records: DataFrame) -> DataFrame:
     known = records.select(record_key().alias("record_key"))
     decisions = within(decisions_in_force(suite.store.read(identity.IDENTITY_OVERRIDE)), known)
-    pairs, named = no_pairs(suite.session()), None
+    pairs, named, fields = no_pairs(suite.session()), None, no_known(suite.session())
     if other.matching is not None:
         weighed = kept.enter_context(weigh_all(records, other.matching, _matchers(suite, other.matching), decisions))
-        pairs, named = weighed.pairs, weighed.named
-    evidence = Evidence(identifier_keys(records, other), pairs, decisions, records)
+        pairs, named, fields = weighed.pairs, weighed.named, weighed.known
+    evidence = Evidence(identifier_keys(records, other), pairs, decisions, records, fields)
     scratch = f"{suite.store.root}/_checkpoints/trial"
     keep = kept.enter_context(checkpoints(suite.session(), scratch))
     memberships = kept.enter_context(group_records(evidence, other, named, keep))

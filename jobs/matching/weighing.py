@@ -22,7 +22,7 @@ from cdp_lib.transforms.identity.blocking import (
     random_pairs,
     random_records,
 )
-from cdp_lib.transforms.identity.comparable import comparable_records
+from cdp_lib.transforms.identity.comparable import comparable_records, known_fields
 from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
 from jobs.matching.matchers import Lesson, Matchers, NamedMatcher
@@ -35,11 +35,13 @@ FEW_RECORDS, KEYS_SEEN = 100_000, 16
 class Weighed:
     """Pairs worth keeping, by the matcher named: `pairs` has silver.match_pair's columns, its records as 16 bytes.
 
-    Where no two records share a block, nothing can be learnt: then there is no matcher, and no pair.
+    Where no two records share a block, nothing can be learnt: then there is no matcher, and no pair. `known` is
+    `known_fields` of every record.
     """
 
     named: NamedMatcher | None
     pairs: DataFrame
+    known: DataFrame
 
 
 @contextmanager
@@ -54,20 +56,21 @@ def weigh_all(
     with ExitStack() as kept:
         width = int(str(records.sparkSession.conf.get("spark.sql.shuffle.partitions")))
         comparable = kept.enter_context(cached(comparable_records(records, matching, partitions=width)))
-        known = matchers.in_force()
-        if known is None:
+        known = known_fields(comparable, matching)
+        present = matchers.in_force()
+        if present is None:
             with _learnt(comparable, matching, decisions) as learnt:
                 if learnt is None:
-                    yield Weighed(None, no_pairs(comparable, matching))
+                    yield Weighed(None, no_pairs(comparable, matching), known)
                     return
                 lesson, scored = learnt
                 named = matchers.keep(lesson)
-                yield Weighed(named, kept_pairs(scored, named))
+                yield Weighed(named, kept_pairs(scored, named), known)
             return
-        caps = known.matcher.caps
+        caps = present.matcher.caps
         pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
-        scored = weigh(compare_pairs(pairs, comparable, matching), known.matcher.model, matching)
-        yield Weighed(known, kept.enter_context(cached(kept_pairs(scored, known))))
+        scored = weigh(compare_pairs(pairs, comparable, matching), present.matcher.model, matching)
+        yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
 
 
 def weigh(compared: DataFrame, model: Model, matching: Matching) -> DataFrame:
