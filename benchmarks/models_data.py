@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 
 COLUMNS = ["golden_id", "purchase_date", "amount", "item_count"]
-WINDOWS = (30, 90, 180, 365)
 CANCELLED_AT_ONCE = ("581483", "541431")
 """Orders of Online Retail for 80,995 and 74,215 items that were taken back within minutes."""
 

@@ -3,11 +3,11 @@
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import scores
 from cdp_lib.io.caching import cached
+from cdp_lib.models.churn.evaluation import auc_of_counts
 from cdp_lib.models.churn.scorer import ChurnScorer
 from cdp_lib.models.sanity import Outlook
 from cdp_lib.models.scoring import score_rows
@@ -22,8 +22,6 @@ from jobs.forecasts.monitor import Compared, watch
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
-
-Floats = NDArray[np.float64]
 
 _SCHEMA = "golden_id string, churn_probability double, churn_band string, reasons array<string>"
 
@@ -64,16 +62,15 @@ def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> Da
 
 def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: Churn) -> Outlook:
     """Customers expected to buy beside those who bought in as many days before; a shorter history is pro rata."""
-    days = min(settings.horizon_days, max(history.length_days, 1))
-    ago = F.datediff(F.lit(history.as_of), F.col("purchase_date"))
-    bought = history.days.where(F.col("is_purchase") & (ago < days)).agg(F.count_distinct("golden_id").alias("n"))
+    last, times = history.last_period(settings.horizon_days)
+    bought = last.where("is_purchase").agg(F.count_distinct("golden_id").alias("n"))
     said = scored.agg(
         F.sum(1 - F.col("churn_probability")).alias("stay"), F.count(F.lit(1)).alias("customers")
     ).collect()[0]
     return Outlook(
         what="customers who buy",
         expected=float(said["stay"] or 0.0),
-        naive=float(bought.collect()[0]["n"]) * settings.horizon_days / days,
+        naive=float(bought.collect()[0]["n"]) * times,
         drift=drift_of(scored, "churn_probability", stored.body),
         customer_count=int(said["customers"]),
     )
@@ -87,7 +84,9 @@ def _compare(judged: DataFrame, share: float) -> dict[str, Compared]:
     )
     rows = counted.orderBy("score").collect()
     customers, lost = (np.array([row[name] for row in rows], dtype=np.float64) for name in ("customers", "churned"))
-    figures = {} if not 0 < lost.sum() < customers.sum() else {"auc": Compared(None, _auc(lost, customers - lost))}
+    figures = (
+        {} if not 0 < lost.sum() < customers.sum() else {"auc": Compared(None, auc_of_counts(lost, customers - lost))}
+    )
     if share < 1:
         return figures
     chance = F.col("churn_probability")
@@ -98,12 +97,6 @@ def _compare(judged: DataFrame, share: float) -> dict[str, Compared]:
         "churn_rate": Compared(summed["said"], summed["true"]),
         "brier": Compared(None, summed["brier"]),
     }
-
-
-def _auc(lost: Floats, stayed: Floats) -> float:
-    """From counts by ascending score: how often a churner scores above a stayer, ties half."""
-    below = np.cumsum(stayed) - stayed
-    return float((lost * (below + stayed / 2)).sum() / (lost.sum() * stayed.sum()))
 
 
 if __name__ == "__main__":

@@ -62,14 +62,13 @@ def _rows(ctx: JobContext, scored: DataFrame, settings: LifetimeValue, label: st
 
 def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: LifetimeValue) -> Outlook:
     """The forecast's total beside the spend of as many days before; a shorter history is taken pro rata."""
-    days = min(settings.horizon_days, max(history.length_days, 1))
-    ago = F.datediff(F.lit(history.as_of), F.col("purchase_date"))
-    spent = history.days.where(ago < days).agg(F.sum("amount").alias("amount")).collect()[0]["amount"]
+    last, times = history.last_period(settings.horizon_days)
+    spent = last.agg(F.sum("amount").alias("amount")).collect()[0]["amount"]
     said = scored.agg(F.sum("cltv_amount").alias("amount"), F.count(F.lit(1)).alias("customers")).collect()[0]
     return Outlook(
         what="spend",
         expected=float(said["amount"] or 0.0),
-        naive=float(spent or 0.0) * settings.horizon_days / days,
+        naive=float(spent or 0.0) * times,
         drift=drift_of(scored, "cltv_amount", stored.body),
         customer_count=int(said["customers"]),
     )

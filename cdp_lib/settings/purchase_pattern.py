@@ -1,6 +1,6 @@
 """Kind `purchase_pattern`: how often a pattern must be seen before it is told.
 
-Every number has a default, so that a pack without this kind has patterns all the same.
+Every number has a default; a pack without this kind has none of it.
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 """Kind `recommendation`: how much a purchase still says, which products count as alike, and who gets how many of what.
 
-Every number has a default, so that a pack without this kind recommends all the same.
+Every number has a default; a pack without this kind has none of it.
 """
 
 from typing import Literal, Self

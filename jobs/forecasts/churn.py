@@ -16,13 +16,13 @@ from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
 from cdp_lib.models.contest import judge, Losses, Verdict
 from cdp_lib.models.cuts import churn_cuts, Cut
-from cdp_lib.models.sanity import bucket_shares, score_edges
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled
+from jobs.forecasts.published import model_body
 
 Floats = NDArray[np.float64]
 
@@ -49,18 +49,9 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
     if trial is not None and trial.verdict.loses_to_naive:
         scorer = scorer.as_plain(f"the trained model was {trial.verdict.reason}")
     scored = scorer.score(present)["churn_probability"].to_numpy(np.float64)
-    edges = score_edges(scored)
-    body = {
-        SETTINGS_HASH: settings.content_hash(),
-        CUSTOMER_COUNT: history.customer_count,
-        "model": scorer.to_dict(),
-        "score_edges": list(edges),
-        "score_shares": list(bucket_shares(scored, edges)),
-        "as_of": history.as_of.isoformat(),
-    }
     model = scorer.churn
     training = Training(
-        body=body,
+        body=model_body(scorer.to_dict(), Fit(settings.content_hash(), history.customer_count), scored, history.as_of),
         scorer=scorer.score,
         example=example_features(),
         parameters={

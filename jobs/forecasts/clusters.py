@@ -11,10 +11,10 @@ from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.segmentation import Segmentation
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import CUSTOMER_COUNT, Learn, Lesson, SETTINGS_HASH
+from jobs.forecasts.history import drawn_by_id
 
 MOST_TRAINED_ON = 200_000
 """Customers that clusters are found among, drawn by the hash of their ids."""
-_SHARES = 1_000_000
 
 
 def model_name(segmentation: Segmentation) -> str:
@@ -39,8 +39,7 @@ def cluster_learner(ctx: JobContext, segmentation: Segmentation, figures: DataFr
 def _learn(ctx: JobContext, segmentation: Segmentation, figures: DataFrame, champion: StoredModel | None) -> Lesson:
     table = gold.customer(ctx.pack)
     version, count = ctx.input_version(table), figures.count()
-    share = _SHARES if count <= MOST_TRAINED_ON else int(_SHARES * MOST_TRAINED_ON / count)
-    frame = figures.where(F.pmod(F.xxhash64("golden_id"), F.lit(_SHARES)) < share).toPandas()
+    frame = drawn_by_id(figures, count, MOST_TRAINED_ON).toPandas()
     previous = None if champion is None else ClusterModel.from_dict(champion.body["model"])
     settings = ClusterSettings(segmentation.clusters.least, segmentation.clusters.most, segmentation.least_share)
     model = ClusterModel.fit(frame, segmentation.features, settings=settings, previous=previous)

@@ -73,11 +73,25 @@ class History:
         of_label = [column.name for column in LABELS]
         return Labelled(cut, rows.drop(columns=of_label[1:]), rows[of_label])
 
+    def last_period(self, horizon_days: int) -> tuple[DataFrame, float]:
+        """Purchase days of as many days as the horizon has, and what their total stands for one: 1, or more pro rata.
+
+        A history that is shorter than a horizon is its own last period.
+        """
+        days = min(horizon_days, max(self.length_days, 1))
+        ago = F.datediff(F.lit(self.as_of), F.col("purchase_date"))
+        return self.days.where(ago < days), horizon_days / days
+
     def _drawn(self, features: DataFrame, most: int) -> DataFrame:
-        if self.customer_count <= most:
-            return features
-        share = int(_SHARES * most / self.customer_count)
-        return features.where(F.pmod(F.xxhash64("golden_id"), F.lit(_SHARES)) < share)
+        return drawn_by_id(features, self.customer_count, most)
+
+
+def drawn_by_id(customers: DataFrame, customer_count: int, most: int) -> DataFrame:
+    """About `most` of the rows (one per golden_id), drawn by the hash of their ids; all of them when they are fewer."""
+    if customer_count <= most:
+        return customers
+    share = int(_SHARES * most / customer_count)
+    return customers.where(F.pmod(F.xxhash64("golden_id"), F.lit(_SHARES)) < share)
 
 
 @contextmanager

@@ -15,13 +15,13 @@ from cdp_lib.models.cuts import Cut, spend_cuts
 from cdp_lib.models.lifetime.evaluation import decile_table, spend_scores
 from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime
 from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, LifetimeSettings
-from cdp_lib.models.sanity import bucket_shares, score_edges
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions
+from jobs.forecasts.published import model_body
 
 Floats = NDArray[np.float64]
 
@@ -51,17 +51,8 @@ def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, c
     if trial is not None and trial.verdict.loses_to_naive:
         model = last_period_of(model, trial.verdict.reason)
     scored = model.score(present)["cltv_amount"].to_numpy(np.float64)
-    edges = score_edges(scored)
-    body = {
-        SETTINGS_HASH: settings.content_hash(),
-        CUSTOMER_COUNT: history.customer_count,
-        "model": model.to_dict(),
-        "score_edges": list(edges),
-        "score_shares": list(bucket_shares(scored, edges)),
-        "as_of": history.as_of.isoformat(),
-    }
     training = Training(
-        body=body,
+        body=model_body(model.to_dict(), Fit(settings.content_hash(), history.customer_count), scored, history.as_of),
         scorer=model.score,
         example=example_features(),
         parameters={

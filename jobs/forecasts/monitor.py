@@ -1,7 +1,7 @@
 """What earlier scores said beside what came true: rows of ops.model_monitor."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
@@ -40,21 +40,18 @@ def watch(ctx: JobContext, table: Table, history: History, horizon_days: int, co
     known = scores.groupBy("model_version").count().orderBy("model_version").collect()
     if not known:
         return
-    for metric, figures in compare(scores, elapsed / horizon_days).items():
-        row = {
-            "run_id": ctx.run.run_id,
-            "table_name": table.name,
-            "model_version": known[0]["model_version"],
-            "scored_as_of_date": chosen,
-            "horizon_days": horizon_days,
-            "elapsed_days": elapsed,
-            "metric": metric,
-            "predicted": figures.predicted,
-            "observed": figures.observed,
-            "customer_count": sum(one["count"] for one in known),
-            "recorded_at": ctx.run.started_at,
-        }
-        ctx.record(ops.MODEL_MONITOR, [row])
+    told = {
+        "run_id": ctx.run.run_id,
+        "table_name": table.name,
+        "model_version": known[0]["model_version"],
+        "scored_as_of_date": chosen,
+        "horizon_days": horizon_days,
+        "elapsed_days": elapsed,
+        "customer_count": sum(one["count"] for one in known),
+        "recorded_at": ctx.run.started_at,
+    }
+    found = compare(scores, elapsed / horizon_days)
+    ctx.record(ops.MODEL_MONITOR, [{**told, "metric": metric, **asdict(figures)} for metric, figures in found.items()])
 
 
 def _chosen(before: Mapping[date, int], as_of: date, horizon_days: int) -> date | None:

@@ -1,16 +1,21 @@
 """Fresh scores on their way to people: looked at as a whole, then published or withheld."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.contracts.table import Table
-from cdp_lib.models.sanity import doubts, Outlook, stability_index
+from cdp_lib.models.sanity import bucket_shares, doubts, Outlook, score_edges, stability_index
 from cdp_lib.settings.forecast import Sanity
 from cdp_lib.workflow.context import JobContext
+from jobs.forecasts.champions import CUSTOMER_COUNT, Fit, SETTINGS_HASH
 from jobs.forecasts.history import History
+
+Floats = NDArray[np.float64]
 
 
 def is_too_early(ctx: JobContext, table: Table, history: History, settings: Sanity) -> bool:
@@ -23,6 +28,19 @@ def is_too_early(ctx: JobContext, table: Table, history: History, settings: Sani
     else:
         return False
     return True
+
+
+def model_body(model: Mapping[str, Any], fit: Fit, scored: Floats, as_of: date) -> dict[str, Any]:
+    """What the registry keeps of a model: itself, what it fits, and how its scores were spread in the training."""
+    edges = score_edges(scored)
+    return {
+        SETTINGS_HASH: fit.settings_hash,
+        CUSTOMER_COUNT: fit.customer_count,
+        "model": model,
+        "score_edges": list(edges),
+        "score_shares": list(bucket_shares(scored, edges)),
+        "as_of": as_of.isoformat(),
+    }
 
 
 def drift_of(scores: DataFrame, column: str, body: Mapping[str, Any]) -> float:

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 
 Floats = NDArray[np.float64]
 
 CLOSED_FORM = "no_purchase_probability"
 """Optional column: P(no purchase in the horizon) of a purchase process, e.g. BG/NBD. Not 1 - P(alive)."""
-WINDOWS = (30, 90, 180, 365)
 COUNTS = tuple(f"purchase_count_{days}d" for days in WINDOWS)
 AMOUNTS = tuple(f"amount_{days}d" for days in WINDOWS)
 COLUMNS = (

@@ -1,4 +1,4 @@
-"""How good a churn score is: ranking, calibration, drift, and whether one scorer beats another on the same customers.
+"""How good a churn score is: ranking, calibration, and whether one scorer beats another on the same customers.
 
 Labels are 1 for a customer who churned, scores rise with churn. Every figure is the same in any order of the rows:
 customers of one score share the places that they take up, each in the same part.
@@ -43,6 +43,12 @@ def auc(label: ArrayLike, score: ArrayLike) -> float:
         return float("nan")
     ranks = float(rankdata(scores)[churned == 1].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def auc_of_counts(churned: Floats, stayed: Floats) -> float:
+    """The same from counts by ascending score: how often a churner scores above a stayer, ties half."""
+    below = np.cumsum(stayed) - stayed
+    return float((churned * (below + stayed / 2)).sum() / (churned.sum() * stayed.sum()))
 
 
 def brier(label: ArrayLike, probability: ArrayLike) -> float:
@@ -129,23 +135,6 @@ def expected_calibration_error(label: ArrayLike, probability: ArrayLike, bins: i
     return float((off * table["customer_count"]).sum() / table["customer_count"].sum())
 
 
-def population_stability_index(expected: ArrayLike, actual: ArrayLike, bins: int = 10) -> float:
-    """How far a score or feature has shifted between two groups of customers: 0 alike, above .25 another population.
-
-    PSI (Siddiqi, 2006) over bins cut at the quantiles of `expected`; unknown values (NaN) are a bin of their own. Half
-    a customer is added to every bin, so that an empty one stays finite. Raises ModelError where either has no rows.
-    """
-    before, now = np.asarray(expected, dtype=np.float64), np.asarray(actual, dtype=np.float64)
-    if not before.size or not now.size:
-        raise ModelError(
-            f"PSI: {before.size} expected and {now.size} actual values. Both need at least one: skip an empty table."
-        )
-    known = before[~np.isnan(before)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if known.size else np.empty(0)
-    shares = [_shares(values, edges) for values in (before, now)]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
-
-
 def compare_auc(label: ArrayLike, score: ArrayLike, other: ArrayLike) -> PairedTest:
     """Whether `score` ranks better than `other` on the same customers: DeLong's paired test of two AUCs.
 
@@ -198,14 +187,6 @@ def _sums_of_best(scores: Floats, values: Floats, ends: Floats) -> Floats:
     total = np.concatenate([[0], np.cumsum(np.bincount(place, values, level.size))])
     sums: Floats = np.interp(ends, count, total)
     return sums
-
-
-def _shares(values: Floats, edges: Floats) -> Floats:
-    unknown = np.isnan(values)
-    place = np.where(unknown, edges.size + 1, np.searchsorted(edges, values, side="right"))
-    count = np.bincount(place, minlength=edges.size + 2) + 0.5
-    share: Floats = count / count.sum()
-    return share
 
 
 def _checked(label: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import nbinom  # type: ignore[import-untyped]  # SciPy ships no types
 
+from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.boosted import Boosted, design_frame
 from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel
@@ -23,7 +24,6 @@ SCORES = (
     "cltv_high_amount",
     "probability_alive",
 )
-_WINDOWS = (30, 90, 180, 365)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class LifetimeModel:
         The bounds take the rate as Gamma(count + 1/2, days), which a Poisson count leaves behind (Jeffreys).
         """
         horizon = self.settings.horizon_days
-        window = next((days for days in _WINDOWS if days >= horizon), _WINDOWS[-1])
+        window = next((days for days in WINDOWS if days >= horizon), WINDOWS[-1])
         days = max(min(float(window), self.history_days), 1.0)
         count = features[f"purchase_count_{window}d"].to_numpy(np.float64)
         amount = features["monetary_amount"].fillna(self.pooled_amount).to_numpy(np.float64)

@@ -8,6 +8,7 @@ from sklearn.metrics import brier_score_loss, log_loss as their_log_loss, roc_au
 from cdp_lib.errors import ModelError
 from cdp_lib.models.churn.evaluation import (
     auc,
+    auc_of_counts,
     brier,
     calibration_table,
     compare_auc,
@@ -16,7 +17,6 @@ from cdp_lib.models.churn.evaluation import (
     expected_calibration_error,
     lift_at,
     log_loss,
-    population_stability_index,
 )
 
 RNG = np.random.default_rng(7)
@@ -94,23 +94,10 @@ def test_figures_do_not_depend_on_the_order_of_the_rows() -> None:
     assert evaluate_scores(LABEL, CHANCE) == pytest.approx(evaluate_scores(LABEL[order], CHANCE[order]), abs=1e-12)
 
 
-def test_psi_of_alike_groups_is_near_nought_and_of_shifted_ones_above_a_quarter() -> None:
-    values = np.random.default_rng(2).normal(size=20_000)
-    assert population_stability_index(values[:10_000], values[10_000:]) < 0.01
-    assert population_stability_index(values[:10_000], values[10_000:] + 1) > 0.25
-
-
-def test_psi_of_two_bins_by_hand() -> None:
-    shares = np.array([[50.5, 50.5], [80.5, 20.5]]) / 101.5  # the bin of unknown values is half a customer in both
-    known = ((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum()
-    before, now = np.repeat([0.0, 1.0], 50), np.repeat([0.0, 1.0], [80, 20])
-    assert population_stability_index(before, now, bins=2) == pytest.approx(known)
-
-
-def test_psi_sees_that_values_became_unknown() -> None:
-    values = np.arange(100.0)
-    assert population_stability_index(values, np.where(values < 50, np.nan, values)) > 0.25
-    assert population_stability_index([np.nan] * 5, [np.nan] * 5) == 0
+def test_auc_of_counts_is_that_of_the_customers() -> None:
+    scores = np.unique(CHANCE)
+    counts = [np.array([np.sum((score == CHANCE) & (side == LABEL)) for score in scores], float) for side in (1, 0)]
+    assert auc_of_counts(*counts) == pytest.approx(auc(LABEL, CHANCE))
 
 
 def test_delong_agrees_with_the_bootstrap() -> None:
@@ -144,5 +131,3 @@ def test_errors_say_what_to_do() -> None:
         lift_at([0, 1], [0.1, 0.2], 0)
     with pytest.raises(ModelError, match=r"1 churned, 1 stayed\. Each needs at least 2"):
         compare_auc([0, 1], [0.1, 0.2], [0.1, 0.2])
-    with pytest.raises(ModelError, match="0 expected and 1 actual values"):
-        population_stability_index([], [1.0])
