@@ -119,12 +119,12 @@ def find_news(ctx: JobContext, news: News, records: DataFrame, decisions: DataFr
     first = _directly_affected(change, compared, decided_on, settings)
     affected = keep(increment.affected_records(first, links))
     ctx.say(f"{affected.count():,} records whose person may change")
-    theirs = records.withColumn("record_key", record_key()).join(affected, "record_key", "left_semi")
+    theirs = records.withColumn("record_key", record_key()).join(affected, "record_key", "left_semi").drop("record_key")
     evidence = Evidence(
         keys=_keys_of(affected, records, settings),
         pairs=no_pairs(ctx.spark) if compared is None else increment.within(compared.all_pairs, affected),
         decisions=decisions,
-        records=theirs.drop("record_key"),
+        records=theirs,
         known=known_of(theirs, settings.matching),
     )
     with group_records(evidence, settings, news.named, keep) as memberships:
