@@ -57,6 +57,10 @@ class IdentityError(CdpError):
     """Identity settings or links contradict each other."""
 
 
+class DeliveryError(CdpError):
+    """Something cannot be sent as asked: a destination, its settings or secrets are wrong, or sending is stopped."""
+
+
 @dataclass(frozen=True, order=True)
 class Fault:
     """One thing wrong in one file: `file: path: message`."""

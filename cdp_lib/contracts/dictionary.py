@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from cdp_lib.contracts import bronze, gold, identity, matching, ops, scores, silver
+from cdp_lib.contracts import activation, bronze, gold, identity, matching, ops, results, scores, silver
 from cdp_lib.contracts.table import AppendOnce, Column, LINEAGE_PREFIX, MergeByKey, ReplaceSlice, Table
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
@@ -64,8 +64,8 @@ def _shared_tables() -> Iterator[Table]:
     business = Pack(PackInfo(kind="pack", id="any", currency="XXX", time_zone="UTC"), (), Identity(kind="identity"))
     customer = gold.customer(business)
     yield replace(customer, columns=(*customer.columns, Column("...", "any", "The pack's traits, by their names.")))
-    yield from scores.TABLES
-    yield from ops.TABLES
+    yield from (*activation.TABLES, *scores.TABLES, *results.TABLES)
+    yield from (*ops.TABLES, *activation.OPS_TABLES)
 
 
 def _identity_tables() -> Iterator[Table]:

@@ -3,8 +3,11 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from cdp_lib.contracts.activation_references import activation_faults
+from cdp_lib.contracts.audience_references import audience_faults
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
 from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
+from cdp_lib.contracts.journey_references import journey_faults
 from cdp_lib.contracts.matching_references import matching_faults
 from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.score_references import score_faults
@@ -211,6 +214,8 @@ class _Check:
         columns = self._customer_columns()
         if columns is not None:
             yield from score_faults(self.pack, columns)
+            for faults_of in (audience_faults, activation_faults, journey_faults):
+                yield from faults_of(self.pack, columns, self.functions)
 
     def _export(self, export: Export) -> _Keyed:
         columns = self._customer_columns()

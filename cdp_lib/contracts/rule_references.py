@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from cdp_lib.contracts import bronze, gold, identity, scores, silver
+from cdp_lib.contracts import activation, bronze, gold, identity, results, scores, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import Fault, near_miss
 from cdp_lib.settings.pack import Pack
@@ -13,7 +13,7 @@ from cdp_lib.settings.sql import expression_faults
 
 def tables_by_name(pack: Pack) -> dict[str, Table]:
     """Every table of the pack that a rule may name."""
-    derived = (bronze.tables, identity.tables, gold.tables, scores.tables)
+    derived = (bronze.tables, identity.tables, gold.tables, scores.tables, activation.tables, results.tables)
     every = (*silver.ENTITIES.values(), *(table for tables in derived for table in tables(pack)))
     return {table.name: table for table in every}
 

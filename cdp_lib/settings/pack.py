@@ -9,12 +9,16 @@ from zoneinfo import available_timezones, ZoneInfo
 from pydantic import Field, field_validator, ValidationError
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
+from cdp_lib.settings.activation import Activation, ContactPolicy, Destination, Message, Offer
+from cdp_lib.settings.audience import Audience
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
+from cdp_lib.settings.journey import Journey
 from cdp_lib.settings.kind import Frozen, Name
 from cdp_lib.settings.purchase_pattern import PurchasePattern
 from cdp_lib.settings.recommendation import Recommendation
+from cdp_lib.settings.review_topics import ReviewTopics
 from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.sample import Sample
 from cdp_lib.settings.segmentation import Segmentation
@@ -63,13 +67,35 @@ KINDS: dict[str, type[Frozen]] = {
     "segmentation": Segmentation,
     "recommendation": Recommendation,
     "purchase_pattern": PurchasePattern,
+    "review_topics": ReviewTopics,
+    "audience": Audience,
+    "offer": Offer,
+    "message": Message,
+    "destination": Destination,
+    "activation": Activation,
+    "contact_policy": ContactPolicy,
+    "journey": Journey,
 }
 """Every kind a pack may hold; each has a published JSON Schema."""
 
-_SCORES = ("lifetime_value", "churn", "recommendation", "purchase_pattern")
-OPTIONAL_KINDS = (*_SCORES, "segmentation")
+_SCORES = ("lifetime_value", "churn", "recommendation", "purchase_pattern", "review_topics")
+OPTIONAL_KINDS = (*_SCORES, "segmentation", "audience", "activation", "journey")
 """What a pack asks for by writing it down: nothing of it is computed where it is left out."""
-_AT_MOST_ONE = ("pack", "identity", "simulator", "sample", *_SCORES)
+_AT_MOST_ONE = ("pack", "identity", "simulator", "sample", "contact_policy", *_SCORES)
+_MANY = {
+    "source": "sources",
+    "trait": "traits",
+    "export": "exports",
+    "rule": "rules",
+    "segmentation": "segmentations",
+    "audience": "audiences",
+    "offer": "offers",
+    "message": "messages",
+    "destination": "destinations",
+    "activation": "activations",
+    "journey": "journeys",
+}
+"""Kinds that a pack may have many of, and the field of `Pack` that holds them."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +110,7 @@ class Document:
     def path(self) -> str:
         """E.g. `traits[2]`; of a kind that a pack has once, the kind itself."""
         kind = self.body.get("kind", "document")
-        return str(kind) if kind in _AT_MOST_ONE else f"{kind}s[{self.index}]"
+        return str(kind) if kind in _AT_MOST_ONE else f"{_MANY.get(str(kind), f'{kind}s')}[{self.index}]"
 
     @property
     def name(self) -> str:
@@ -109,6 +135,14 @@ class Pack:
     churn: Churn | None = None
     recommendation: Recommendation | None = None
     purchase_pattern: PurchasePattern | None = None
+    review_topics: ReviewTopics | None = None
+    audiences: tuple[Audience, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    messages: tuple[Message, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    activations: tuple[Activation, ...] = ()
+    contact_policy: ContactPolicy | None = None
+    journeys: tuple[Journey, ...] = ()
     simulator: Simulator | None = None
     sample: Sample | None = None
     written_at: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict, compare=False, hash=False)
@@ -128,24 +162,21 @@ class Pack:
 
     def hash_of(self, kind: str) -> str:
         """Lower hex SHA-256 of the pack's objects of one kind: changes when one of them does."""
-        parts: tuple[Frozen | None, ...] = {
-            "pack": (self.info,),
-            "source": self.sources,
-            "identity": (self.identity,),
-            "trait": self.traits,
-            "export": self.exports,
-            "segmentation": self.segmentations,
-            "lifetime_value": (self.lifetime_value,),
-            "churn": (self.churn,),
-            "recommendation": (self.recommendation,),
-            "purchase_pattern": (self.purchase_pattern,),
-        }[kind]
-        hashes = ["" if part is None else part.content_hash() for part in parts]
+        hashes = [part.content_hash() for part in self.objects(kind)]
         return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+    def objects(self, kind: str) -> tuple[Frozen, ...]:
+        """The pack's objects of one kind, in the order of its files."""
+        if kind == "pack":
+            return (self.info,)
+        found = getattr(self, _MANY.get(kind, kind))
+        if kind in _MANY:
+            return tuple(found)
+        return () if found is None else (found,)
 
     def has(self, kind: str) -> bool:
         """Whether the pack has an object of that kind."""
-        return bool(self.segmentations if kind == "segmentation" else getattr(self, kind))
+        return bool(self.objects(kind))
 
     def written_names(self, kind: str) -> frozenset[str]:
         """Names of the objects of one kind that the pack's files write down, those in faulty documents included."""
@@ -184,15 +215,12 @@ def read_pack(documents: Sequence[Document], *, where: str) -> Reading:
     for document in documents:
         place = (document.file, document.path)
         written_at.setdefault((str(document.body.get("kind")), document.name), place)
+    fields: dict[str, Any] = {field: tuple(parsed[kind]) for kind, field in _MANY.items()}
+    fields |= {kind: parsed[kind][0] for kind in (*_SCORES, "contact_policy", "simulator", "sample") if parsed[kind]}
     pack = Pack(
         info=parsed["pack"][0] if parsed["pack"] else _STAND_IN,
-        sources=tuple(parsed["source"]),
         identity=parsed["identity"][0] if parsed["identity"] else Identity(kind="identity"),
-        traits=tuple(parsed["trait"]),
-        exports=tuple(parsed["export"]),
-        rules=tuple(parsed["rule"]),
-        segmentations=tuple(parsed["segmentation"]),
-        **{kind: parsed[kind][0] for kind in (*_SCORES, "simulator", "sample") if parsed[kind]},
+        **fields,
         written_at=written_at,
     )
     return Reading(pack, tuple(sorted(set(faults))))

@@ -80,7 +80,7 @@ LAYERS: dict[str, Layer] = {
     "cdp_lib.errors": Layer(set(), set()),
     "cdp_lib.settings": Layer(
         {"cdp_lib.errors"},
-        {"pydantic", "pydantic_core", "sqlglot"},
+        {"pydantic", "pydantic_core", "sqlglot", "jinja2"},
         no_stdlib=frozenset(FILES),
         no_calls=frozenset({"open"} | CLOCK),
     ),
@@ -101,7 +101,8 @@ LAYERS: dict[str, Layer] = {
         alone=frozenset({("mlflow", "cdp_lib.models.registry")}),
     ),
     "cdp_lib.simulate": Layer(DATA, {"numpy", "pyarrow"}, no_calls=frozenset(CLOCK)),
-    "cdp_lib.connectors": Layer(DATA, {"httpx", "asyncssh", "aiosmtplib"}),
+    "cdp_lib.messages": Layer(DATA, {"jinja2"}, no_stdlib=frozenset(FILES), no_calls=frozenset(CLOCK)),
+    "cdp_lib.connectors": Layer(DATA, {"httpx", "paramiko", "dkim", "tenacity", "pydantic"}),
     "cdp_lib.io": Layer(
         DECLARED, {"pyspark", "py4j", "pydantic", "delta", "deltalake", "numpy", "pyarrow", "yaml", "filelock"}
     ),

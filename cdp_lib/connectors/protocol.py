@@ -1,0 +1,157 @@
+"""What a connector is: one method that delivers one batch to one channel and reads the answer down to the row.
+
+A connector knows nothing of retries, rate limits, journals or stopping: `courier.py` wraps it with all of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from pydantic import SecretStr
+
+from cdp_lib.errors import DeliveryError
+from cdp_lib.settings.kind import Frozen
+
+Operation = Literal["send", "add", "update", "remove"]
+Status = Literal["accepted", "rejected", "unknown", "expired"]
+Mode = Literal["message", "audience", "record"]
+"""message: something a person reads. audience: a list kept in step by add and remove. record: facts for a tool."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One customer in a batch. Its representation holds no personal data."""
+
+    intent_id: str
+    """Lower hex SHA-256; names the intent for ever, so it serves as idempotency key of a single request."""
+    address: str = field(default="", repr=False)
+    """What the channel knows the customer by: mail address, E.164 number, token, user id; empty where it needs none."""
+    parts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Rendered texts by part: subject, text, html, title, body, ..."""
+    person: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    """Cleaned, not hashed: golden_id, email, phone, first_name, last_name, birth_date (ISO), gender, city, postcode,
+    country, and the activation's own `fields`. Null: unknown."""
+    unsubscribe_url: str | None = field(default=None, repr=False)
+    """https address that identifies recipient and list; null: none."""
+    expires_at: datetime | None = None
+    """Not sent after it."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items for one request; all have the same parts where the connector's kind `shares_parts`."""
+
+    operation: Operation
+    campaign: str
+    """The activation's id."""
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item."""
+
+    intent_id: str
+    status: Status
+    reason: str = ""
+    """Why it is not accepted, in words and codes without personal data."""
+    provider_id: str | None = None
+    """The channel's own name for it."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One outcome for each item of the batch, in any order."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+class Retryable(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
+    """Nothing of the batch was taken, or trying again with the same key cannot double it."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Rejected(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
+    """The batch as a whole was refused and nothing of it was taken; one bad row may be why: it is bisected."""
+
+
+class Unsure(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
+    """Nobody can tell whether the batch was taken: the answer was cut off, or says nothing."""
+
+
+class Refused(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
+    """The destination refuses everything (credentials, closed account): no other batch would fare better."""
+
+
+class Connector(Protocol):
+    """One account at one channel."""
+
+    def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
+        """Make one request (a kind with `batch_size` 1 gets one item). Raises Retryable, Rejected, Unsure, Refused."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class ConnectorSettings(Frozen):
+    """What a destination's `settings` may say; a connector's own class adds its keys. Secrets are SecretStr."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the channel bears."""
+
+    batch_size: int = 1
+    per_second: float = 50.0
+    batch_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class ConnectorKind:
+    """All that the suite knows of a connector before it is built."""
+
+    name: str
+    channel: str
+    """email, sms, push, line, ads, crm, support, events, webhook, file: what consent and caps speak of."""
+    mode: Mode
+    settings: type[ConnectorSettings]
+    build: Callable[[Any], Connector]
+    """From its validated settings; opens no connection yet."""
+    limits: Limits = Limits()
+    address: str | None = None
+    """Column of the single view that holds the channel's address; null: the activation must say `address`, or none is
+    needed (`needs_address`)."""
+    needs_address: bool = True
+    parts: tuple[str, ...] = ()
+    """Parts that a message must have."""
+    optional_parts: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ("send",)
+    is_idempotent: bool = False
+    """Whether a second request with the same key does nothing: then an unsure batch is tried again."""
+    shares_parts: bool = False
+    """Whether one request carries one text for all its items."""
+    is_rebuilt: bool = False
+    """Whether the channel can only take a whole list anew, because it has no remove."""
+    doc: str = ""
+    """One line for `cdp connectors list`."""
+    unverified: tuple[str, ...] = ()
+    """Facts of connectors.md marked [K] that it relies on."""
+
+
+class Journal(Protocol):
+    """Where intents are noted before and after each request, so that a crash leaves few of them unknown."""
+
+    def begin(self, idempotency_key: str, batch: Batch) -> None:
+        """On disk before the request is made."""
+
+    def end(self, outcomes: tuple[Outcome, ...]) -> None:
+        """What is known after it."""
+
+
+def reveal(secret: SecretStr | None) -> str:
+    """The secret's text, empty where there is none; never to be logged."""
+    return "" if secret is None else secret.get_secret_value()

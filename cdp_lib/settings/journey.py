@@ -1,0 +1,81 @@
+"""Kind `journey`: a customer's way through waits, questions and messages, as a state machine."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from cdp_lib.settings.audience import Condition, days_in
+from cdp_lib.settings.kind import Frozen, Name, SqlText
+
+END = "end"
+"""The step that every way leads to; it need not be written down."""
+
+
+class WaitUntil(Frozen):
+    """A fact that is waited for, and how long."""
+
+    did: Name = Field(description="An entity, e.g. order, event")
+    where: SqlText | None = None
+    within: str = Field(description="E.g. 7d; then the way goes on at `else`")
+
+    @field_validator("within")
+    @classmethod
+    def _is_days(cls, value: str) -> str:
+        if days_in(value) < 1:
+            raise ValueError("within is one day at least")
+        return value
+
+
+class Step(Frozen):
+    """One state: exactly one of wait, wait_until, split, send and exit, and where it leads."""
+
+    wait: str | None = Field(default=None, description="E.g. 2d")
+    wait_until: WaitUntil | None = None
+    split: Condition | None = Field(default=None, description="As in an audience, asked when the step is reached")
+    send: Name | None = Field(default=None, description="An activation without an audience of its own")
+    exit: str | None = Field(default=None, description="The journey ends here, for this reason")
+    then: Name = Field(default=END, description="The next step; of a question, where it holds")
+    else_: Name = Field(default=END, alias="else", description="Of a question: where it does not hold")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Step":
+        kinds = ("wait", "wait_until", "split", "send", "exit")
+        said = [name for name in kinds if getattr(self, name) is not None]
+        if len(said) != 1:
+            raise ValueError(f"a step says one of {', '.join(kinds)}; this one says {' and '.join(said) or 'nothing'}")
+        if self.wait is not None:
+            days_in(self.wait)
+        if self.else_ != END and not (self.wait_until or self.split):
+            raise ValueError("only wait_until and split have an else")
+        return self
+
+    @property
+    def leads_to(self) -> tuple[str, ...]:
+        """Names of the steps that may come next."""
+        if self.exit is not None:
+            return ()
+        return (self.then, self.else_) if self.wait_until or self.split else (self.then,)
+
+
+class Journey(Frozen):
+    """Members of an audience enter at the first step; every day each goes as far as it can."""
+
+    kind: Literal["journey"]
+    id: Name
+    description: str = ""
+    entry: Name = Field(description="Audience whose members enter")
+    re_entry_after: str | None = Field(default=None, description="E.g. 90d after the last exit; none: once only")
+    exit_when: Condition | None = Field(default=None, description="Whoever meets it leaves, wherever they are")
+    steps: dict[Name, Step] = Field(min_length=1, description="The first is where customers enter")
+
+    @field_validator("re_entry_after")
+    @classmethod
+    def _is_days(cls, value: str | None) -> str | None:
+        if value is not None:
+            days_in(value)
+        return value
+
+    @property
+    def first_step(self) -> str:
+        """Where customers enter."""
+        return next(iter(self.steps))
