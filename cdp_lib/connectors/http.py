@@ -1,0 +1,108 @@
+"""One HTTP request to a channel, and its answer sorted into what may be tried again and what may not."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from cdp_lib.connectors.protocol import Refused, Rejected, Retryable, Unsure
+
+_UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""Faults before the first byte of the request left."""
+
+_TOO_MANY, _TOO_SLOW, _SERVER_FAULT = 429, 408, 500
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A readable answer: a success, or a status that the caller asked to see."""
+
+    status: int
+    body: Any
+    """What its JSON says; a text where it is none; None where it is empty."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+
+class HttpChannel:
+    """Connections to one account. Threads may share it.
+
+    `repeats_safely`: a request that the server failed at, or did not answer, may be made again (it bears a key, or it
+    sets a state); else it counts as unsure.
+    """
+
+    def __init__(
+        self, base_url: str, *, headers: Mapping[str, str], repeats_safely: bool, timeout_seconds: float = 30.0
+    ) -> None:
+        self._client = httpx.Client(base_url=base_url, headers=dict(headers), timeout=timeout_seconds)
+        self._repeats_safely = repeats_safely
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        sees: Collection[int] = (),
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
+    ) -> Reply:
+        """The answer to one request; `body` is httpx's `json`, `data`, `content` or `params`.
+
+        Statuses in `sees` are returned, whatever they are. Raises Retryable, Rejected, Unsure or Refused; a message
+        holds the status and no text of the answer, which may quote people.
+        """
+        try:
+            response = self._client.request(method, path, headers=dict(headers or {}), **body)
+        except _UNREACHED as problem:
+            raise Retryable(f"{self._client.base_url.host} cannot be reached ({type(problem).__name__})") from None
+        except httpx.HTTPError as problem:
+            raise self._unanswered(f"the connection ended without an answer ({type(problem).__name__})") from None
+        return self._sorted(response, sees)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _sorted(self, response: httpx.Response, sees: Collection[int]) -> Reply:
+        status = response.status_code
+        if status in sees or response.is_success:
+            return Reply(status, _body(response), {name.lower(): text for name, text in response.headers.items()})
+        if status == _TOO_MANY:
+            raise Retryable("HTTP 429", retry_after(response.headers.get("retry-after")))
+        if status >= _SERVER_FAULT or status == _TOO_SLOW:
+            raise self._unanswered(f"HTTP {status}")
+        if status in (401, 403):
+            raise Refused(f"HTTP {status}: the credentials are wrong or lack a right")
+        if response.is_redirect:
+            raise Refused(f"HTTP {status}: the address has moved; change the destination's base_url")
+        raise Rejected(f"HTTP {status}")
+
+    def _unanswered(self, message: str) -> Exception:
+        return Retryable(message) if self._repeats_safely else Unsure(message)
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds that a Retry-After header asks to wait, given as seconds or as a date; None where it says neither."""
+    if not text:
+        return None
+    try:
+        return max(float(text), 0.0)
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _body(response: httpx.Response) -> Any:
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        return response.text
