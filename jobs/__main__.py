@@ -9,6 +9,8 @@ from rich.console import Console
 
 from cdp_lib.contracts.lineage import column_lineage
 from jobs import (
+    connectors,
+    deliveries,
     demo as demo_page,
     documents,
     exports,
@@ -20,12 +22,15 @@ from jobs import (
 from jobs.compose import build_suite, Place, Request, run_named
 from jobs.options import (
     AsOfOption,
+    AtOption,
     day_of,
     EnvOption,
+    instant_of,
     LakehouseOption,
     LandingOption,
     LevelOption,
     PackOption,
+    SendOption,
     told_plainly,
 )
 from jobs.screen import show_run
@@ -40,6 +45,8 @@ app = typer.Typer(
 app.add_typer(identities.app, name="identity")
 app.add_typer(review.app, name="review")
 app.add_typer(models.app, name="model")
+app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(connectors.app, name="connectors")
 console = Console()
 errors = Console(stderr=True)
 
@@ -74,9 +81,11 @@ def run(
         str | None,
         typer.Option(help="`available-now`: take what has arrived and end; `continuous`: go on until stopped."),
     ] = None,
+    send: SendOption = False,
+    at: AtOption = None,
     log_level: LevelOption = None,
 ) -> None:
-    """Run a workflow: landing files in, single view out."""
+    """Run a workflow: landing files in, single view, audiences and, with --send, messages out."""
     with told_plainly(log_level):
         suite = build_suite(Place(pack, landing, lakehouse, env, log_level))
         day = day_of(as_of)
@@ -84,7 +93,8 @@ def run(
             for reports in stream_page.run_stream(suite, workflow, stream, console=errors):
                 show_run(console, suite, reports)
             return
-        reports = run_named(suite, Request(workflow, tuple(only or ()), start, day, resume), errors)
+        request = Request(workflow, tuple(only or ()), start, day, resume, send, instant_of(at))
+        reports = run_named(suite, request, errors)
         show_run(console, suite, reports)
 
 

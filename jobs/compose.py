@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as spark_functions, SparkSession
 from rich.console import Console
 
-from cdp_lib.errors import near_miss, WorkflowError
+from cdp_lib.errors import ConfigError, near_miss, WorkflowError
 from cdp_lib.io.ledger import History, OpsLedger
 from cdp_lib.io.lock import run_lock
 from cdp_lib.io.session import build_session
@@ -23,12 +23,13 @@ from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.settings import Settings
 from cdp_lib.settings.workflow import Workflow
-from cdp_lib.workflow.context import Services
 from cdp_lib.workflow.failpoints import failpoint_from
 from cdp_lib.workflow.graph import selected
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import Reporter, reporter_for
 from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
+from cdp_lib.workflow.services import Sending, Services
+from jobs.activation.ways import destination_faults
 from jobs.gatekeeper import build_docs, gatekeeper
 from quality.gate import Gate
 from quality.report import RunFacts
@@ -77,12 +78,21 @@ class Place:
 
     def load_pack(self, identity_file: Path | None = None) -> Pack:
         """The pack, all its faults found, with another file's identity settings if given; raises ConfigError."""
-        return load_pack(self.pack, conf_folder() / "packs", sql_functions(), identity_file=identity_file)
+        pack = load_pack(self.pack, conf_folder() / "packs", sql_functions(), identity_file=identity_file)
+        faults = sorted(set(destination_faults(pack))) if pack.destinations else []
+        if faults:
+            raise ConfigError(faults)
+        return pack
+
+
+_ONE_WORD = ("activate",)
+"""Jobs whose table is no layer's: all others are called `<layer>_<noun>`."""
 
 
 def job_named(name: str) -> Job:
     """The job of page `jobs/<name>.py`; raises WorkflowError with a near-miss."""
-    known = sorted(path.stem for path in Path(__file__).parent.glob("*_*.py") if not path.stem.startswith("_"))
+    pages = [path.stem for path in Path(__file__).parent.glob("*_*.py") if not path.stem.startswith("_")]
+    known = sorted([*pages, *_ONE_WORD])
     if name not in known:
         raise WorkflowError(f"unknown job '{name}'.{near_miss(name, known)}")
     found = importlib.import_module(f"jobs.{name}").run
@@ -97,6 +107,9 @@ def workflow_named(name: str) -> Workflow:
     if name not in workflows:
         raise WorkflowError(f"unknown workflow '{name}'.{near_miss(name, workflows)}")
     return workflows[name]
+
+
+_NOTHING_LEAVES = Sending()
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,9 @@ class Suite:
         """The folder that one run at a time may write."""
         return Path(self.settings.lakehouse.root)
 
-    def run(self, options: RunOptions, jobs: Sequence[Job], reporter: Reporter) -> tuple[RunReport, ...]:
+    def run(
+        self, options: RunOptions, jobs: Sequence[Job], reporter: Reporter, sending: Sending = _NOTHING_LEAVES
+    ) -> tuple[RunReport, ...]:
         """Run the jobs under the lakehouse's lock; a run that a kill cut off is finished first."""
         services = Services(
             pack=self.pack,
@@ -130,6 +145,7 @@ class Suite:
             landing=self.landing,
             models=self.models,
             failpoint=self.failpoint,
+            sending=sending,
         )
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
             last = History(tuple(self.ledger.states())).last_run(options.workflow)
@@ -205,6 +221,8 @@ class Request:
     start: str | None = None
     as_of: date | None = None
     resume: bool = False
+    send: bool = False
+    at: datetime | None = None
 
 
 def run_named(suite: Suite, request: Request, console: Console) -> tuple[RunReport, ...]:
@@ -214,4 +232,4 @@ def run_named(suite: Suite, request: Request, console: Console) -> tuple[RunRepo
     jobs = selected(pages, suite.pack, only=request.only, start=request.start)
     retries = suite.settings.retry.attempts - 1
     options = RunOptions(request.workflow, request.as_of, request.resume, retries, declared.time_limit_minutes)
-    return suite.run(options, jobs, reporter_for(console))
+    return suite.run(options, jobs, reporter_for(console), Sending(request.send, request.at))

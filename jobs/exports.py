@@ -29,7 +29,7 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
         raise StorageError(f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}")
     out.mkdir(parents=True, exist_ok=True)
     links = suite.store.read(identity.IDENTITY_LINK)
-    named = [one for one in scores.TABLES if one.name in scores.customer_scores(suite.pack)]
+    named = scores.score_tables(suite.pack)
     published = {one.name: suite.store.read(one) for one in named if suite.store.version(one) is not None}
     customers = scored_customers(suite.store.read(table), published, suite.pack)
     for export in [known[name]] if name else known.values():

@@ -13,7 +13,7 @@ from cdp_lib.io.ledger import OpsLedger
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.rule import Rule
 from cdp_lib.transforms.customer.as_of import end_of_day
-from cdp_lib.workflow.context import GateRequest, GateVerdict
+from cdp_lib.workflow.services import GateRequest, GateVerdict
 from quality.gate import Gate
 from quality.report import build_data_docs, history_of, result_rows, RunFacts
 from quality.suites import needs_previous, neighbours_of, rules_of

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -17,6 +17,10 @@ LandingOption = Annotated[str | None, typer.Option(help="Folder of the pack's la
 LakehouseOption = Annotated[str | None, typer.Option(help="Folder of the tables; the pack's name is added.")]
 EnvOption = Annotated[str, typer.Option(help="Settings: local or cluster.")]
 AsOfOption = Annotated[str | None, typer.Option(help="YYYY-MM-DD; the data's last day when left out.")]
+SendOption = Annotated[bool, typer.Option("--send", help="Send what is planned; else it is only rendered.")]
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="Plan for this moment, e.g. 2025-01-31T10:00+07:00; now where it sends.")
+]
 LevelOption = Annotated[
     str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR; else as the settings say.")
 ]
@@ -45,3 +49,16 @@ def day_of(text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"--as-of {text!r} is not a date such as 2025-01-31") from None
+
+
+def instant_of(text: str | None) -> datetime | None:
+    """The instant of `--at`; raises ConfigError."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--at {text!r} is not a time such as 2025-01-31T10:00+07:00") from None
+    if found.tzinfo is None:
+        raise ConfigError(f"--at {text!r} has no zone: write 2025-01-31T10:00+07:00, or Z for UTC")
+    return found

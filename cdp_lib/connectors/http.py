@@ -26,6 +26,11 @@ class Reply:
     headers: Mapping[str, str]
     """Names in lower case."""
 
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The body where it is a JSON object; else empty."""
+        return self.body if isinstance(self.body, dict) else {}
+
 
 class HttpChannel:
     """Connections to one account. Threads may share it.

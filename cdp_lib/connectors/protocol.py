@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from pydantic import SecretStr
+from pydantic import ConfigDict, SecretStr
 
 from cdp_lib.errors import DeliveryError
 from cdp_lib.settings.kind import Frozen
@@ -76,7 +76,14 @@ class Retryable(DeliveryError):  # noqa: N818 - states of a request, in the word
 
 
 class Rejected(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
-    """The batch as a whole was refused and nothing of it was taken; one bad row may be why: it is bisected."""
+    """The batch was refused, and one bad row may be why: it is bisected.
+
+    `partly_taken`: the others were taken already, and taking them again changes nothing.
+    """
+
+    def __init__(self, message: str, *, partly_taken: bool = False) -> None:
+        super().__init__(message)
+        self.partly_taken = partly_taken
 
 
 class Unsure(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
@@ -98,7 +105,12 @@ class Connector(Protocol):
 
 
 class ConnectorSettings(Frozen):
-    """What a destination's `settings` may say; a connector's own class adds its keys. Secrets are SecretStr."""
+    """What a destination's `settings` may say; a connector's own class adds its keys. Secrets are SecretStr.
+
+    What is wrong with a value is told without the value: it may be a secret.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
 
 @dataclass(frozen=True)

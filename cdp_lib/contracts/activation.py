@@ -63,8 +63,10 @@ SUPPRESSION = Table(
 )
 
 OPERATIONS = ("send", "add", "update", "remove")
-FINAL = ("accepted", "rejected", "unknown", "expired", "held_out")
-"""States that an intent ends in; `unknown` may still be reconciled."""
+SENT = ("accepted", "rejected", "unknown")
+"""How a request ends; `unknown` may still be reconciled."""
+FINAL = (*SENT, "expired", "failed", "held_out")
+"""States that an intent ends in. `failed`: never sent, e.g. a text lacked a field of the customer."""
 
 DELIVERY = Table(
     name="ops.delivery",
@@ -83,7 +85,7 @@ DELIVERY = Table(
         ),
         text("arm", "Arm of the experiment; `holdout` gets nothing.", required=True),
         one_of("status", "State.", ("planned", "sent", *FINAL), required=True),
-        number("attempt", "0 when planned, 1 for the first try.", required=True),
+        number("attempt", "The try that is planned or was made: 1 is the first.", required=True),
         text("reason", "Why it was rejected or is unknown; no personal data."),
         text("consent", "`source_system:consent_id` of the decision that allowed it; null: none was needed."),
         text("offer_code", "Code that the message bears."),
@@ -158,18 +160,24 @@ JOURNEY_STATE = Table(
             "step",
             "Step where the customer is; null: the journey is over.",
         ),
-        Column("step_since_date", "date", "As-of date on which that step was reached.", required=True),
+        Column(
+            "step_since_date",
+            "date",
+            "Day on which that step was reached; where the journey is over, the day on which it ended.",
+            required=True,
+        ),
         text("exit_reason", "Why it is over; null: it is not."),
         Column(
             "path",
             "array<struct<step:string,reached_date:date,outcome:string>>",
-            "Every step that was reached, in order, and how it was left; outcome null: not left yet.",
+            "Every step that was reached, in order, and how it was left: done (a wait), then or else (a question), sent, "
+            "or the exit's reason; null: not left yet.",
             required=True,
         ),
         Column(
             "sends",
             "array<struct<activation_id:string,occasion:string,due_date:date>>",
-            "Every message that the journey asked for, in order.",
+            "Every message that the journey asked for in this entry, in order; due_date: the day the step was left.",
             required=True,
         ),
         _AS_OF,
@@ -180,7 +188,10 @@ JOURNEY_STATE = Table(
     cluster_by=("journey_id", "golden_id"),
 )
 
-OPS_TABLES = (DELIVERY, OFFER_CODE, ACTIVATION_ACCOUNT, JOURNEY_STATE)
+SENDING_TABLES = (DELIVERY, OFFER_CODE, ACTIVATION_ACCOUNT)
+"""What sending notes down."""
+
+OPS_TABLES = (*SENDING_TABLES, JOURNEY_STATE)
 """What activation notes down, written where it happens."""
 
 TABLES = (AUDIENCE_MEMBER, SUPPRESSION)

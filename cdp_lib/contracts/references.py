@@ -9,16 +9,17 @@ from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
 from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
 from cdp_lib.contracts.journey_references import journey_faults
 from cdp_lib.contracts.matching_references import matching_faults
+from cdp_lib.contracts.reference_checks import fact_faults, row_faults, way_back
 from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.score_references import score_faults
 from cdp_lib.contracts.scores import customer_scores
-from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, FACT_TIME, RAW_RECORD_FIELDS
+from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Feed, Source
 from cdp_lib.settings.sql import columns_in, columns_outside_aggregates, expression_faults, has_aggregate, map_entries
-from cdp_lib.settings.trait import DERIVED_FROM, Trait
+from cdp_lib.settings.trait import Trait
 from cdp_lib.settings.validation import closest
 
 IMPLIED = ("source_system", "currency")
@@ -105,10 +106,7 @@ class _Check:
 
     def _row_expression(self, text: str, columns: Collection[str] | None) -> list[str]:
         """Faults of an expression that looks at one row at a time."""
-        messages = expression_faults(text, columns, self.functions)
-        if not messages and has_aggregate(text):
-            return [f"{text!r} aggregates rows, but only one row is looked at here"]
-        return messages
+        return row_faults(text, columns, self.functions)
 
     def traits(self) -> Iterator[Fault]:
         fixed = {column.name for column in CUSTOMER_FIXED}
@@ -117,25 +115,9 @@ class _Check:
             if trait.name in fixed:
                 message = f"'{trait.name}' is a fixed column of gold.customer; choose another name"
                 yield Fault(file, f"{path}.name", message)
-            faults = list(self._fact_trait(trait) if not trait.is_derived else self._derived_trait(trait))
+            faults = list(self._derived_trait(trait) if trait.is_derived else fact_faults(trait, self.functions))
             for key, message in faults or _type_faults(trait, self.pack):
                 yield Fault(file, f"{path}{key}", message)
-
-    def _fact_trait(self, trait: Trait) -> _Keyed:
-        if trait.from_ not in FACT_TIME:
-            known = (*FACT_TIME, *DERIVED_FROM)
-            yield ".from", f"unknown entity '{trait.from_}'.{near_miss(trait.from_, known)}"
-            return
-        columns = ENTITIES[trait.from_].content_columns
-        function, argument = trait.call
-        if argument != "*":
-            for message in self._row_expression(argument, columns):
-                yield ".select", message
-        elif function != "count":
-            yield ".select", f"only count takes *, not {function}"
-        if trait.where:
-            for message in self._row_expression(trait.where, columns):
-                yield ".where", message
 
     def _derived_trait(self, trait: Trait) -> _Keyed:
         columns = self._customer_columns() if trait.from_ == "customer" else set(GOLDEN_RECORD.content_columns)
@@ -268,23 +250,10 @@ def _circles(pack: Pack) -> Iterator[Fault]:
     derived = {trait.name: _columns_or_none(trait) for trait in pack.traits if trait.from_ == "customer"}
     reads = {name: sorted(columns & set(derived)) for name, columns in derived.items()}
     for name in derived:
-        circle = _way_back(name, reads)
+        circle = way_back(name, reads)
         if circle:
             file, path = pack.place("trait", name)
             yield Fault(file, f"{path}.select", f"'{name}' is computed from itself: {' -> '.join(circle)}")
-
-
-def _way_back(name: str, reads: dict[str, list[str]]) -> list[str]:
-    """The shortest chain of traits from `name` to itself; empty where there is none."""
-    chains, seen = [[name]], {name}
-    for chain in chains:
-        for step in reads[chain[-1]]:
-            if step == name:
-                return [*chain, name]
-            if step not in seen:
-                seen.add(step)
-                chains.append([*chain, step])
-    return []
 
 
 def _columns_or_none(trait: Trait) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Tables of what came of it: campaigns, experiments, and what customers' reviews ask to be improved."""
+"""Tables of what came of it: campaigns, experiments, referrals, and what customers' reviews ask to be improved."""
 
 from cdp_lib.contracts.table import amount, Column, instant, number, one_of, ReplaceAll, Table, text
 from cdp_lib.settings.pack import Pack
@@ -9,13 +9,13 @@ _ACTIVATION = text("activation_id", "Activation of the pack.", required=True)
 
 CAMPAIGN_RESULT = Table(
     name="gold.campaign_result",
-    purpose="What each activation sent, what came back, and its figures: one row per activation, channel and arm.",
+    purpose="What each activation sent, what came back, and its figures: one row per activation and arm.",
     key=("activation_id", "arm"),
     columns=(
         _ACTIVATION,
         text("arm", "Arm; `all` for all that were written to.", required=True),
         text("use_case", "Row of the requirements; null: none."),
-        text("channel", "Channel.", required=True),
+        text("channel", "Channel of the newest intent.", required=True),
         _AS_OF,
         *(
             number(f"{name}_count", meaning, required=True, check=f"{name}_count >= 0")
@@ -54,7 +54,11 @@ EXPERIMENT_RESULT = Table(
         _AS_OF,
         number("customer_count", "Customers of the arm whose window has passed.", required=True),
         number("against_count", "Of the arm it is compared with.", required=True),
-        number("crossed_count", "Customers seen in two arms, after a merge: left out.", required=True),
+        number(
+            "crossed_count",
+            "Customers assigned under two ids that are one person now, or to two arms: left out.",
+            required=True,
+        ),
         Column("mean", "double", "Mean of the measure in the arm."),
         Column("against_mean", "double", "Mean in the other."),
         Column(
@@ -68,7 +72,8 @@ EXPERIMENT_RESULT = Table(
         Column(
             "srm_p_value",
             "double",
-            "Chi-square that arms have their sizes by chance; small: do not trust the row.",
+            "Chi-square that arms have their sizes by chance; small: do not trust the row. Null: too few, or an arm "
+            "that the pack does not name.",
             check="srm_p_value BETWEEN 0 AND 1",
         ),
         Column("detectable_lift", "double", "Smallest lift that so many customers show with power 0.8."),
@@ -116,6 +121,13 @@ IMPROVEMENT_AREA = Table(
         number("review_count", "Reviews on it in the window.", required=True),
         number("complaint_count", "Those that complain.", required=True),
         Column("complaint_share", "double", "complaint_count / review_count.", check="complaint_share BETWEEN 0 AND 1"),
+        Column(
+            "complaints_saved",
+            "double",
+            "Complaints that a window would be spared, were the topic as seldom complained of as the best one.",
+            required=True,
+            check="complaints_saved >= 0",
+        ),
         Column("mean_rating", "double", "Mean stars of its reviews in the window; null: none given."),
         Column("former_mean_rating", "double", "Mean stars in the window before."),
         Column("former_complaint_share", "double", "Share of complaints in the window before."),
@@ -131,7 +143,33 @@ IMPROVEMENT_AREA = Table(
     write=ReplaceAll(),
 )
 
-TABLES = (CAMPAIGN_RESULT, EXPERIMENT_RESULT, REVIEW_TOPIC, IMPROVEMENT_AREA)
+CREDITED = "credited"
+CREDIT_STATUSES = (CREDITED, "already_credited", "self_referral", "unknown_referrer", "not_joined")
+
+REFERRAL_CREDIT = Table(
+    name="gold.referral_credit",
+    purpose="Who is credited for bringing whom: one row per referral that names whom it brought.",
+    key=("source_system", "referral_id"),
+    columns=(
+        text("source_system", "Source id of the pack.", required=True),
+        text("referral_id", "The source's id of the referral.", required=True),
+        _AS_OF,
+        text("referrer_golden_id", "Who invited; null: nobody known."),
+        text("referred_golden_id", "Who was invited; null: no customer yet."),
+        instant("referred_at", "When.", required=True),
+        one_of(
+            "status",
+            "A person credits the first who invited them, once, whichever memberships were used, and never themself.",
+            CREDIT_STATUSES,
+            required=True,
+        ),
+        _RUN,
+    ),
+    write=ReplaceAll(),
+    cluster_by=("referrer_golden_id",),
+)
+
+TABLES = (CAMPAIGN_RESULT, EXPERIMENT_RESULT, REVIEW_TOPIC, IMPROVEMENT_AREA, REFERRAL_CREDIT)
 """Every table that a pack may ask for."""
 
 
@@ -145,6 +183,12 @@ def review_topics(pack: Pack) -> tuple[Table, ...]:
     return () if pack.review_topics is None else (REVIEW_TOPIC, IMPROVEMENT_AREA)
 
 
+def referrals(pack: Pack) -> tuple[Table, ...]:
+    """gold.referral_credit, where a source of the pack feeds referral."""
+    fed = {feed.to for source in pack.sources for feed in source.feeds}
+    return (REFERRAL_CREDIT,) if "referral" in fed else ()
+
+
 def tables(pack: Pack) -> tuple[Table, ...]:
     """Every table of this module that the pack has."""
-    return (*campaigns(pack), *review_topics(pack))
+    return (*campaigns(pack), *review_topics(pack), *referrals(pack))

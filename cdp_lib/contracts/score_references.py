@@ -14,6 +14,7 @@ _NEEDS = {
     "segmentation": "order",
     "recommendation": "order_line",
     "purchase_pattern": "order_line",
+    "review_topics": "review",
 }
 """Kind: the entity without whose facts there is nothing to compute."""
 

@@ -1,5 +1,6 @@
 """Gold tables of what customers may do and which groups they are in; each exists where a pack asks for it."""
 
+from cdp_lib.contracts import results
 from cdp_lib.contracts.table import amount, Column, instant, number, one_of, ReplaceAll, Table, text
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.recommendation import KINDS
@@ -231,9 +232,10 @@ def tables(pack: Pack) -> tuple[Table, ...]:
 
 
 def customer_scores(pack: Pack) -> dict[str, tuple[Column, ...]]:
-    """Score table: its columns that exports may name beside those of gold.customer.
+    """Table: its columns that exports and audiences may name beside those of gold.customer.
 
-    Of gold.segment_member they are `segment_<id>` (the label) and `segment_<id>_name` for each segmentation.
+    Of gold.segment_member they are `segment_<id>` (the label) and `segment_<id>_name` for each segmentation; of
+    gold.referral_credit how many people a customer is credited for.
     """
     of_cltv = ("predicted_purchase_count", "cltv_amount", "cltv_low_amount", "cltv_high_amount", "probability_alive")
     of_churn = ("churn_probability", "churn_band", "top_reasons")
@@ -245,4 +247,16 @@ def customer_scores(pack: Pack) -> dict[str, tuple[Column, ...]]:
             for one in pack.segmentations
             for ending, meaning in (("", "The segment's label."), ("_name", "What people call it."))
         )
+    found |= {
+        table.name: (
+            number("credited_referral_count", "People whom the customer is credited for bringing; 0: nobody."),
+        )
+        for table in results.referrals(pack)
+    }
     return found
+
+
+def score_tables(pack: Pack) -> tuple[Table, ...]:
+    """The tables that `customer_scores` takes columns from, in its order."""
+    named = customer_scores(pack)
+    return tuple(table for table in (*TABLES, results.REFERRAL_CREDIT) if table.name in named)

@@ -75,6 +75,23 @@ class OpsLedger:
                 self.path(table), pa.Table.from_pylist(filled, schema), mode="append", configuration=statistics
             )
 
+    def append_once(self, table: Table, batches: pa.RecordBatchReader, writer: str, number: int) -> bool:
+        """Add any number of rows in one commit, unless `writer` has committed this or a greater number before.
+
+        `number` rises with every run. Whether rows were added. Batches stream through: they are never all in memory.
+        """
+        path = self.path(table)
+        try:
+            known = deltalake.DeltaTable(path).transaction_version(writer)
+        except TableNotFoundError:
+            known = None
+        if known is not None and known >= number:
+            return False
+        done = deltalake.CommitProperties(app_transactions=[deltalake.Transaction(writer, number)])
+        statistics = {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
+        deltalake.write_deltalake(path, batches, mode="append", configuration=statistics, commit_properties=done)
+        return True
+
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows, oldest commit first within equal times; none where the table does not exist."""
         try:

@@ -8,11 +8,16 @@ import pyarrow as pa
 
 
 def select_rows(
-    path: str, columns: Sequence[str], where: Mapping[str, Collection[str]] | None = None
+    path: str,
+    columns: Sequence[str],
+    where: Mapping[str, Collection[str]] | None = None,
+    *,
+    version: int | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of the table at a folder or URI whose text columns hold one of the given values each.
 
-    `columns` come from a contract; values may be anything: they reach the query as hex digits, so none is read as SQL.
+    Of the newest version unless one is named. `columns` come from a contract; values may be anything: they reach the
+    query as hex digits, so none is read as SQL.
     Raises deltalake's TableNotFoundError where there is no table.
     """
     wanted = where or {}
@@ -21,9 +26,21 @@ def select_rows(
     named = ", ".join(map(_name, columns))
     conditions = [f"{_name(column)} IN ({', '.join(map(_text, sorted(values)))})" for column, values in wanted.items()]
     query = f"SELECT {named} FROM stored" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
-    stored = deltalake.QueryBuilder().register("stored", deltalake.DeltaTable(path))
+    stored = deltalake.QueryBuilder().register("stored", deltalake.DeltaTable(path, version=version))
     rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(stored.execute(query)).read_all().to_pylist()
     return rows
+
+
+def count_rows(path: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per combination of the columns' values, with `row_count`, in no order: however many rows the table has.
+
+    Raises deltalake's TableNotFoundError where there is no table.
+    """
+    named = ", ".join(map(_name, columns))
+    stored = deltalake.QueryBuilder().register("stored", deltalake.DeltaTable(path))
+    query = f"SELECT {named}, count(*) AS row_count FROM stored GROUP BY {named}"
+    counted: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(stored.execute(query)).read_all().to_pylist()
+    return counted
 
 
 def _name(column: str) -> str:

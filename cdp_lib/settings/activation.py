@@ -13,6 +13,9 @@ from cdp_lib.settings.template import template_fields
 HOLDOUT = "holdout"
 """The arm of those who get nothing, so that there is somebody to compare with."""
 
+EVERYBODY = "all"
+"""The arm of those who are written to where no versions compete; in results, all arms together."""
+
 _TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 
 
@@ -156,8 +159,8 @@ class Activation(Frozen):
     @model_validator(mode="after")
     def _arms_are_whole(self) -> "Activation":
         ids = [arm.id for arm in self.arms]
-        if HOLDOUT in ids or len(set(ids)) < len(ids):
-            raise ValueError(f"arms need names of their own, none of them '{HOLDOUT}'")
+        if {HOLDOUT, EVERYBODY} & set(ids) or len(set(ids)) < len(ids):
+            raise ValueError(f"arms need names of their own, none of them '{HOLDOUT}' or '{EVERYBODY}'")
         if self.arms and abs(sum(arm.share for arm in self.arms) - 1) > 1e-6:
             raise ValueError(f"the arms' shares sum to {sum(arm.share for arm in self.arms):g}, not to 1")
         return self

@@ -1,11 +1,15 @@
 """Kind `audience`: whom a campaign is for, as rules over the single view, facts and other audiences."""
 
+import hashlib
 import re
+from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator, ValidationError
 
 from cdp_lib.settings.kind import Frozen, Name, SqlText
+from cdp_lib.settings.trait import Trait
 
 SUPPRESSION = "suppression"
 """What `exclude` may name beside audiences: everybody who is on a suppression list."""
@@ -84,7 +88,15 @@ class Condition(Frozen):
             raise ValueError(f"{said[0]} needs a comparison: {', '.join(name.rstrip('_') for name in fitting)}")
         if said[0] != "did" and (self.where or self.window or self.select != "count(*)"):
             raise ValueError(f"select, where and window belong to did, not to {said[0].rstrip('_')}")
+        if self.did:
+            self._check_figure()
         return self
+
+    def _check_figure(self) -> None:
+        try:
+            self.figure  # noqa: B018  # its own checks are what is wanted
+        except ValidationError as problem:
+            raise ValueError(str(problem.errors()[0]["msg"]).removeprefix("Value error, ")) from None
 
     @property
     def operators(self) -> dict[str, Any]:
@@ -95,6 +107,20 @@ class Condition(Frozen):
     def parts(self) -> tuple["Condition", ...]:
         """The conditions of a group; of a question, none."""
         return self.all or self.any or ((self.not_,) if self.not_ else ())
+
+    def leaves(self) -> Iterator["Condition"]:
+        """The questions in it, in the order they are written; of a question, itself."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
+
+    @property
+    def figure(self) -> Trait:
+        """Of did: what is compared, as a trait whose name comes from what it asks."""
+        asked = {"from": self.did, "select": self.select, "where": self.where, "window": self.window}
+        name = f"did_{hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
+        return Trait.model_validate({"kind": "trait", "name": name, **asked})
 
 
 class Cap(Frozen):
@@ -141,3 +167,34 @@ class Audience(Frozen):
         if len(bounds) > 1:
             raise ValueError(f"one of lookalike, cap and draw says how many; found {' and '.join(bounds)}")
         return self
+
+    def leaves(self) -> tuple[Condition, ...]:
+        """The questions of `where`; none where everybody is in it."""
+        return () if self.where is None else tuple(self.where.leaves())
+
+    def named_audiences(self) -> tuple[str, ...]:
+        """The audiences that it asks for by name, each once."""
+        asked = [leaf.audience for leaf in self.leaves() if leaf.audience]
+        seed = [self.lookalike.seed] if self.lookalike else []
+        return tuple(dict.fromkeys([*asked, *(name for name in self.exclude if name != SUPPRESSION), *seed]))
+
+
+def ahead_in_list(audience: Audience, audiences: Sequence[Audience]) -> tuple[Audience, ...]:
+    """The audiences of its priority list that come before it: their members are not in it."""
+    if audience.priority_list is None:
+        return ()
+    of_list = [one for one in audiences if one.priority_list == audience.priority_list]
+    return tuple(one for one in of_list if one.priority < audience.priority)
+
+
+def needed_audiences(audience: Audience, audiences: Sequence[Audience]) -> tuple[str, ...]:
+    """Ids of the audiences that must be known before this one is."""
+    ahead = [one.id for one in ahead_in_list(audience, audiences)]
+    return tuple(dict.fromkeys([*audience.named_audiences(), *ahead]))
+
+
+def in_order(audiences: Sequence[Audience]) -> tuple[Audience, ...]:
+    """Each after those it needs; raises graphlib.CycleError where they need each other in a circle."""
+    by_id = {audience.id: audience for audience in audiences}
+    order = TopologicalSorter({one.id: needed_audiences(one, audiences) for one in audiences}).static_order()
+    return tuple(by_id[name] for name in order)

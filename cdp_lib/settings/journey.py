@@ -1,4 +1,13 @@
-"""Kind `journey`: a customer's way through waits, questions and messages, as a state machine."""
+"""Kind `journey`: a customer's way through waits, questions and messages, as a state machine.
+
+A day is a day of the pack's zone. What a step does, asked on every day `d` since the step was reached on day `s`:
+- `wait: 2d` is left when d >= s + 2.
+- `wait_until` is left for `then` when a fact of the customer has its day in [s, s + within) and not after d; for `else`
+  when d >= s + within and there is none. A fact that came late still counts where the wait has not ended. A fact leads
+  past the same step once: who comes back to it on the day they left it waits for a fact of a later day.
+- `split` goes on at once, by the single view as it is when the journey is run.
+- `send` asks for a message and goes on at once. `exit` ends the entry.
+"""
 
 from typing import Literal
 
@@ -9,6 +18,9 @@ from cdp_lib.settings.kind import Frozen, Name, SqlText
 
 END = "end"
 """The step that every way leads to; it need not be written down."""
+
+EXIT_WHEN = "exit_when"
+"""The question that is asked of everybody, wherever they are."""
 
 
 class WaitUntil(Frozen):
@@ -33,7 +45,7 @@ class Step(Frozen):
     wait_until: WaitUntil | None = None
     split: Condition | None = Field(default=None, description="As in an audience, asked when the step is reached")
     send: Name | None = Field(default=None, description="An activation without an audience of its own")
-    exit: str | None = Field(default=None, description="The journey ends here, for this reason")
+    exit: str | None = Field(default=None, min_length=1, description="The journey ends here, for this reason")
     then: Name = Field(default=END, description="The next step; of a question, where it holds")
     else_: Name = Field(default=END, alias="else", description="Of a question: where it does not hold")
 
@@ -47,7 +59,14 @@ class Step(Frozen):
             days_in(self.wait)
         if self.else_ != END and not (self.wait_until or self.split):
             raise ValueError("only wait_until and split have an else")
+        if self.then != END and self.exit is not None:
+            raise ValueError("the journey ends at an exit: remove then")
         return self
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether nobody stays here: it is left on the day on which it is reached."""
+        return self.wait_until is None and (self.wait is None or days_in(self.wait) == 0)
 
     @property
     def leads_to(self) -> tuple[str, ...]:
@@ -64,16 +83,34 @@ class Journey(Frozen):
     id: Name
     description: str = ""
     entry: Name = Field(description="Audience whose members enter")
-    re_entry_after: str | None = Field(default=None, description="E.g. 90d after the last exit; none: once only")
-    exit_when: Condition | None = Field(default=None, description="Whoever meets it leaves, wherever they are")
+    re_entry_after: str | None = Field(
+        default=None, description="E.g. 90d after the last exit, to whoever is a member then; none: once only"
+    )
+    exit_when: Condition | None = Field(
+        default=None, description="Whoever meets it leaves before anything else happens, and does not enter"
+    )
     steps: dict[Name, Step] = Field(min_length=1, description="The first is where customers enter")
 
     @field_validator("re_entry_after")
     @classmethod
     def _is_days(cls, value: str | None) -> str | None:
-        if value is not None:
-            days_in(value)
+        if value is not None and days_in(value) < 1:
+            raise ValueError("re_entry_after is one day at least")
         return value
+
+    @field_validator("steps")
+    @classmethod
+    def _names_are_free(cls, value: dict[str, Step]) -> dict[str, Step]:
+        taken = [name for name in (END, EXIT_WHEN) if name in value]
+        if taken:
+            raise ValueError(f"'{taken[0]}' has a meaning of its own in a journey; give the step another name")
+        return value
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Every question about the customer: `EXIT_WHEN`, and each split by the name of its step."""
+        asked = {} if self.exit_when is None else {EXIT_WHEN: self.exit_when}
+        return asked | {name: step.split for name, step in self.steps.items() if step.split is not None}
 
     @property
     def first_step(self) -> str:

@@ -99,6 +99,20 @@ class MlflowSettings(Frozen):
     )
 
 
+class SendingSettings(Frozen):
+    """How messages leave, and where what must outlive a crash is kept."""
+
+    folder: str | None = Field(
+        default=None,
+        description="Journal, stop file and key: a folder on a disk of this machine; none: in the lakehouse",
+    )
+    flush_count: int = Field(default=2000, ge=1, description="Outcomes that go into ops.delivery in one commit")
+    attempts: int = Field(default=4, ge=1, description="Tries of a request that a channel puts off")
+    longest_wait_seconds: float = Field(
+        default=60.0, ge=0, description="Between two tries, unless the channel says more"
+    )
+
+
 class Settings(Frozen):
     """Everything an environment decides."""
 
@@ -108,6 +122,7 @@ class Settings(Frozen):
     log: LogSettings = LogSettings()
     retry: RetrySettings = RetrySettings()
     mlflow: MlflowSettings = MlflowSettings()
+    sending: SendingSettings = SendingSettings()
 
 
 @dataclass(frozen=True)

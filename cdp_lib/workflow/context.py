@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
@@ -17,79 +16,11 @@ from cdp_lib.errors import near_miss, QualityError, WorkflowError
 from cdp_lib.io.checkpoints import checkpoints
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.ledger import JobState, OpsLedger
-from cdp_lib.io.store import Batch, DeltaStore, Stamp
-from cdp_lib.settings.pack import Pack
-from cdp_lib.settings.settings import Settings
+from cdp_lib.io.store import Batch, Stamp
 from cdp_lib.workflow.job import Job
-from cdp_lib.workflow.progress import Reporter
+from cdp_lib.workflow.services import GateRequest, RunInfo, Sending, Services
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class GateRequest:
-    """A table about to be published, for the gate to judge."""
-
-    run_id: str
-    job: str
-    table: Table
-    batch: DataFrame
-    """Rows about to be written."""
-    after: DataFrame
-    """The table as it will be."""
-    before: Callable[[], DataFrame | None]
-    """The table as it is; None: it does not exist yet."""
-    neighbour: Callable[[str], DataFrame | None]
-    """Another table by name as it is published now; None: it does not exist."""
-    as_of: Callable[[], date]
-
-
-class GateVerdict(Protocol):
-    """What the runner needs of a verdict."""
-
-    @property
-    def success(self) -> bool:
-        """Whether the table may be published."""
-
-    @property
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        """Rows of ops.quality_result."""
-
-    @property
-    def message(self) -> str:
-        """What failed, for people; figures only."""
-
-
-Gate = Callable[[GateRequest], GateVerdict]
-
-
-@dataclass(frozen=True)
-class Services:
-    """What a run is made with; built once by the composition root."""
-
-    pack: Pack
-    settings: Settings
-    store: DeltaStore
-    ledger: OpsLedger
-    session: Callable[[], SparkSession]
-    gate: Gate
-    reporter: Reporter
-    landing: str
-    models: Callable[[], Any]
-    """The model registry, built at first use: the libraries below it take seconds to import."""
-    failpoint: Callable[[str], None] = field(default=lambda point: None)
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What identifies a run; the same on resume."""
-
-    run_id: str
-    run_number: int
-    workflow: str
-    started_at: datetime
-    as_of: date | None
-    """As asked for; None: the data's last day."""
 
 
 class JobContext:
@@ -236,6 +167,30 @@ class JobContext:
     def reached(self, point: str) -> None:
         """Name a point of the job, for fault tests."""
         self._services.failpoint(f"{point}:{self._job.name}")
+
+    @property
+    def sending(self) -> Sending:
+        """Whether this run sends, and as of which moment."""
+        return self._services.sending
+
+    def now(self) -> datetime:
+        """The clock: for what happens outside the lakehouse, never for figures."""
+        return self._services.ledger.clock()
+
+    @property
+    def ledger(self) -> OpsLedger:
+        """The ops tables, for jobs that note down deeds outside the lakehouse as they happen."""
+        return self._services.ledger
+
+    def newest(self, table: Table) -> DataFrame:
+        """The job's own output as it stands now, with what this run has added."""
+        self._declared(table, "writes", self._job.written_tables(self.pack))
+        return self._services.store.read(table)
+
+    @property
+    def folder(self) -> str:
+        """The pack's folder in the lakehouse."""
+        return self._services.store.root
 
     def say(self, message: str) -> None:
         """Tell the person who watches how far the job is."""

@@ -17,8 +17,9 @@ from cdp_lib import __version__
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, WorkflowError
 from cdp_lib.io.ledger import History, JobState, owner, RUN_ITSELF
-from cdp_lib.workflow.context import JobContext, RunInfo, Services
+from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
+from cdp_lib.workflow.services import RunInfo, Services
 
 log = logging.getLogger(__name__)
 

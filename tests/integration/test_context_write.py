@@ -15,9 +15,10 @@ from cdp_lib.errors import ContractError, QualityError
 from cdp_lib.io.ledger import JobState, OpsLedger
 from cdp_lib.io.store import DeltaStore
 from cdp_lib.settings.settings import Settings
-from cdp_lib.workflow.context import GateRequest, JobContext, RunInfo, Services
+from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import PlainLines
+from cdp_lib.workflow.services import GateRequest, RunInfo, Services
 from tests.gym import gym
 
 COLUMNS = (text("visit_id", "Its id.", required=True), text("place", "Where."), text("_run_id", "Run.", required=True))

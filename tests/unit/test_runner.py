@@ -12,10 +12,11 @@ from cdp_lib.io.ledger import OpsLedger
 from cdp_lib.io.store import DeltaStore
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.settings import RetrySettings, Settings
-from cdp_lib.workflow.context import GateRequest, GateVerdict, JobContext, Services
+from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import PlainLines
 from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
+from cdp_lib.workflow.services import GateRequest, GateVerdict, Services
 from tests.gym import gym, table
 
 DAILY = RunOptions("daily", retries=1)

@@ -50,7 +50,7 @@ def compute_traits(customers: DataFrame, facts: Mapping[str, DataFrame], pack: P
     """
     traits = fact_traits(pack)
     _check_facts(facts, traits)
-    per_entity = [_aggregate_entity(facts[entity], traits[entity], pack, as_of) for entity in traits]
+    per_entity = [aggregate_facts(facts[entity], traits[entity], pack, as_of=as_of) for entity in traits]
     joined = reduce(lambda left, right: left.join(right, on="golden_id", how="left"), per_entity, customers)
     in_order = [*FIXED_TRAITS, *(trait for trait in pack.traits if not trait.is_derived)]
     return joined.select(*customers.columns, *[_filled(trait, pack) for trait in in_order])
@@ -67,8 +67,8 @@ def result_type(trait: Trait, pack: Pack) -> T.DataType:
     return spark_type(trait_type(trait, pack))
 
 
-def _aggregate_entity(facts: DataFrame, traits: Sequence[Trait], pack: Pack, as_of: date) -> DataFrame:
-    """One row per golden_id with a fact in reach of any trait.
+def aggregate_facts(facts: DataFrame, traits: Sequence[Trait], pack: Pack, *, as_of: date) -> DataFrame:
+    """One row per golden_id with a fact in reach of any trait: the traits, all over the entity that `facts` are of.
 
     The rows meet their customer before the aggregation: with few facts a customer, aggregating before the shuffle
     costs more than it saves.

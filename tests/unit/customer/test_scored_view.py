@@ -6,11 +6,12 @@ from datetime import date
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
-from cdp_lib.contracts import scores
+from cdp_lib.contracts import results, scores
 from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.pack import Pack, PackInfo
 from cdp_lib.settings.segmentation import Segmentation
+from cdp_lib.settings.source import Source
 from cdp_lib.transforms.customer.scored_view import scored_customers
 from tests.builders import rows
 
@@ -59,3 +60,30 @@ def test_a_pack_that_asks_for_nothing_has_the_single_view_alone(spark: SparkSess
     customers = spark.createDataFrame([("a",)], "golden_id string")
     plain = replace(PACK, churn=None, lifetime_value=None, segmentations=())
     assert scored_customers(customers, {}, plain).columns == ["golden_id"]
+
+
+def test_credited_referrals_are_counted_and_zero_for_who_brought_nobody(spark: SparkSession) -> None:
+    feed = {"to": "referral", "map": {"referral_id": "id", "referred_at": "at", "source_updated_at": "at"}}
+    body = {
+        "kind": "source",
+        "id": "club",
+        "read": {"format": "csv", "path": "*.csv"},
+        "key": ["id"],
+        "columns": {"id": {"type": "string"}, "at": {"type": "timestamp"}},
+        "feeds": [feed],
+    }
+    club = Pack(INFO, (Source.model_validate(body),), Identity(kind="identity"))
+    customers = spark.createDataFrame([("a",), ("b",)], "golden_id string")
+    told = [("a", "credited"), ("a", "credited"), ("a", "already_credited"), ("b", "self_referral"), (None, "credited")]
+    referrals = rows(
+        spark, results.REFERRAL_CREDIT, *[{"referrer_golden_id": who, "status": status} for who, status in told]
+    )
+    schema = "golden_id string, credited_referral_count bigint"
+
+    found = scored_customers(customers, {results.REFERRAL_CREDIT.name: referrals}, club)
+    wanted = spark.createDataFrame([("a", 2), ("b", 0)], schema)
+    assert_df_equality(found, wanted, ignore_row_order=True, ignore_nullable=True)
+
+    not_yet = spark.createDataFrame([("a", None), ("b", None)], schema)
+    assert_df_equality(scored_customers(customers, {}, club), not_yet, ignore_row_order=True, ignore_nullable=True)
+    assert scores.score_tables(club) == (results.REFERRAL_CREDIT,)

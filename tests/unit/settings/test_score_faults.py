@@ -40,6 +40,12 @@ CLUSTERS = "kind: segmentation\nid: habits\nmethod: clusters\nfeatures: [visit_c
             "kind: recommendation\n",
             "recommendation: nothing to compute from: no source feeds order_line. Add a feed `to: order_line`.",
         ),
+        (
+            "kind: review_topics\ntopics:\n"
+            "  - {id: a, title: A, praise: [a, b, c], complaint: [d, e, f]}\n"
+            "  - {id: b, title: B, praise: [g, h, i], complaint: [j, k, l]}\n",
+            "review_topics: nothing to compute from: no source feeds review. Add a feed `to: review`.",
+        ),
     ],
 )
 def test_one_fault_gives_one_message(faults_of: LoadFaults, text: str, fault: str) -> None:

@@ -1,0 +1,288 @@
+"""Deliver any number of items to one destination: batches, pace, retries, bisection, journal and stop switch."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, KW_ONLY, replace
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from tenacity import RetryCallState, Retrying
+
+from cdp_lib.connectors.batching import accounted, batches, key_of
+from cdp_lib.connectors.pace import Retry, TokenBucket
+from cdp_lib.connectors.protocol import (
+    Batch,
+    Connector,
+    ConnectorKind,
+    Item,
+    Journal,
+    Operation,
+    Outcome,
+    Receipt,
+    Refused,
+    Rejected,
+    Retryable,
+    Status,
+    Unsure,
+)
+from cdp_lib.errors import DeliveryError
+
+log = logging.getLogger(__name__)
+
+_LOOK_UP_SECONDS = 0.5
+"""How long a wait goes on without asking whether to stop."""
+
+_HOPELESS = 32
+"""Rows refused one by one, none taken: the fault is not in the rows, and the rest of their batch is not asked again."""
+
+
+class Stopped(DeliveryError):  # noqa: N818 - a state, in the words of the field
+    """Sending was stopped; everything that is known was given before it."""
+
+
+class Begun(Protocol):
+    """A request that a journal saw begin and not end."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key it bore."""
+
+    @property
+    def operation(self) -> Operation:
+        """What was asked for."""
+
+    @property
+    def campaign(self) -> str:
+        """The activation's id."""
+
+    @property
+    def intent_ids(self) -> tuple[str, ...]:
+        """Its items, in their order."""
+
+
+@dataclass
+class _Request:
+    """One batch under one key. `in_doubt`: an earlier try may have been taken."""
+
+    batch: Batch
+    in_doubt: bool = False
+
+    @property
+    def key(self) -> str:
+        return key_of(self.batch.operation, (item.intent_id for item in self.batch.items))
+
+    def all_are(self, status: Status, reason: str) -> tuple[Outcome, ...]:
+        return tuple(Outcome(item.intent_id, status, reason) for item in self.batch.items)
+
+
+class _Late(DeliveryError):  # noqa: N818 - a state, in the words of the field
+    """Some items may no longer be sent."""
+
+
+class _Broken(DeliveryError):  # noqa: N818 - a state, in the words of the field
+    """The connector failed in a way that it does not know itself."""
+
+
+@dataclass
+class Courier:
+    """One connector with all that a connector need not know. It makes one request at a time.
+
+    `stop` gives a reason to stop, or None. `per_second` and `batch_size` may only lower the channel's own limits.
+    """
+
+    kind: ConnectorKind
+    connector: Connector
+    journal: Journal
+    _: KW_ONLY
+    stop: Callable[[], str | None]
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    retry: Retry = field(default_factory=Retry)
+    per_second: float | None = None
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        limits = self.kind.limits
+        self._size = min(limits.batch_size, self.batch_size or limits.batch_size)
+        self._bucket = TokenBucket(min(limits.per_second, self.per_second or limits.per_second), self.clock)
+
+    def deliver(self, items: Iterable[Item], *, operation: Operation, campaign: str) -> Iterator[tuple[Outcome, ...]]:
+        """What became of the items, one tuple per request that settles some; every item is in one tuple.
+
+        Raises Stopped or Refused after everything known was given; items without an outcome were not sent then.
+        """
+        limits = self.kind.limits
+        for group in batches(items, self._size, limits.batch_bytes, shares_parts=self.kind.shares_parts):
+            yield from self._settle(_Request(Batch(operation, campaign, group)))
+
+    def resume(self, begun: Iterable[Begun], items: Mapping[str, Item]) -> Iterator[tuple[Outcome, ...]]:
+        """Outcomes of requests that a crash cut off.
+
+        Where the channel knows keys they are made again, the same items under the same key; all else is `unknown`.
+        `items`, by intent id, are needed for the former alone.
+        """
+        for one in begun:
+            here = tuple(items.get(intent_id) or Item(intent_id) for intent_id in one.intent_ids)
+            request = _Request(Batch(one.operation, one.campaign, here), in_doubt=True)
+            is_whole = all(intent_id in items for intent_id in one.intent_ids)
+            if self.kind.is_idempotent and is_whole and request.key == one.idempotency_key:
+                self._ask_to_stop()
+                yield from self._settle(request)
+            else:
+                self.journal.begin(one.idempotency_key, request.batch)
+                yield self._noted(request.all_are("unknown", "the process ended during the request"))
+
+    def _settle(self, first: _Request) -> Iterator[tuple[Outcome, ...]]:
+        """Until nothing of the batch is open: late items leave it, a refused batch is halved."""
+        pending = [first]
+        bisection = _Bisection()
+        while pending:
+            request = pending.pop()
+            try:
+                outcomes = self._outcomes(request)
+            except _Late:
+                late, rest = self._parted(request)
+                outcomes = late.all_are("expired", "its time was over before it could be sent")
+                if rest.batch.items:
+                    pending.append(rest)
+            except Rejected as problem:
+                if not bisection.is_hopeless:
+                    self.journal.end(())
+                    pending.extend(_halves(request, in_doubt=problem.partly_taken))
+                    continue
+                outcomes = request.all_are("rejected", f"{problem} (as for each of {_HOPELESS} others of its batch)")
+            except (Refused, Stopped) as problem:
+                yield from self._abandoned(request, problem)
+                raise
+            bisection.saw(outcomes)
+            yield self._noted(outcomes)
+
+    def _outcomes(self, request: _Request) -> tuple[Outcome, ...]:
+        """What one key came to; raises Rejected where several items were refused together."""
+        tries = Retrying(
+            retry=self._is_tried_again,
+            stop=self.retry.is_over,
+            wait=partial(self.retry.wait, request.key),
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            receipt = tries(self._try, request)
+        except Retryable as problem:
+            count = tries.statistics["attempt_number"]
+            status: Status = "unknown" if request.in_doubt else "rejected"
+            return request.all_are(status, f"gave up after {count} {'try' if count == 1 else 'tries'}: {problem}")
+        except (Unsure, _Broken) as problem:
+            return request.all_are("unknown", str(problem))
+        except Rejected as problem:
+            if len(request.batch.items) > 1:
+                raise
+            return request.all_are("rejected", str(problem))
+        return accounted(request.batch, receipt)
+
+    def _try(self, request: _Request) -> Receipt:
+        """One request on the wire, noted before it leaves."""
+        self._wait_for_leave()
+        now = self.clock()
+        if any(_is_late(item, now) for item in request.batch.items):
+            if request.in_doubt:
+                # Another set of items would need another key, which could double those that were taken.
+                raise _Broken("its time was over while nobody could tell whether it was taken")
+            raise _Late
+        self.journal.begin(request.key, request.batch)
+        try:
+            return self.connector.deliver(request.batch, idempotency_key=request.key)
+        except Retryable:
+            if self.kind.is_idempotent:
+                request.in_doubt = True
+            else:
+                self.journal.end(())
+            raise
+        except Unsure:
+            request.in_doubt = True
+            raise
+        except (Rejected, Refused):
+            raise
+        except Exception as problem:
+            # Its text may quote a customer.
+            frame = traceback.extract_tb(problem.__traceback__)[-1]
+            name = type(problem).__name__
+            log.error("connector=%s raised=%s file=%s line=%s", self.kind.name, name, frame.filename, frame.lineno)
+            raise _Broken(name) from None
+
+    def _is_tried_again(self, state: RetryCallState) -> bool:
+        problem = state.outcome.exception() if state.outcome else None
+        return isinstance(problem, Retryable) or (isinstance(problem, Unsure) and self.kind.is_idempotent)
+
+    def _parted(self, request: _Request) -> tuple[_Request, _Request]:
+        """Those whose time is over, and the others."""
+        now = self.clock()
+        items = request.batch.items
+        late = tuple(item for item in items if _is_late(item, now))
+        rest = tuple(item for item in items if not _is_late(item, now))
+        return _of(request, late), _of(request, rest)
+
+    def _abandoned(self, request: _Request, problem: Refused | Stopped) -> Iterator[tuple[Outcome, ...]]:
+        """Of a batch that is not tried to its end: nothing where nothing was taken."""
+        if request.in_doubt:
+            yield self._noted(request.all_are("unknown", f"an earlier try may have been taken; then: {problem}"))
+        elif isinstance(problem, Refused):
+            self.journal.end(())
+
+    def _noted(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        self.journal.end(outcomes)
+        return outcomes
+
+    def _wait_for_leave(self) -> None:
+        """Until the rate allows a request; raises Stopped."""
+        self._ask_to_stop()
+        while delay := self._bucket.delay():
+            self._pause(delay)
+
+    def _pause(self, seconds: float) -> None:
+        rest = seconds
+        while rest > 0:
+            piece = min(rest, _LOOK_UP_SECONDS)
+            self.sleep(piece)
+            rest -= piece
+            self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
+        reason = self.stop()
+        if reason is not None:
+            raise Stopped(f"Sending by {self.kind.name} was stopped: {reason}")
+
+
+@dataclass
+class _Bisection:
+    """What halving one batch has shown so far."""
+
+    refused_alone: int = 0
+    is_any_taken: bool = False
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.refused_alone >= _HOPELESS and not self.is_any_taken
+
+    def saw(self, outcomes: tuple[Outcome, ...]) -> None:
+        self.is_any_taken |= any(one.status == "accepted" for one in outcomes)
+        if len(outcomes) == 1 and outcomes[0].status == "rejected":
+            self.refused_alone += 1
+
+
+def _halves(request: _Request, *, in_doubt: bool) -> tuple[_Request, _Request]:
+    """Both halves, the first last: it is taken from the end."""
+    items = request.batch.items
+    middle = (len(items) + 1) // 2
+    parts = (_of(request, items[middle:]), _of(request, items[:middle]))
+    return replace(parts[0], in_doubt=in_doubt), replace(parts[1], in_doubt=in_doubt)
+
+
+def _of(request: _Request, items: tuple[Item, ...]) -> _Request:
+    return _Request(replace(request.batch, items=items))
+
+
+def _is_late(item: Item, now: datetime) -> bool:
+    return item.expires_at is not None and now >= item.expires_at

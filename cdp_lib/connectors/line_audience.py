@@ -1,0 +1,180 @@
+"""LINE audiences for narrowcasts and ads: user ids are added to a group; who leaves is left out of the next group."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from cdp_lib.connectors.http import HttpChannel
+from cdp_lib.connectors.line import is_user_id
+from cdp_lib.connectors.protocol import (
+    Batch,
+    ConnectorKind,
+    ConnectorSettings,
+    Limits,
+    Outcome,
+    Receipt,
+    Refused,
+    Rejected,
+    Retryable,
+    reveal,
+    Unsure,
+)
+
+_UPLOAD = "/v2/bot/audienceGroup/upload"
+_LONGEST_NAME, _PAGE_SIZE, _BAD_REQUEST = 120, 40, 400
+_DONE, _FAILED = ("FINISHED", "READY"), "FAILED"
+
+
+class LineAudienceSettings(ConnectorSettings):
+    """A channel of the Messaging API, and how long its jobs are waited for."""
+
+    access_token: SecretStr = Field(description="The channel's access token")
+    audience_group_id: int | None = Field(
+        default=None, description="A group that exists; left out: one named after the activation is found or made"
+    )
+    poll_seconds: float = Field(default=5.0, gt=0, description="Between two looks at a job")
+    polls: int = Field(default=60, ge=1, description="Looks at a job before it counts as unsure")
+    base_url: str = Field(default="https://api.line.me", description="Where the channel is")
+    timeout_seconds: float = Field(default=30.0, gt=0, description="How long an answer is waited for")
+
+
+class LineAudience:
+    """Adds items to a group. Adding a member twice leaves the group as it is.
+
+    An item's `person["rebuild"]` names the rebuild it belongs to (a date that sorts): its group is called
+    "<campaign> @ <rebuild>", made empty by the first batch that finds none. An item without it goes to the newest
+    group of its campaign. So no batch need know whether it is the first, and a repeated one finds what it made.
+    """
+
+    def __init__(self, settings: LineAudienceSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        bearer = {"Authorization": f"Bearer {reveal(settings.access_token)}"}
+        self._channel = HttpChannel(
+            settings.base_url, headers=bearer, repeats_safely=True, timeout_seconds=settings.timeout_seconds
+        )
+        self._settings = settings
+        self._sleep = sleep
+        self._lock = Lock()
+        self._groups: dict[tuple[str, str | None], int] = {}
+
+    def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
+        """The group's id for everybody who is in it once the channel's job is over."""
+        if batch.operation != "add":
+            raise Refused(f"LINE cannot {batch.operation}: the whole audience is added to a new group instead")
+        users = list(dict.fromkeys(item.address for item in batch.items if is_user_id(item.address)))
+        group, failure = 0, ""
+        if users:
+            group = self._group(batch)
+            self._add(group, users, idempotency_key)
+            failure = self._failure(group, idempotency_key)
+        return Receipt(
+            tuple(
+                Outcome(item.intent_id, "rejected", "not_a_line_user_id")
+                if not is_user_id(item.address)
+                else Outcome(item.intent_id, "rejected", failure)
+                if failure
+                else Outcome(item.intent_id, "accepted", provider_id=str(group))
+                for item in batch.items
+            )
+        )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._channel.close()
+
+    def _group(self, batch: Batch) -> int:
+        """The id of the group that the batch belongs to; batches of several threads get the same."""
+        rebuilds = {item.person.get("rebuild") for item in batch.items}
+        if len(rebuilds) > 1:
+            raise Rejected("the batch mixes items of several rebuilds")
+        (rebuild,) = rebuilds
+        if rebuild is None and self._settings.audience_group_id is not None:
+            return self._settings.audience_group_id
+        with self._lock:
+            key = (batch.campaign, rebuild)
+            if key not in self._groups:
+                self._groups[key] = self._found(batch.campaign, rebuild) or self._made(batch.campaign, rebuild)
+            return self._groups[key]
+
+    def _found(self, campaign: str, rebuild: str | None) -> int | None:
+        """Of the rebuild's group, or of the newest where none is named; of two with one name, the one made first."""
+        ids: dict[str, int] = {}
+        for group in self._listed(campaign):
+            name = str(group.get("description")).casefold()
+            if name.split(" @ ")[0] == campaign.casefold() and group.get("status") != "EXPIRED":
+                group_id = int(group["audienceGroupId"])
+                ids[name] = min(ids.get(name, group_id), group_id)
+        if rebuild is not None:
+            return ids.get(_name(campaign, rebuild).casefold())
+        return ids[max(ids)] if ids else None
+
+    def _listed(self, campaign: str) -> Iterator[Mapping[str, Any]]:
+        page = 1
+        while True:
+            query = {"page": page, "description": campaign, "size": _PAGE_SIZE, "createRoute": "MESSAGING_API"}
+            reply = self._channel.request("GET", "/v2/bot/audienceGroup/list", params=query)
+            yield from reply.fields.get("audienceGroups", [])
+            if not reply.fields.get("hasNextPage"):
+                return
+            page += 1
+
+    def _made(self, campaign: str, rebuild: str | None) -> int:
+        body = {"description": _name(campaign, rebuild), "isIfaAudience": False, "audiences": []}
+        group_id = self._channel.request("POST", _UPLOAD, json=body).fields.get("audienceGroupId")
+        if not isinstance(group_id, int):
+            raise Retryable("the channel made a group and does not name it; it will be looked up")
+        return group_id
+
+    def _add(self, group: int, users: list[str], key: str) -> None:
+        body = {"audienceGroupId": group, "uploadDescription": key, "audiences": [{"id": user} for user in users]}
+        reply = self._channel.request("PUT", _UPLOAD, sees=(_BAD_REQUEST,), json=body)
+        if "AUDIENCE_GROUP_NOT_FOUND" in {fault.get("message") for fault in reply.fields.get("details", [])}:
+            raise Refused(f"group {group} is gone; check audience_group_id")
+        if reply.status == _BAD_REQUEST:
+            raise Rejected("HTTP 400")
+
+    def _failure(self, group: int, key: str) -> str:
+        """Why the job of that key failed; empty where it is over and has not. Raises Unsure when it takes too long."""
+        for look in range(self._settings.polls):
+            if look:
+                self._sleep(self._settings.poll_seconds)
+            state = self._channel.request("GET", f"/v2/bot/audienceGroup/{group}").fields
+            jobs = [job for job in state.get("jobs", []) if job.get("description") == key]
+            newest = max(jobs, key=lambda job: int(job["audienceGroupJobId"]), default=None)
+            entry = newest or state.get("audienceGroup", {})
+            status = entry.get("jobStatus" if newest else "status")
+            if status == _FAILED and entry.get("failedType") == "INTERNAL_ERROR":
+                raise Retryable("the channel's job failed: INTERNAL_ERROR")
+            if status == _FAILED:
+                return str(entry.get("failedType"))
+            if status in _DONE:
+                return ""
+        raise Unsure(f"the channel's job was not over after {self._settings.polls} looks")
+
+
+def _name(campaign: str, rebuild: str | None) -> str:
+    name = campaign if rebuild is None else f"{campaign} @ {rebuild}"
+    if len(name) > _LONGEST_NAME:
+        raise Refused(f"the audience's name has {len(name)} characters; LINE bears {_LONGEST_NAME}")
+    return name
+
+
+KIND = ConnectorKind(
+    name="line_audience",
+    channel="line",
+    mode="audience",
+    settings=LineAudienceSettings,
+    build=LineAudience,
+    limits=Limits(batch_size=10_000, per_second=0.25),
+    operations=("add",),
+    is_idempotent=True,
+    is_rebuilt=True,
+    doc="LINE audiences; leavers need a rebuild, a new group under a new name",
+    unverified=(
+        "a group may be made empty and filled afterwards",
+        "a group that has just been made is listed at once",
+        "a failed job added nobody",
+    ),
+)

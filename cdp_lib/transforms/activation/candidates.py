@@ -1,0 +1,146 @@
+"""Who may be told something: members whose turn it is, what journeys ask for, and how lists differ from audiences."""
+
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import Column, DataFrame, functions as F
+
+from cdp_lib.settings.activation import HOLDOUT
+from cdp_lib.transforms.activation.ledger import last_rebuilds, list_states, reached_before, REBUILD
+from cdp_lib.transforms.activation.ways import Moment, Way
+
+FIRST = "first"
+"""Occasion of the first intent for a member of a list; later ones name the intent before them."""
+
+
+def occasions_of_members(members: DataFrame, facts: Column) -> DataFrame:
+    """One row per member and way that is no list: its facts, golden_id, occasion (`entry:<date>`), entered_date."""
+    present = members.where(F.col("status") != "exit")
+    audience = F.col("audience_id")
+    sent = _ways_where(facts, lambda way: (way["audience_id"] == audience) & ~way["is_synced"])
+    named = present.select("golden_id", "entered_date", sent)
+    occasion = F.concat(F.lit("entry:"), F.col("entered_date").cast("string"))
+    return named.select("way.*", "golden_id", occasion.alias("occasion"), "entered_date")
+
+
+def occasions_of_journeys(sends: DataFrame, facts: Column, moment: Moment) -> DataFrame:
+    """One row per message that a journey asked for up to the as-of date; entered_date is null."""
+    # Of merged people both may have been on the same way: one message for both.
+    due = (
+        sends.where(F.col("due_date") <= F.lit(moment.as_of))
+        .select("activation_id", "golden_id", "occasion")
+        .distinct()
+    )
+    asked = F.col("activation_id")
+    named = due.select("golden_id", "occasion", _ways_where(facts, lambda way: way["activation_id"] == asked))
+    return named.select("way.*", "golden_id", "occasion", F.lit(None).cast("date").alias("entered_date"))
+
+
+def with_turn(candidates: DataFrame, states: DataFrame, moment: Moment) -> DataFrame:
+    """Every candidate with `operation`, `is_before` and the occasion that its intent will have.
+
+    Its turn has passed where the activation reached the person, under whatever id, on that occasion or on a later entry
+    or repetition. A member is due again once the last time lies `repeat_days` back on the clock, for it is people's
+    patience that is measured. An occasion whose intents expired is numbered: intents never share an id.
+    """
+    joined = candidates.join(reached_before(states), ["activation_id", "golden_id"], "left")
+    reached = F.array_contains("occasions", F.col("occasion"))
+    reached = F.coalesce(reached, F.lit(False)) | F.coalesce(F.col("last_date") >= F.col("entered_date"), F.lit(False))
+    rest = F.lit(moment.at) - F.make_dt_interval(days=F.col("repeat_days"))
+    is_member = F.col("entered_date").isNotNull()
+    is_due_again = reached & is_member & F.coalesce(F.col("last_planned_at") <= rest, F.lit(False))
+    occasion = F.when(is_due_again, F.lit(f"repeat:{moment.as_of}")).otherwise(F.col("occasion"))
+    turned = joined.select("*", occasion.alias("_occasion"), (reached & ~is_due_again).alias("is_before"))
+    times = F.size(F.filter("expired", lambda one: one == F.col("_occasion")))
+    numbered = F.when(times > 0, F.concat("_occasion", F.lit("#"), times.cast("string")))
+    kept = [name for name in candidates.columns if name not in ("occasion", "entered_date")]
+    return turned.select(
+        *kept,
+        F.coalesce(numbered, "_occasion").alias("occasion"),
+        F.col("first_operation").alias("operation"),
+        "is_before",
+    )
+
+
+def list_members(members: DataFrame, states: DataFrame, facts: Column) -> DataFrame:
+    """One row per list and person who is in its audience, or is believed to be on it.
+
+    The way's facts, golden_id, `is_member`, `is_listed`, `is_open`, and the structs `listed` and `ended` of the ledger.
+    """
+    present = members.where(F.col("status") != "exit")
+    audience = F.col("audience_id")
+    kept = _ways_where(facts, lambda way: (way["audience_id"] == audience) & way["is_synced"])
+    wanted = present.select("golden_id", kept).select(
+        F.col("way.activation_id").alias("activation_id"), "golden_id", F.lit(True).alias("is_member")
+    )
+    synced = F.transform(F.filter(facts, lambda way: way["is_synced"]), lambda way: way["activation_id"])
+    known = list_states(states.where(F.array_contains(synced, F.col("activation_id"))))
+    both = wanted.join(known, ["activation_id", "golden_id"], "full")
+    # One row per activation.
+    dated = both.join(F.broadcast(last_rebuilds(states)), "activation_id", "left")
+    is_current = F.coalesce(F.col("listed.planned_at") >= F.col("rebuilt_at"), F.lit(True))
+    is_listed = F.coalesce(F.col("listed.operation").isin("add", "update"), F.lit(False)) & is_current
+    asked = F.col("activation_id")
+    return dated.select(
+        _ways_where(facts, lambda way: way["activation_id"] == asked),
+        "golden_id",
+        F.coalesce("is_member", F.lit(False)).alias("is_member"),
+        is_listed.alias("is_listed"),
+        F.coalesce("is_open", F.lit(False)).alias("is_open"),
+        "listed",
+        "ended",
+    ).select("way.*", "golden_id", "is_member", "is_listed", "is_open", "listed", "ended")
+
+
+def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> DataFrame:
+    """The rows of `list_members` that may have to be told, with `operation`, `occasion` and `is_before`.
+
+    `people` also have arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the member as the
+    audience does; or an intent is not over yet; or the channel refused just this before. Where a list can only be
+    taken anew and somebody must leave it, everybody else is planned. An occasion names the intent before it, so that a
+    chain cannot be doubled.
+    """
+    is_held_out = F.col("arm") == HOLDOUT
+    is_wanted = F.col("is_member") & F.col("allowed") & ~F.col("is_suppressed") & ~is_held_out
+    must_leave = F.col("is_listed") & ~is_wanted
+    is_same = F.col("listed.payload_hash").eqNullSafe(F.col("payload_hash"))
+    judged = people.select(
+        "*", must_leave.alias("must_leave"), (F.col("is_listed") & is_wanted & ~is_same).alias("is_changed")
+    )
+    told = _with_rebuild(judged.where(F.col("must_leave") | F.col("is_member")), ways)
+    is_anew = F.col("is_anew") & ~F.col("must_leave")
+    asked = F.when(F.col("must_leave"), F.lit("remove")).when(F.col("is_changed") & ~is_anew, F.col("change_operation"))
+    operation = F.coalesce(asked, "first_operation")
+    before = F.coalesce("ended.intent_id", F.lit(FIRST))
+    occasion = F.when(is_anew, F.concat(F.lit(f"{REBUILD}:{moment.as_of}:"), before)).otherwise(before)
+    is_as_wanted = F.col("is_listed") & ~F.col("must_leave") & ~F.col("is_changed") & ~is_anew
+    named = told.where(~F.col("must_leave") | F.col("can_remove")).select(
+        *people.columns, is_as_wanted.alias("_is_as_wanted"), operation.alias("operation"), occasion.alias("occasion")
+    )
+    is_before = F.col("is_open") | F.col("_is_as_wanted") | _was_refused()
+    return named.select(*people.columns, "operation", "occasion", is_before.alias("is_before"))
+
+
+def _was_refused() -> Column:
+    """Whether the last that is over is the same asked for in vain, or the member held out as now."""
+    is_rejected = (F.col("ended.status") == "rejected") & F.col("ended.payload_hash").eqNullSafe(F.col("payload_hash"))
+    is_still_held_out = (F.col("ended.status") == "held_out") & (F.col("arm") == HOLDOUT)
+    is_same = F.col("ended.operation") == F.col("operation")
+    return F.coalesce(is_same & (is_rejected | is_still_held_out), F.lit(False))
+
+
+def _with_rebuild(judged: DataFrame, ways: Sequence[Way]) -> DataFrame:
+    """With `is_anew`: whether the whole list is taken anew, because somebody must leave and cannot be removed."""
+    if not any(way.is_rebuilt for way in ways):
+        return judged.select("*", F.lit(False).alias("is_anew"))
+    left = (
+        judged.where(F.col("must_leave") & F.col("is_rebuilt"))
+        .groupBy("activation_id")
+        .agg(F.lit(True).alias("has_leavers"))
+    )
+    # One row per activation.
+    joined = judged.join(F.broadcast(left), "activation_id", "left")
+    return joined.select(*judged.columns, F.coalesce("has_leavers", F.lit(False)).alias("is_anew"))
+
+
+def _ways_where(facts: Column, is_asked: Callable[[Column], Column]) -> Column:
+    return F.explode(F.filter(facts, is_asked)).alias("way")

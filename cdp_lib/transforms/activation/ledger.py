@@ -1,0 +1,81 @@
+"""What ops.delivery knows: the last state of every intent, and what that means for a person and an activation."""
+
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.transforms.activation.policy import CONTACT_CHANNELS
+
+OPEN = ("planned", "sent", "unknown")
+"""States that may still become something else: nothing new is planned for a member of a list meanwhile."""
+
+REBUILD = "rebuild"
+"""Begins the occasion of intents that take a whole list anew."""
+
+_CONTACT = ("planned", "sent", "accepted", "unknown")
+_DATED = r"^(?:entry|repeat):(\d{4}-\d{2}-\d{2})"
+_AGAIN = r"#\d+$"
+
+
+def last_states(deliveries: DataFrame) -> DataFrame:
+    """One row per intent: its last state with `sent_at`, when it was handed to the channel last (null: never).
+
+    Of the last try an end outweighs `sent`, and that `planned`; of two ends the later one is known.
+    """
+    status = F.col("status")
+    step = F.when(status == "planned", 0).when(status == "sent", 1).otherwise(2)
+    told = ("activation_id", "golden_id", "channel", "operation", "occasion", "status", "payload_hash", "recorded_at")
+    last = F.max_by(F.struct(*told), F.struct("attempt", step, "recorded_at", "status"))
+    per_intent = deliveries.groupBy("intent_id").agg(
+        last.alias("last"),
+        F.max("planned_at").alias("planned_at"),
+        F.max(F.when(status == "sent", F.col("recorded_at"))).alias("sent_at"),
+    )
+    return per_intent.select("intent_id", "last.*", "planned_at", "sent_at")
+
+
+def contacts_made(states: DataFrame) -> DataFrame:
+    """golden_id, channel, contact_at of every intent that reached for a person, or is about to.
+
+    What is still planned counts: the sender takes it up before anything new.
+    """
+    is_message = (F.col("operation") == "send") & F.col("channel").isin(*CONTACT_CHANNELS)
+    made = states.where(is_message & F.col("status").isin(*_CONTACT))
+    return made.select("golden_id", "channel", F.coalesce("sent_at", "planned_at").alias("contact_at"))
+
+
+def reached_before(states: DataFrame) -> DataFrame:
+    """One row per activation_id and golden_id: on which occasions something was planned for that person.
+
+    `occasions` and `dates` (of entries and repetitions) leave out what expired unsent; `expired` are the occasions of
+    those, one entry for each intent. `last_planned_at` is null where everything expired.
+    """
+    has_expired = F.col("status") == "expired"
+    base = F.regexp_replace("occasion", _AGAIN, "")
+    date = F.to_date(F.nullif(F.regexp_extract("occasion", _DATED, 1), F.lit("")))
+    return states.groupBy("activation_id", "golden_id").agg(
+        F.collect_set(F.when(~has_expired, base)).alias("occasions"),
+        F.max(F.when(~has_expired, date)).alias("last_date"),
+        F.max(F.when(~has_expired, F.col("planned_at"))).alias("last_planned_at"),
+        F.collect_list(F.when(has_expired, base)).alias("expired"),
+    )
+
+
+def list_states(states: DataFrame) -> DataFrame:
+    """One row per activation_id and golden_id of what a list is believed to hold.
+
+    `listed` is the newest accepted intent (null: none was accepted), `ended` the newest of those that are over, and
+    `is_open` says whether one is not over yet. Both are structs of planned_at, recorded_at, intent_id, operation,
+    payload_hash and status.
+    """
+    intent = F.struct("recorded_at", "planned_at", "intent_id", "operation", "payload_hash", "status")
+    is_open = F.col("status").isin(*OPEN)
+    return states.groupBy("activation_id", "golden_id").agg(
+        F.max(F.when(F.col("status") == "accepted", intent)).alias("listed"),
+        F.max(F.when(~is_open, intent)).alias("ended"),
+        F.max(is_open).alias("is_open"),
+    )
+
+
+def last_rebuilds(states: DataFrame) -> DataFrame:
+    """One row per activation_id: when its list was last taken anew. What was accepted before is not in it."""
+    taken = states.where(F.col("occasion").startswith(f"{REBUILD}:"))
+    return taken.groupBy("activation_id").agg(F.max("planned_at").alias("rebuilt_at"))

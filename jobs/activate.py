@@ -1,0 +1,194 @@
+"""Plan what each activation tells whom, and send it where the run may: otherwise everything is only rendered."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyspark.sql import DataFrame, functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from cdp_lib.contracts import activation
+from cdp_lib.errors import DeliveryError
+from cdp_lib.io.sending_folder import sending_folder, SendingFolder
+from cdp_lib.io.staging import staged, StagedRows
+from cdp_lib.io.yaml_files import environment_secret
+from cdp_lib.transforms.activation.plan import plan
+from cdp_lib.transforms.activation.recipients import recipients
+from cdp_lib.transforms.activation.ways import Moment, Way
+from cdp_lib.workflow.context import JobContext
+from cdp_lib.workflow.job import job
+from jobs.activation.book import CONSTANT
+from jobs.activation.inputs import customers_of, moment_of, plan_inputs, products_of, reads_of
+from jobs.activation.outbox import write_outbox
+from jobs.activation.rendering import writer_of
+from jobs.activation.sender import Desk, recover, send, Tally
+from jobs.activation.ways import ways_of
+from jobs.page import run_page
+
+_TO_SEND, _HELD_OUT = "to_send", "held_out"
+
+
+def leave(ctx: JobContext) -> str:
+    """A run that sends always has something to look at: time passes for quiet hours, caps and retries."""
+    return str(ctx.now()) if ctx.sending.is_on else f"dry {ctx.sending.at or ''}"
+
+
+@job(
+    reads=(reads_of,),
+    writes=activation.SENDING_TABLES,
+    remembers=(activation.DELIVERY,),
+    shaped_by=("pack", "activation", "message", "offer", "destination", "contact_policy"),
+    watches=leave,
+)
+def run(ctx: JobContext) -> None:
+    """What a killed run left in its journals first; then the plan, and from the plan what is open."""
+    folder = sending_folder(ctx.folder, ctx.settings.sending.folder, ctx.pack.name)
+    reason = folder.stopped()
+    if ctx.sending.is_on and reason is not None:
+        raise DeliveryError(f"sending is stopped: {reason}. `cdp deliveries allow` lets it go on.")
+    ways, moment = ways_of(ctx.pack), moment_of(ctx, folder)
+    customers = customers_of(ctx.pack, ctx.read)
+    desk = _desk(ctx, folder, moment)
+    if ctx.sending.is_on:
+        recovered = recover(desk)
+        if recovered:
+            ctx.say(f"{recovered:,} outcomes of a run that was cut off")
+    planned = plan(plan_inputs(ctx.pack, ctx.read, customers, ctx.recall(activation.DELIVERY)), ways, ctx.pack, moment)
+    with staged(planned, f"{ctx.folder}/_staging/{ctx.run.run_id}.plan") as rows:
+        _account(ctx, rows)
+        if ctx.sending.is_on:
+            _note_plan(ctx, rows, moment)
+        else:
+            _render(ctx, desk, planned.where(F.col("decision") == _TO_SEND), customers, ways)
+    if ctx.sending.is_on:
+        ctx.reached("noted")
+        _send(ctx, desk, customers, ways)
+
+
+def _desk(ctx: JobContext, folder: SendingFolder, moment: Moment) -> Desk:
+    return Desk(
+        pack=ctx.pack,
+        ledger=ctx.ledger,
+        run_id=ctx.run.run_id,
+        folder=folder,
+        settings=ctx.settings.sending,
+        resolve=environment_secret,
+        writer=writer_of(ctx.pack, moment.salt),
+        reached=ctx.reached,
+    )
+
+
+def _account(ctx: JobContext, rows: StagedRows) -> None:
+    """What becomes of every member: said, and written down once for each run."""
+    counts = rows.counts("activation_id", "operation", "decision")
+    known = {row["run_id"] for row in ctx.recorded(activation.ACTIVATION_ACCOUNT)}
+    if ctx.run.run_id not in known:
+        shared = {"run_id": ctx.run.run_id, "is_dry_run": not ctx.sending.is_on, "recorded_at": ctx.now()}
+        told = [
+            {**{name: row[name] for name in row if name != "count"}, "customer_count": row["count"]} for row in counts
+        ]
+        ctx.record(activation.ACTIVATION_ACCOUNT, [{**row, **shared} for row in told])
+    for one in sorted({row["activation_id"] for row in counts}):
+        of_one = [row for row in counts if row["activation_id"] == one]
+        said = {name: sum(row["count"] for row in of_one if row["decision"] == name) for name in activation.DECISIONS}
+        parts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in said.items() if count)
+        ctx.say(f"{one}: {parts}")
+
+
+def _note_plan(ctx: JobContext, rows: StagedRows, moment: Moment) -> None:
+    """Planned and held-out intents into the ledger, and the codes that were given; a run tried again adds nothing."""
+    number = ctx.run.run_number
+    is_planned = ds.field("decision").isin([_TO_SEND, _HELD_OUT])
+    status = pc.if_else(ds.field("decision") == _TO_SEND, "planned", "held_out")
+    constants: dict[str, Any] = {
+        "run_id": pc.scalar(moment.run_id),
+        "status": status,
+        "attempt": pc.scalar(1),
+        "reason": pc.scalar(None),
+        "provider_id": pc.scalar(None),
+        "recorded_at": ds.field("planned_at"),
+    }
+    # Codes first: a code without a message harms nobody, a message with an unknown code does.
+    codes: dict[str, Any] = {
+        "issued_at": ds.field("planned_at"),
+        "run_id": pc.scalar(moment.run_id),
+    }
+    has_code = (ds.field("decision") == _TO_SEND) & ds.field("offer_code").is_valid()
+    for table, values, where in (
+        (activation.OFFER_CODE, codes, has_code),
+        (activation.DELIVERY, constants, is_planned),
+    ):
+        columns = {name: values.get(name, ds.field(name)) for name in table.column_names}
+        batches = rows.batches(columns, where, to_arrow_schema(table.schema(), timezone="UTC"))
+        ctx.ledger.append_once(table, batches, f"cdp.activate.{table.name}", number)
+
+
+def _render(ctx: JobContext, desk: Desk, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> None:
+    named = intents.withColumn("attempt", F.lit(1))
+    with staged(_outgoing(ctx, named, customers, ways), f"{ctx.folder}/_staging/{ctx.run.run_id}.out") as rows:
+        folder = Path(desk.folder.path) / "outbox" / ctx.run.run_id
+        tally = write_outbox(rows, desk.writer, folder)
+    _say_tally(ctx, tally)
+    ctx.say(f"dry run: nothing was sent; texts are in {folder}")
+
+
+def _send(ctx: JobContext, desk: Desk, customers: DataFrame, ways: Sequence[Way]) -> None:
+    with staged(
+        _outgoing(ctx, _open_intents(ctx), customers, ways), f"{ctx.folder}/_staging/{ctx.run.run_id}.out"
+    ) as rows:
+        tally = send(desk, rows)
+    _say_tally(ctx, tally)
+
+
+def _open_intents(ctx: JobContext) -> DataFrame:
+    """Planned tries without an end, of this run and of earlier ones, each with the life of its code."""
+    deliveries = ctx.newest(activation.DELIVERY)
+    has_end = F.max((~F.col("status").isin("planned", "sent")).cast("int"))
+    tries = deliveries.groupBy("intent_id", "attempt").agg(
+        has_end.alias("has_end"), F.any_value(F.struct(*_shared())).alias("intent")
+    )
+    # One open try at most: a new one is planned only after the last has ended.
+    still = tries.where(F.col("has_end") == 0).select("intent_id", "attempt", "intent.*")
+    codes = ctx.newest(activation.OFFER_CODE).select(
+        "activation_id", "golden_id", "occasion", F.col("valid_until").alias("valid_until")
+    )
+    return still.join(codes, ["activation_id", "golden_id", "occasion"], "left")
+
+
+def _shared() -> list[str]:
+    return [name for name in CONSTANT if name not in ("intent_id", "attempt")]
+
+
+def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> DataFrame:
+    """Each intent with its customer's address, fields and texts' figures; whoever is gone has none of them."""
+    products, messages = products_of(ctx.pack, ctx.read), ctx.pack.messages
+    parts = [
+        recipients(customers, way, messages, products, ctx.pack).withColumn("activation_id", F.lit(way.activation.id))
+        for way in ways
+    ]
+    told = reduce(DataFrame.unionByName, parts)
+    wanted = [*CONSTANT, "valid_until"]
+    return (
+        intents.select(*wanted)
+        .join(told, ["activation_id", "golden_id"], "left")
+        .select(*wanted, "address", "person", "language", "view", "products")
+    )
+
+
+def _say_tally(ctx: JobContext, tally: Tally) -> None:
+    by_activation: dict[str, dict[str, int]] = {}
+    for (name, status), count in tally.items():
+        by_activation.setdefault(name, {})[status] = count
+    for name, counts in sorted(by_activation.items()):
+        ctx.say(f"{name}: {_told(counts)}")
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))
+
+
+if __name__ == "__main__":
+    run_page(__file__)

@@ -1,0 +1,92 @@
+"""What planning reads: the scored single view, audiences, journeys, consents, suppression and what was sent before."""
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta, UTC
+
+from pyspark.sql import DataFrame, functions as F
+
+from cdp_lib.contracts import activation, gold, identity, scores, silver
+from cdp_lib.contracts.table import Table
+from cdp_lib.io.sending_folder import SendingFolder
+from cdp_lib.settings.pack import Pack
+from cdp_lib.transforms.activation.ways import Moment, PlanInputs
+from cdp_lib.transforms.customer.scored_view import scored_customers
+from cdp_lib.transforms.customer.traits import facts_of_people
+from cdp_lib.transforms.identity.history import resolve
+from cdp_lib.workflow.context import JobContext
+
+Read = Callable[[Table], DataFrame]
+
+_MORNING = time(10)
+"""Local time that a dry run plans for: when most channels are not quiet."""
+
+
+def reads_of(pack: Pack) -> tuple[Table, ...]:
+    """Everything that planning and writing texts read, as far as the pack has it."""
+    scored = scores.score_tables(pack)
+    products = (silver.PRODUCT, *scores.recommendations(pack)) if _names_products(pack) else ()
+    journeys = (activation.JOURNEY_STATE,) if pack.journeys else ()
+    people = (identity.IDENTITY_LINK, identity.IDENTITY_EVENT, silver.CONSENT)
+    found = (gold.customer(pack), *scored, *activation.tables(pack), *people, *journeys, *products)
+    return tuple({table.name: table for table in found}.values())
+
+
+def _names_products(pack: Pack) -> bool:
+    return any(one.products for one in pack.activations)
+
+
+def moment_of(ctx: JobContext, folder: SendingFolder) -> Moment:
+    """When it is: as asked for; the clock where this run sends, else the morning after the as-of date."""
+    at = ctx.sending.at
+    if at is None:
+        morning = datetime.combine(ctx.as_of + timedelta(days=1), _MORNING, tzinfo=ctx.pack.info.zone)
+        at = ctx.now() if ctx.sending.is_on else morning
+    return Moment(as_of=ctx.as_of, at=at.astimezone(UTC), run_id=ctx.run.run_id, salt=folder.key())
+
+
+def customers_of(pack: Pack, read: Read) -> DataFrame:
+    """The single view with every score that the pack has."""
+    published = {one.name: read(one) for one in scores.score_tables(pack)}
+    return scored_customers(read(gold.customer(pack)), published, pack)
+
+
+def plan_inputs(pack: Pack, read: Read, customers: DataFrame, deliveries: DataFrame) -> PlanInputs:
+    """The inputs of `plan`; `deliveries` is ops.delivery as it was when planning began."""
+    today = _of_today(deliveries, read(identity.IDENTITY_EVENT))
+    return PlanInputs(
+        customers=customers,
+        members=read(activation.AUDIENCE_MEMBER),
+        journey_sends=_journey_sends(read(activation.JOURNEY_STATE)) if pack.journeys else _no_sends(today),
+        consents=facts_of_people(read(silver.CONSENT), read(identity.IDENTITY_LINK)),
+        suppressions=read(activation.SUPPRESSION),
+        deliveries=today,
+    )
+
+
+def _of_today(deliveries: DataFrame, events: DataFrame) -> DataFrame:
+    """What was sent, each row with the id that stands for its customer today."""
+    today = resolve(events, deliveries.select("golden_id").distinct())
+    joined = deliveries.join(today, "golden_id", "left")  # one row per golden_id
+    current = F.coalesce("current_golden_id", "golden_id").alias("golden_id")
+    return joined.select(*[current if name == "golden_id" else name for name in deliveries.columns])
+
+
+def _journey_sends(states: DataFrame) -> DataFrame:
+    sends = states.select("golden_id", F.explode("sends").alias("send"))
+    return sends.select("send.activation_id", "golden_id", "send.occasion", "send.due_date")
+
+
+def _no_sends(deliveries: DataFrame) -> DataFrame:
+    nothing = deliveries.where(F.lit(False))
+    return nothing.select("activation_id", "golden_id", "occasion", F.lit(None).cast("date").alias("due_date"))
+
+
+def products_of(pack: Pack, read: Read) -> DataFrame | None:
+    """Recommended products with their names, one row per golden_id and rank; None where no message names any."""
+    if not _names_products(pack):
+        return None
+    catalogue = (
+        read(silver.PRODUCT).groupBy("product_id").agg(F.min("name").alias("name"), F.min("category").alias("category"))
+    )
+    chosen = read(scores.RECOMMENDATION).select("golden_id", "rank", "product_id", "kind", "reason")
+    return chosen.join(catalogue, "product_id", "inner")

@@ -1,0 +1,42 @@
+"""What a dry run would have sent, as files that people can read: one line of JSON for each message."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cdp_lib.errors import DeliveryError
+from cdp_lib.io.staging import StagedRows
+from jobs.activation.rendering import Writer
+from jobs.activation.sender import Tally
+
+
+def write_outbox(staged: StagedRows, writer: Writer, folder: Path) -> Tally:
+    """Everything rendered below `folder`, a file for each activation that only its owner may read; how it ended.
+
+    `ready` or `failed`, with the reason in the file's last lines. The files hold personal data.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tally: Tally = Counter()
+    for activation in sorted({group["activation_id"] for group in staged.counts("activation_id")}):
+        whole = folder / f"{activation}.jsonl"
+        part = whole.with_suffix(".part")
+        with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+            for row in staged.rows({"activation_id": activation}):
+                line, status = _rendered(row, writer)
+                tally[activation, status] += 1
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        part.replace(whole)
+    return tally
+
+
+def _rendered(row: Mapping[str, Any], writer: Writer) -> tuple[dict[str, Any], str]:
+    told = {"golden_id": row["golden_id"], "operation": row["operation"], "arm": row["arm"]}
+    try:
+        item = writer.item(row)
+    except DeliveryError as problem:
+        return {**told, "failed": str(problem)}, "failed"
+    shown = {"address": item.address, "parts": dict(item.parts), "fields": dict(item.person)}
+    return {**told, **shown, "offer_code": row["offer_code"]}, "ready"

@@ -1,0 +1,188 @@
+"""Hand what is planned to the channels: every destination by a thread of its own, each request journalled."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from cdp_lib.connectors import kind_named
+from cdp_lib.connectors.courier import Courier
+from cdp_lib.connectors.pace import Retry
+from cdp_lib.connectors.protocol import Item, Outcome
+from cdp_lib.errors import CdpError, DeliveryError
+from cdp_lib.io.journal import IntentJournal, JournalState, read_open
+from cdp_lib.io.ledger import OpsLedger
+from cdp_lib.io.sending_folder import SendingFolder
+from cdp_lib.io.staging import StagedRows
+from cdp_lib.settings.activation import Destination
+from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.settings import SecretResolver, SendingSettings
+from jobs.activation.book import Book, planned_intents
+from jobs.activation.rendering import Writer
+from jobs.activation.ways import build_connector
+
+log = logging.getLogger(__name__)
+
+Tally = Counter[tuple[str, str]]
+"""(activation, status): intents."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that sending needs."""
+
+    pack: Pack
+    ledger: OpsLedger
+    run_id: str
+    folder: SendingFolder
+    settings: SendingSettings
+    resolve: SecretResolver
+    writer: Writer
+    reached: Callable[[str], None]
+    """Names points for fault tests."""
+    sleep: Callable[[float], None] = time.sleep
+
+
+def recover(desk: Desk) -> int:
+    """Outcomes that a killed process had noted in its journals and not in the ledger; how many there were.
+
+    Requests without an end stay in their journal: `send` resumes them.
+    """
+    count = 0
+    for destination in desk.pack.destinations:
+        journal = IntentJournal(desk.folder.journals / destination.id)
+        state = read_open(desk.folder.journals / destination.id)
+        count += _carry_over(desk, state)
+        if state.outcomes and not state.open_batches:
+            journal.settled()
+    return count
+
+
+def _carry_over(desk: Desk, state: JournalState) -> int:
+    newest = {one.intent_id: one for one in state.outcomes}
+    planned, ended = planned_intents(desk.ledger, sorted(newest))
+    book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, lambda: None)
+    missing = [one for intent_id, one in newest.items() if intent_id in planned and intent_id not in ended]
+    for one in missing:
+        book.opened(planned[one.intent_id])
+    book.note(Outcome(one.intent_id, one.status, one.reason, one.provider_id) for one in missing)  # type: ignore[arg-type]  # the journal's own words
+    book.flush()
+    return len(missing)
+
+
+def send(desk: Desk, staged: StagedRows) -> Tally:
+    """Every staged intent that can be sent is; what became of them.
+
+    Raises ConfigError before anything is sent where a secret is not set; DeliveryError where sending was stopped or
+    destinations refused everything, after all others are done: what was not sent stays planned.
+    """
+    groups = staged.counts("destination", "activation_id", "operation")
+    busy = {group["destination"] for group in groups}
+    wanted = [one for one in desk.pack.destinations if one.id in busy or _has_open(desk, one)]
+    posts = [_Post(desk, one, [group for group in groups if group["destination"] == one.id]) for one in wanted]
+    couriers = [post.courier() for post in posts]
+    tally: Tally = Counter()
+    problems: list[str] = []
+    with ThreadPoolExecutor(max(len(posts), 1), thread_name_prefix="destination") as pool:
+        futures: list[Future[Tally]] = [
+            pool.submit(post.work, courier, staged) for post, courier in zip(posts, couriers, strict=True)
+        ]
+        for post, future in zip(posts, futures, strict=True):
+            try:
+                future.result()
+            except CdpError as problem:
+                problems.append(f"destination {post.destination.id}: {problem}")
+            tally.update(post.tally)
+    if problems:
+        raise DeliveryError(
+            "\n".join([*problems, "What was not sent stays planned: the next run with --send sends it."])
+        )
+    return tally
+
+
+def _has_open(desk: Desk, destination: Destination) -> bool:
+    return bool(read_open(desk.folder.journals / destination.id).open_batches)
+
+
+class _Post:
+    """One destination at work."""
+
+    def __init__(self, desk: Desk, destination: Destination, groups: Sequence[Mapping[str, Any]]) -> None:
+        self.destination = destination
+        self._desk = desk
+        self._kind = kind_named(destination.connector)
+        places = {one.id: (one.priority, one.id) for one in desk.pack.activations}
+        # Leavers go first: a list that is full for a moment would be wrong for both.
+        self._groups = sorted(groups, key=lambda one: (one["operation"] != "remove", places[one["activation_id"]]))
+        self._journal = IntentJournal(desk.folder.journals / destination.id)
+        self._book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, self._flushed)
+        self._resumed: frozenset[str] = frozenset()
+
+    @property
+    def tally(self) -> Tally:
+        return self._book.tally
+
+    def courier(self) -> Courier:
+        desk = self._desk
+        return Courier(
+            self._kind,
+            build_connector(self.destination, desk.resolve),
+            self._journal,
+            stop=desk.folder.stopped,
+            clock=desk.ledger.clock,
+            sleep=desk.sleep,
+            retry=Retry(desk.settings.attempts, longest_wait_seconds=desk.settings.longest_wait_seconds),
+        )
+
+    def work(self, courier: Courier, staged: StagedRows) -> Tally:
+        """Requests that a crash cut off first; then group by group."""
+        try:
+            self._resume(courier, staged)
+            for group in self._groups:
+                where = {name: group[name] for name in ("destination", "activation_id", "operation")}
+                items = self._items(staged.rows(where))
+                settled = courier.deliver(items, operation=group["operation"], campaign=group["activation_id"])
+                self._note_all(settled)
+        finally:
+            self._book.flush()
+            self._journal.close()
+            courier.connector.close()
+        return self.tally
+
+    def _note_all(self, settled: Iterator[tuple[Outcome, ...]]) -> None:
+        for outcomes in settled:
+            self._book.note(outcomes)
+            self._desk.reached("settled")
+
+    def _resume(self, courier: Courier, staged: StagedRows) -> None:
+        begun = read_open(self._desk.folder.journals / self.destination.id).open_batches
+        if not begun:
+            return
+        wanted = [intent_id for one in begun for intent_id in one.intent_ids]
+        planned, ended = planned_intents(self._desk.ledger, wanted)
+        for intent_id in wanted:
+            if intent_id in planned and intent_id not in ended:
+                self._book.opened(planned[intent_id])
+        items = {item.intent_id: item for item in self._items(staged.rows({"intent_id": wanted}))}
+        self._resumed = frozenset(wanted)
+        known = [one for one in begun if all(intent_id in planned for intent_id in one.intent_ids)]
+        self._note_all(courier.resume(known, items))
+
+    def _items(self, rows: Iterator[dict[str, Any]]) -> Iterator[Item]:
+        for row in rows:
+            if row["intent_id"] in self._resumed:
+                continue
+            try:
+                item = self._desk.writer.item(row)
+            except DeliveryError as problem:
+                self._book.fail(row, str(problem))
+                continue
+            self._book.opened(row)
+            yield item
+
+    def _flushed(self) -> None:
+        self._journal.settled()
+        self._desk.reached("flushed")

@@ -1,0 +1,77 @@
+"""Every connector holds what the kit asks, and the kit finds each way to cheat."""
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cdp_lib.connectors.kit import checks
+from cdp_lib.connectors.kit.bench import Bench
+from cdp_lib.connectors.kit.checks import benches, check
+from jobs import connectors as page
+from tests.connectors import plain
+
+BENCHES = benches()
+
+
+def failed(bench: Bench) -> dict[str, str]:
+    return {finding.check: finding.detail for finding in check(bench) if not finding.ok}
+
+
+@pytest.mark.parametrize("name", sorted(BENCHES))
+def test_a_connector_withstands_its_channel(name: str) -> None:
+    assert failed(BENCHES[name]) == {}
+
+
+@pytest.mark.parametrize("connector", [plain.Plain, plain.PlainWithKeys])
+def test_an_honest_connector_passes(connector: type[plain.Plain]) -> None:
+    assert failed(plain.bench_of(connector)) == {}
+
+
+@pytest.mark.parametrize(
+    ("cheat", "name", "said"),
+    [
+        (plain.MarksAllAccepted, "one bad item among good ones", "1 accepted items were never taken"),
+        (plain.TriesAgainInSecret, "5xx after the commit", "4 items were taken twice"),
+        (plain.TriesAgainInSecret, "connection cut after the commit", "4 items were taken twice"),
+        (plain.DropsARow, "all goes well", "3 items are unknown"),
+        (plain.RejectsAllForOne, "one bad item among good ones", "3 that count as rejected"),
+        (plain.NamesPeople, "says nothing of secrets and people", "an address or name"),
+        (plain.TellsItsSecret, "says nothing of secrets and people", "a secret"),
+        (plain.CallsSilenceRefusal, "5xx after the commit", "taken twice"),
+        (plain.MakesNewKeys, "5xx after the commit", "4 items were taken twice"),
+        (plain.MakesNewKeys, "the same items again under the same keys", "9 items were taken twice"),
+        (plain.GoesOnWithoutCredentials, "credentials are refused", "it went on"),
+        (plain.OverTheLimit, "the batch limit is kept", "refused and halved"),
+    ],
+)
+def test_a_cheat_is_found(cheat: type[plain.Plain], name: str, said: str) -> None:
+    assert said in failed(plain.bench_of(cheat)).get(name, "nothing was found")
+
+
+def test_the_command_says_what_holds_and_fails_where_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only(connector: type[plain.Plain]) -> Any:
+        return lambda: {"webhook": plain.bench_of(connector)}
+
+    monkeypatch.setattr(page, "benches", only(plain.Plain))
+    fine = CliRunner().invoke(page.app, ["check", "webhook"])
+    assert fine.exit_code == 0, fine.output
+    assert "FAILED" not in fine.output
+    monkeypatch.setattr(page, "benches", only(plain.MarksAllAccepted))
+    wrong = CliRunner().invoke(page.app, ["check", "webhook"])
+    assert wrong.exit_code == 1
+    assert "FAILED" in wrong.output
+    assert "checks failed." in wrong.output
+
+
+def test_the_command_lists_and_names_what_it_does_not_check() -> None:
+    listed = CliRunner().invoke(page.app, ["list"])
+    assert listed.exit_code == 0, listed.output
+    unchecked = CliRunner().invoke(page.app, ["check", "email"])
+    assert "email: not checked here; tested against a real SMTP server" in unchecked.output
+    unknown = CliRunner().invoke(page.app, ["check", "emial"])
+    assert unknown.exit_code == 1
+
+
+def test_every_built_in_has_a_bench_or_a_real_server() -> None:
+    assert set(checks.BUILT_IN) - set(BENCHES) == {"email", "drop"}

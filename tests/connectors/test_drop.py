@@ -1,0 +1,154 @@
+"""Files in a local folder, and on a real SFTP server on loopback."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+from pydantic import ValidationError
+
+from cdp_lib.connectors.drop import DropConnector, DropSettings, harmless
+from cdp_lib.connectors.kit.bench import intent_of
+from cdp_lib.connectors.protocol import Batch, Item, Refused, Retryable
+from tests.connectors.file_server import file_server, PASSWORD, USER
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "drop.json").read_text())
+BATCH = Batch("add", "spring", tuple(Item(intent_of(n), person=who) for n, who in enumerate(GOLDEN["people"])))
+BOTH = {GOLDEN["csv_name"]: GOLDEN["csv"], GOLDEN["manifest_name"]: GOLDEN["manifest"]}
+
+
+@contextmanager
+def connected(path: Path | str, **settings: Any) -> Iterator[DropConnector]:
+    given = DropSettings(**{**GOLDEN["settings"], "path": str(path), **settings})
+    with closing(DropConnector(given, lambda: datetime.fromisoformat(GOLDEN["at"]))) as connector:
+        yield connector
+
+
+def drop(connector: DropConnector, key: str = GOLDEN["key"]) -> list[str]:
+    return [one.status for one in connector.deliver(BATCH, idempotency_key=key).outcomes]
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def test_file_and_manifest_are_the_golden_ones_to_the_byte(tmp_path: Path) -> None:
+    with connected(tmp_path) as connector:
+        assert drop(connector) == ["accepted", "accepted"]
+    assert content(tmp_path) == BOTH
+
+
+def test_the_same_key_drops_nothing_twice(tmp_path: Path) -> None:
+    with connected(tmp_path) as connector:
+        drop(connector)
+    later = {"prefix": "later"}
+    with connected(tmp_path, **later) as connector:
+        assert drop(connector) == ["accepted", "accepted"]
+        assert content(tmp_path) == BOTH
+        drop(connector, "another-key")
+    assert len(content(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("left", [GOLDEN["csv_name"], f".{GOLDEN['csv_name']}.part"])
+def test_a_drop_that_a_crash_cut_off_is_made_whole(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).write_text("golden_id,act")
+    with connected(tmp_path) as connector:
+        drop(connector)
+    assert content(tmp_path) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        (None, ""),
+        ("", ""),
+        ("Anna", "Anna"),
+        ("=1+1", "'=1+1"),
+        ("+1+1", "'+1+1"),
+        ("-cmd", "'-cmd"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("+66812345678", "+66812345678"),
+        ("-12.50", "-12.50"),
+        ("+66812345678\n=1", "'+66812345678\n=1"),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(text: str | None, cell: str) -> None:
+    assert harmless(text) == cell
+
+
+def test_a_folder_that_is_missing_stops_the_destination(tmp_path: Path) -> None:
+    with connected(tmp_path / "none") as connector, pytest.raises(Refused, match=r"missing or closed to us \(ENOENT"):
+        drop(connector)
+
+
+def test_files_go_to_an_sftp_server_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with file_server(tmp_path) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+        for _ in range(2):
+            with connected("/in", **login, password=PASSWORD) as connector:
+                assert drop(connector) == ["accepted", "accepted"]
+        with connected("/none", **login, password=PASSWORD) as connector, pytest.raises(Refused, match="ENOENT"):
+            drop(connector)
+        with connected("/in", **login, password="wrong") as connector, pytest.raises(Refused, match="refuses the user"):
+            drop(connector)
+    assert content(tmp_path / "in") == BOTH
+
+
+def test_a_half_done_drop_on_a_server_is_made_whole(tmp_path: Path) -> None:
+    (tmp_path / GOLDEN["csv_name"]).write_text("golden_id,act")
+    with file_server(tmp_path) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+        with connected("/", **login, password=PASSWORD) as connector:
+            drop(connector)
+    assert content(tmp_path) == BOTH
+
+
+def test_a_private_key_lets_in(tmp_path: Path) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    with file_server(tmp_path, key) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+        with connected("/", **login, private_key=key.export_private_key().decode()) as connector:
+            drop(connector)
+    assert content(tmp_path) == BOTH
+
+
+def test_a_server_with_another_key_gets_no_password_and_no_file(tmp_path: Path) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    with file_server(tmp_path) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": other}
+        with connected("/", **login, password=PASSWORD) as connector, pytest.raises(Refused, match="another host key"):
+            drop(connector)
+    assert content(tmp_path) == {}
+
+
+def test_a_server_that_is_not_there_may_be_tried_again(tmp_path: Path) -> None:
+    with file_server(tmp_path) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+    with connected("/", **login, password=PASSWORD) as connector, pytest.raises(Retryable, match="cannot be reached"):
+        drop(connector)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"host": "sftp.example.com", "user": "me", "password": "secret-of-nobody"}, "host_key is missing"),
+        ({"host": "sftp.example.com", "user": "me"}, "either password or private_key"),
+        (
+            {"host": "sftp.example.com", "user": "me", "password": "secret-of-nobody", "host_key": "ssh-ed25519 !"},
+            "host_key is no public key",
+        ),
+        ({"columns": ["golden_id"]}, "name each column once"),
+        ({"prefix": "../up"}, "prefix"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_without_showing_them(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said) as caught:
+        DropSettings(path="/in", **wrong)
+    assert "secret-of-nobody" not in str(caught.value)

@@ -1,0 +1,77 @@
+"""LINE audiences: the wire is as the golden file says, every answer is read, and one rebuild is one group."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from cdp_lib.connectors.kit.line_audience import BENCH, LineAudienceFake
+from cdp_lib.connectors.kit.server import serving
+from cdp_lib.connectors.line_audience import KIND, LineAudience
+from cdp_lib.connectors.protocol import Batch, Retryable
+from tests.connectors.transcript import exchanges, played
+
+
+def rebuild(first: int, stamp: str = "2026-11-25") -> Batch:
+    """Two made-up members of a rebuild."""
+    items = tuple(replace(BENCH.item(number), person={"rebuild": stamp}) for number in (first, first + 1))
+    return Batch("add", "loyal_birthday", items)
+
+
+@pytest.mark.parametrize("exchange", exchanges("line_audience"))
+def test_exchange_is_as_the_golden_transcript(exchange: str) -> None:
+    slept: list[float] = []
+
+    actual, expected = played(
+        "line_audience", exchange, KIND, lambda settings: LineAudience(settings, sleep=slept.append)
+    )
+
+    looks = [request for request in actual.wire if '"path":"/v2/bot/audienceGroup/' in request and '"GET"' in request]
+    looks = [request for request in looks if "/list?" not in request]
+    assert actual == expected
+    assert slept == [5.0] * max(len(looks) - 1, 0)
+
+
+def test_batches_of_several_threads_fill_one_group() -> None:
+    fake = LineAudienceFake()
+    with serving(fake) as server, ThreadPoolExecutor(4) as pool:
+        audience = KIND.build(KIND.settings(**BENCH.settings(server.url)))
+        list(
+            pool.map(
+                lambda number: audience.deliver(rebuild(number * 2), idempotency_key=str(UUID(int=number))), range(8)
+            )
+        )
+        audience.close()
+
+    assert {group.name: len(group.members) for group in fake.groups.values()} == {"loyal_birthday @ 2026-11-25": 16}
+
+
+@pytest.mark.parametrize("faulty", [2, 3], ids=["while the group is made", "while it is filled"])
+def test_fault_after_the_commit_leaves_one_group_with_each_member_once(faulty: int) -> None:
+    fake = LineAudienceFake()
+    with serving(fake) as server:
+        server.will(*["well"] * (faulty - 1), "5xx_after")
+        broken = KIND.build(KIND.settings(**BENCH.settings(server.url)))
+        with pytest.raises(Retryable, match="HTTP 502"):
+            broken.deliver(rebuild(0), idempotency_key="key")
+        broken.close()
+        another = KIND.build(KIND.settings(**BENCH.settings(server.url)))
+        receipt = another.deliver(rebuild(0), idempotency_key="key")
+        another.close()
+
+    assert [outcome.status for outcome in receipt.outcomes] == ["accepted", "accepted"]
+    assert [group.name for group in fake.groups.values()] == ["loyal_birthday @ 2026-11-25"]
+    assert fake.taken == [("add", item.address) for item in rebuild(0).items]
+
+
+def test_next_rebuild_leaves_out_who_has_left() -> None:
+    fake = LineAudienceFake()
+    with serving(fake) as server:
+        audience = KIND.build(KIND.settings(**BENCH.settings(server.url)))
+        audience.deliver(rebuild(0), idempotency_key="first")
+        audience.deliver(rebuild(1, "2026-11-26"), idempotency_key="second")
+        audience.close()
+
+    numbers = {group.name: {int(user[1:], 16) for user in group.members} for group in fake.groups.values()}
+    assert numbers == {"loyal_birthday @ 2026-11-25": {0, 1}, "loyal_birthday @ 2026-11-26": {1, 2}}

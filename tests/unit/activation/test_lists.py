@@ -1,0 +1,113 @@
+"""Lists at a destination are kept in step with audiences: only the difference is told, and no chain is doubled."""
+
+import pytest
+
+from tests.unit.activation.conftest import consent, list_way, member, pack_of, World
+
+EMAIL = {"golden_id": "g1", "email": "g1@example.com"}
+TWO = (EMAIL, {"golden_id": "g2", "email": "g2@example.com"})
+CLUB = (member("g1"), member("g2"))
+
+
+def told(world: World, **way: object) -> dict[str, tuple[str, str]]:
+    """Person: operation and decision."""
+    return {row["golden_id"]: (row["operation"], row["decision"]) for row in world.planned(list_way(**way))}
+
+
+def synced(world: World, status: str = "accepted", **way: object) -> World:
+    """The world when its plan was carried out."""
+    return world.after(world.planned(list_way(**way)), status)
+
+
+def test_a_member_is_added_kept_updated_removed_and_added_again(world: World) -> None:
+    added = synced(world)
+    assert told(world) == {"g1": ("add", "to_send")}
+    assert told(added) == {"g1": ("add", "sent_before")}
+
+    moved = added.but(people=({**EMAIL, "email": "new@example.com"},))
+    assert told(moved) == {"g1": ("update", "to_send")}
+    updated = synced(moved)
+    assert told(updated) == {"g1": ("add", "sent_before")}
+
+    left = updated.but(members=(member("g1", status="exit"),))
+    assert told(left) == {"g1": ("remove", "to_send")}
+    removed = synced(left)
+    assert told(removed) == {}
+
+    back = removed.but(members=(member("g1", status="enter"),))
+    assert told(back) == {"g1": ("add", "to_send")}
+    ids = {row["intent_id"] for row in synced(back).deliveries}
+    assert len(ids) == 4
+
+
+@pytest.mark.parametrize("status", ["planned", "sent", "unknown", "rejected"])
+def test_nothing_is_planned_while_an_intent_is_open_or_after_it_was_refused(world: World, status: str) -> None:
+    assert told(synced(world, status)) == {"g1": ("add", "sent_before")}
+    left = synced(world).but(members=())
+    assert told(synced(left, status)) == {"g1": ("remove", "sent_before")}
+
+
+def test_what_was_refused_is_tried_again_when_the_customer_changed(world: World) -> None:
+    changed = synced(world, "rejected").but(people=({**EMAIL, "email": "new@example.com"},))
+    assert told(changed) == {"g1": ("add", "to_send")}
+    assert told(synced(changed)) == {"g1": ("add", "sent_before")}
+
+
+def test_who_lost_consent_or_is_suppressed_is_removed_without_being_asked(world: World) -> None:
+    way = {"needs_consent": True}
+    given = consent("g1", "c1", "granted", 3, channel="ads")
+    listed = synced(world.but(consents=(given,)), **way)
+    assert told(listed, **way) == {"g1": ("add", "sent_before")}
+    lost = listed.but(consents=(given, consent("g1", "c2", "withdrawn", 1, channel="ads")))
+    assert told(lost, **way) == {"g1": ("remove", "to_send")}
+    assert told(synced(lost, **way), **way) == {"g1": ("add", "no_consent")}
+    suppressed = listed.but(suppressions=({"golden_id": "g1", "channel": "any"},))
+    assert told(suppressed, **way) == {"g1": ("remove", "to_send")}
+
+
+def test_who_is_held_out_is_noted_once_and_leaves_the_list(world: World) -> None:
+    listed, way = synced(world), {"holdout_share": 0.999999}
+    assert told(listed, **way) == {"g1": ("remove", "to_send")}
+    held = synced(world, **way)
+    assert told(world, **way) == {"g1": ("add", "held_out")}
+    assert told(held, **way) == {"g1": ("add", "sent_before")}
+    assert told(held) == {"g1": ("add", "to_send")}
+
+
+def test_a_removal_waits_for_no_hour_cap_or_holdout(world: World) -> None:
+    policy = {
+        "kind": "contact_policy",
+        "quiet_hours": {"start": "00:00", "end": "23:59"},
+        "caps": [{"count": 1, "window": "7d"}],
+        "holdout_share": 0.999999,
+    }
+    left = synced(world).but(members=(), pack=pack_of(policy))
+    assert told(left) == {"g1": ("remove", "to_send")}
+
+
+def test_without_an_address_nobody_can_be_taken_off(world: World) -> None:
+    gone = synced(world).but(members=(), people=())
+    assert told(gone) == {"g1": ("remove", "no_address")}
+
+
+def test_merged_people_are_on_a_list_once(world: World) -> None:
+    """Both were added under their own ids; today both are g1."""
+    both = synced(world.but(people=TWO, members=CLUB))
+    merged = both.but(
+        deliveries=tuple({**row, "golden_id": "g1"} for row in both.deliveries), people=TWO[:1], members=CLUB[:1]
+    )
+    assert list(told(merged)) == ["g1"]
+
+
+def test_a_list_without_remove_is_taken_anew_when_somebody_leaves(world: World) -> None:
+    way = {"operations": ("add",)}
+    both = synced(world.but(people=TWO, members=CLUB), **way)
+    assert told(both, **way) == {"g1": ("add", "sent_before"), "g2": ("add", "sent_before")}
+
+    left = both.but(members=CLUB[:1])
+    (row,) = left.planned(list_way(**way))
+    assert (row["golden_id"], row["operation"], row["decision"]) == ("g1", "add", "to_send")
+    assert row["occasion"].startswith("rebuild:2025-01-31:")
+    anew = left.after([row], days=1)
+    assert told(anew, **way) == {"g1": ("add", "sent_before")}
+    assert told(anew.but(members=CLUB), **way) == {"g1": ("add", "sent_before"), "g2": ("add", "to_send")}
