@@ -9,12 +9,14 @@ from rich.console import Console
 
 from cdp_lib.contracts.lineage import column_lineage
 from jobs import (
+    audiences,
     connectors,
     deliveries,
     demo as demo_page,
     documents,
     exports,
     identities,
+    journeys,
     models,
     review,
     stream as stream_page,
@@ -47,6 +49,8 @@ app.add_typer(review.app, name="review")
 app.add_typer(models.app, name="model")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(audiences.app, name="audience")
+app.add_typer(journeys.app, name="journey")
 console = Console()
 errors = Console(stderr=True)
 
@@ -195,6 +199,23 @@ def explain(
         explain_page = importlib.import_module("jobs.explain")
         question = explain_page.Question(record, golden_id, why_not, show_values, html, png)
         explain_page.explain(console, build_suite(Place(pack, None, lakehouse, env)), question)
+
+
+@app.command()
+def why(
+    pack: PackOption,
+    customer: Annotated[str, typer.Option(help="A golden_id, today's or an old one.")],
+    audience: Annotated[str, typer.Option(help="An audience of the pack.")],
+    on: Annotated[str | None, typer.Option(help="YYYY-MM-DD: that day's run; else the last one.")] = None,
+    show_values: Annotated[bool, typer.Option("--show-values", help="Show personal values on the terminal.")] = False,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+) -> None:
+    """Say why a customer was in an audience on a day, or why not."""
+    with told_plainly():
+        why_page = importlib.import_module("jobs.why")
+        question = why_page.Question(customer, audience, day_of(on), show_values)
+        why_page.why(console, build_suite(Place(pack, None, lakehouse, env)), question)
 
 
 def main() -> None:

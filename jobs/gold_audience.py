@@ -1,7 +1,7 @@
 """Say who is in each of the pack's audiences, since when and why."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, ExitStack
 from functools import partial
 
 from pyspark.sql import Column, DataFrame, functions as F
@@ -21,6 +21,7 @@ from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.forecasts.history import drawn_by_id
+from jobs.look import Tables
 from jobs.page import run_page
 
 _MOST_TRAINED_ON = 100_000
@@ -44,36 +45,44 @@ def facts_of(pack: Pack) -> tuple[Table, ...]:
     shaped_by=("pack", "audience"),
 )
 def run(ctx: JobContext) -> None:
-    """One pass over the customers with all that the rules ask for, one more for each bound."""
-    pack = ctx.pack
-    with ExitStack() as kept:
-        keep = kept.enter_context(ctx.checkpoints())
-        customers = kept.enter_context(cached(_customers(ctx)))
-        means = Means(keep, partial(_alike, ctx))
-        found = audience_members(customers, ctx.read(activation.SUPPRESSION), pack.audiences, means)
-        dated = found.select("*", _versions(ctx).alias("input_versions"), _hash(pack).alias("config_hash"))
-        members = kept.enter_context(cached(dated))
+    """Who is in an audience now, against who was."""
+    with ctx.checkpoints() as keep, members_now(ctx, keep) as members, ExitStack() as kept:
         rows = against_yesterday(members, ctx.recall(activation.AUDIENCE_MEMBER), ctx.as_of)
         published = kept.enter_context(cached(rows))
         ctx.write(activation.AUDIENCE_MEMBER, published, kept=True)
         _tell(ctx, published)
 
 
-def _customers(ctx: JobContext) -> DataFrame:
-    links = ctx.read(identity.IDENTITY_LINK)
-    published = {table.name: ctx.read(table) for table in scores.score_tables(ctx.pack)}
-    scored = scored_customers(ctx.read(gold.customer(ctx.pack)), published, ctx.pack)
-    facts = {table.noun: facts_of_people(ctx.read(table), links) for table in facts_of(ctx.pack)}
-    return with_figures(scored, questions_of(ctx.pack), facts, None, pack=ctx.pack, as_of=ctx.as_of)
+@contextmanager
+def members_now(tables: Tables, keep: Callable[[DataFrame], DataFrame]) -> Iterator[DataFrame]:
+    """Rows of gold.audience_member but for status and entered_date, cached until the block ends.
+
+    One pass over the customers with all that the rules ask for, one more for each bound.
+    """
+    pack = tables.pack
+    with cached(_customers(tables)) as customers:
+        means = Means(keep, partial(_alike, tables))
+        found = audience_members(customers, tables.read(activation.SUPPRESSION), pack.audiences, means)
+        dated = found.select("*", _versions(tables).alias("input_versions"), _hash(pack).alias("config_hash"))
+        with cached(dated) as members:
+            yield members
 
 
-def _alike(ctx: JobContext, like: Lookalike, candidates: DataFrame, seed: DataFrame) -> DataFrame:
+def _customers(tables: Tables) -> DataFrame:
+    links = tables.read(identity.IDENTITY_LINK)
+    published = {table.name: tables.read(table) for table in scores.score_tables(tables.pack)}
+    scored = scored_customers(tables.read(gold.customer(tables.pack)), published, tables.pack)
+    facts = {table.noun: facts_of_people(tables.read(table), links) for table in facts_of(tables.pack)}
+    return with_figures(scored, questions_of(tables.pack), facts, None, pack=tables.pack, as_of=tables.as_of)
+
+
+def _alike(tables: Tables, like: Lookalike, candidates: DataFrame, seed: DataFrame) -> DataFrame:
     """Every candidate's likeness, learned from the seed's members against candidates, both drawn by their ids."""
     columns = [F.col("golden_id"), *[F.col(name).cast("double").alias(name) for name in like.features]]
     seeds, others = seed.select(*columns), candidates.select(*columns)
     seed_count, other_count = seeds.count(), others.count()
     if seed_count < LEAST_SEEDS or not other_count:
-        ctx.say(f"nobody is like {like.seed}: it has {seed_count:,} members, {LEAST_SEEDS} needed")
+        tables.say(f"nobody is like {like.seed}: it has {seed_count:,} members, {LEAST_SEEDS} needed")
         return others.select("golden_id", F.lit(0.0).alias("score")).limit(0)
     sides = ((seeds, seed_count, True), (others, other_count, False))
     drawn = [
@@ -83,10 +92,10 @@ def _alike(ctx: JobContext, like: Lookalike, candidates: DataFrame, seed: DataFr
     return score_rows(others, model.score, "golden_id string, score double")
 
 
-def _versions(ctx: JobContext) -> Column:
-    read = (gold.customer(ctx.pack), *scores.score_tables(ctx.pack), *facts_of(ctx.pack))
-    tables = (*read, identity.IDENTITY_LINK, activation.SUPPRESSION)
-    known = {table.name: ctx.input_version(table) for table in tables}
+def _versions(tables: Tables) -> Column:
+    read = (gold.customer(tables.pack), *scores.score_tables(tables.pack), *facts_of(tables.pack))
+    asked = (*read, identity.IDENTITY_LINK, activation.SUPPRESSION)
+    known = {table.name: tables.input_version(table) for table in asked}
     pairs = [F.lit(part) for pair in known.items() if pair[1] is not None for part in pair]
     return F.create_map(*pairs).cast("map<string,bigint>")
 

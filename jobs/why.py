@@ -88,7 +88,8 @@ def why(console: Console, suite: Suite, question: Question) -> None:
     state = _run_of(suite, question.on)
     desk = _Desk(console, suite, state, known[question.audience], question.shows_values)
     row = _row_of(desk, question.customer)
-    customer = question.customer if row else _known_as(desk, question.customer)
+    is_member = row is not None and row["status"] != "exit"
+    customer = question.customer if is_member else _known_as(desk, question.customer)
     if customer != question.customer:
         desk.say(f"{question.customer} was the person {customer} in that run.")
         row = _row_of(desk, customer)
@@ -225,7 +226,8 @@ def _bound_said(desk: _Desk, found: Mapping[str, Any], members: Mapping[str, Any
         return "By the rules of today the customer would have been in it."
     kept = f"{words[0]}: {members['count']:,} were kept ({words[1]})"
     if audience.draw is not None:
-        return f"{kept}, the last with lot {members['most']}; this customer has {found['by']}, and the least win."
+        last, lot = members["most"] or 0.0, float(found["by"])
+        return f"{kept}, the last with {last:.6f}; this customer has {lot:.6f}, and the least win."
     if audience.cap is not None:
         last = members["least"] if audience.cap.order == "highest" else members["most"]
         own = found["by"] if found["by"] is None or _is_open(f"cap by {audience.cap.by}", desk) else HIDDEN

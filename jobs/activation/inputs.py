@@ -1,7 +1,7 @@
 """What planning reads: the scored single view, audiences, journeys, consents, suppression and what was sent before."""
 
 from collections.abc import Callable
-from datetime import datetime, time, timedelta, UTC
+from datetime import date, datetime, time, timedelta, UTC
 
 from pyspark.sql import DataFrame, functions as F
 
@@ -37,11 +37,14 @@ def _names_products(pack: Pack) -> bool:
 
 def moment_of(ctx: JobContext, folder: SendingFolder) -> Moment:
     """When it is: as asked for; the clock where this run sends, else the morning after the as-of date."""
-    at = ctx.sending.at
-    if at is None:
-        morning = datetime.combine(ctx.as_of + timedelta(days=1), _MORNING, tzinfo=ctx.pack.info.zone)
-        at = ctx.now() if ctx.sending.is_on else morning
-    return Moment(as_of=ctx.as_of, at=at.astimezone(UTC), run_id=ctx.run.run_id, salt=folder.key())
+    at = ctx.now() if ctx.sending.at is None and ctx.sending.is_on else ctx.sending.at
+    return morning_after(ctx.as_of, ctx.pack, at, run_id=ctx.run.run_id, salt=folder.key())
+
+
+def morning_after(as_of: date, pack: Pack, at: datetime | None, *, run_id: str, salt: str) -> Moment:
+    """The moment `at`; none: ten in the morning after the as-of date, by the pack's clocks."""
+    asked = at or datetime.combine(as_of + timedelta(days=1), _MORNING, tzinfo=pack.info.zone)
+    return Moment(as_of=as_of, at=asked.astimezone(UTC), run_id=run_id, salt=salt)
 
 
 def customers_of(pack: Pack, read: Read) -> DataFrame:
@@ -50,12 +53,17 @@ def customers_of(pack: Pack, read: Read) -> DataFrame:
     return scored_customers(read(gold.customer(pack)), published, pack)
 
 
-def plan_inputs(pack: Pack, read: Read, customers: DataFrame, deliveries: DataFrame) -> PlanInputs:
-    """The inputs of `plan`; `deliveries` is ops.delivery as it was when planning began."""
+def plan_inputs(
+    pack: Pack, read: Read, customers: DataFrame, deliveries: DataFrame, members: DataFrame | None = None
+) -> PlanInputs:
+    """The inputs of `plan`; `deliveries` is ops.delivery as it was when planning began.
+
+    `members` are rows of gold.audience_member that stand in for the published ones.
+    """
     today = _of_today(deliveries, read(identity.IDENTITY_EVENT))
     return PlanInputs(
         customers=customers,
-        members=read(activation.AUDIENCE_MEMBER),
+        members=read(activation.AUDIENCE_MEMBER) if members is None else members,
         journey_sends=_journey_sends(read(activation.JOURNEY_STATE)) if pack.journeys else _no_sends(today),
         consents=facts_of_people(read(silver.CONSENT), read(identity.IDENTITY_LINK)),
         suppressions=read(activation.SUPPRESSION),

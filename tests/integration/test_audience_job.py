@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, UTC
 from pathlib import Path
 from typing import Any
@@ -117,11 +117,8 @@ Open = Callable[..., Cafe]
 
 
 @pytest.fixture
-def open_cafe(spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings) -> Iterator[Open]:
-    def make(rules: str = RULES) -> Cafe:
-        return Cafe(shop(spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, TRAIT + rules))
-
-    return make
+def open_cafe(spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings) -> Open:
+    return lambda rules=RULES: Cafe(shop(spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, TRAIT + rules))
 
 
 def test_members_enter_stay_and_leave_and_a_run_with_nothing_new_changes_nothing(open_cafe: Open) -> None:
@@ -170,10 +167,17 @@ def test_lookalikes_resemble_the_seed(open_cafe: Open) -> None:
     assert [one for one, _, _ in cafe.members("alike")] == ["o28", "o29"]
 
 
-@pytest.fixture
-def told(open_cafe: Open) -> Cafe:
-    """Three days; on the second bob has left, on the third ann has become cat's person."""
-    cafe = open_cafe()
+@pytest.fixture(scope="module")
+def reopen(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, mlflow_store: MlflowSettings) -> Open:
+    """One café for all that is only asked."""
+    folder = tmp_path_factory.mktemp("asked")
+    return lambda rules=RULES: Cafe(shop(spark, folder / "cafe", folder / "lake", mlflow_store, TRAIT + rules))
+
+
+@pytest.fixture(scope="module")
+def told(reopen: Open) -> Cafe:
+    """Three days; on the second bob has left, on the third ann has become dan, and bob is back."""
+    cafe = reopen()
     cafe.day(DAYS[0], {"ann": (6, "9.00"), "bob": (8, "5.00"), "cat": (1, "1.00")})
     cafe.day(DAYS[1], {"ann": (6, "9.00"), "bob": (5, "5.00"), "cat": (1, "1.00")})
     merge = {"identity_event_id": "e1", "event_type": "merge", "golden_id": "ann", "into_golden_id": "dan"}
@@ -210,20 +214,20 @@ def test_why_not_names_the_bound_that_kept_a_customer_out(told: Cafe) -> None:
     excluded = told.why("ann", "drawn", DAYS[0])
     assert "not audience best member member NO" in excluded
     loser = "bob" if told.why("cat", "drawn", DAYS[0]).startswith("cat was in drawn") else "cat"
-    assert re.search(r"1 were kept .*, the last with 0\.\d+; this customer has 0\.\d+, and the least win", told.why(
-        loser, "drawn", DAYS[0]))  # fmt: skip
-    assert not set(re.findall(r"ann|bob|cat", told.why(loser, "drawn", DAYS[0]))) - {loser}
+    said = told.why(loser, "drawn", DAYS[0])
+    assert re.search(r"1 were kept .*, the last with 0\.\d+; this customer has 0\.\d+, and the least win", said)
+    assert not set(re.findall(r"ann|bob|cat", said)) - {loser}
 
 
 def test_an_old_id_and_a_new_one_stand_for_the_person_of_that_day(told: Cafe) -> None:
     assert "dan was the person ann in that run. ann was in regulars" in told.why("dan", on=DAYS[0])
-    assert "ann was the person dan in that run. dan left" not in told.why("ann", on=DAYS[2])
     today = told.why("ann", on=DAYS[2])
+    assert "ann was the person dan in that run. dan was not in regulars" in today
     assert "trait order_count 1 gte 6 NO" in today
 
 
-def test_changed_rules_are_said_plainly(told: Cafe, open_cafe: Open) -> None:
-    changed = open_cafe(RULES.replace("gte: 6", "gte: 2"))
+def test_changed_rules_are_said_plainly(told: Cafe, reopen: Open) -> None:
+    changed = reopen(RULES.replace("gte: 6", "gte: 2"))
     assert "rules changed since: the reasons above are those of the rules of that run" in changed.why("ann", on=DAYS[1])
     assert "trait order_count (hidden) gte 6" not in changed.why("ann", on=DAYS[1])
     missed = changed.why("cat", on=DAYS[1])
@@ -235,8 +239,8 @@ def test_changed_rules_are_said_plainly(told: Cafe, open_cafe: Open) -> None:
     ("question", "error", "said"),
     [
         (("ann", "regular", None), ConfigError, "unknown audience 'regular'. Did you mean 'regulars'?"),
-        (("ann", "regulars", date(2025, 2, 3)), WorkflowError, "no run of the audiences is as of 2025-02-03. The nearest: "
-         "2025-01-31."),
+        (("ann", "regulars", date(2025, 2, 3)), WorkflowError,
+         "no run of the audiences is as of 2025-02-03. The nearest: 2025-01-31."),
         (("ann", "regulars", date(2025, 1, 1)), WorkflowError, "The nearest: 2025-01-29."),
         (("bobb", "regulars", None), IdentityError, "bobb: no person has or had this golden_id."),
     ],
@@ -251,5 +255,5 @@ def test_what_nobody_knows_is_told(
 
 
 def test_before_the_first_run_there_is_nothing_to_ask(open_cafe: Open) -> None:
-    with pytest.raises(WorkflowError, match="audiences were never computed here. First: cdp run daily"):
+    with pytest.raises(WorkflowError, match=r"audiences were never computed here\. First: cdp run daily"):
         open_cafe().why("ann")

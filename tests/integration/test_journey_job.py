@@ -28,7 +28,7 @@ where: {trait: order_count, gte: 1}
 kind: destination
 id: outbox
 connector: drop
-settings: {folder: out}
+settings: {path: out}
 ---
 kind: activation
 id: hello

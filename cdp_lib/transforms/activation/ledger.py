@@ -66,7 +66,7 @@ def list_states(states: DataFrame) -> DataFrame:
     `is_open` says whether one is not over yet. Both are structs of planned_at, recorded_at, intent_id, operation,
     payload_hash and status.
     """
-    intent = F.struct("recorded_at", "planned_at", "intent_id", "operation", "payload_hash", "status")
+    intent = F.struct("planned_at", "recorded_at", "intent_id", "operation", "payload_hash", "status")
     is_open = F.col("status").isin(*OPEN)
     return states.groupBy("activation_id", "golden_id").agg(
         F.max(F.when(F.col("status") == "accepted", intent)).alias("listed"),

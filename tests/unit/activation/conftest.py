@@ -1,6 +1,6 @@
 """A small shop that writes to its customers: people, audiences, ways and what was sent before, told in few words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, UTC
 from typing import Any
@@ -103,7 +103,8 @@ class World:
             for row in found
             if row["decision"] in ("to_send", "held_out")
         ]
-        later = replace(self.moment, as_of=AS_OF + timedelta(days=days), at=self.moment.at + timedelta(days=days))
+        passed = timedelta(days=days)
+        later = replace(self.moment, as_of=self.moment.as_of + passed, at=self.moment.at + passed)
         return self.but(deliveries=(*self.deliveries, *noted), moment=later)
 
 
@@ -145,6 +146,3 @@ def _without_id(row: Mapping[str, Any]) -> dict[str, Any]:
 def world(spark: SparkSession) -> World:
     """One member of the club, g1, with an address; nothing else."""
     return World(spark)
-
-
-MakeWorld = Callable[..., World]

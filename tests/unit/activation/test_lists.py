@@ -15,8 +15,8 @@ def told(world: World, **way: object) -> dict[str, tuple[str, str]]:
 
 
 def synced(world: World, status: str = "accepted", **way: object) -> World:
-    """The world when its plan was carried out."""
-    return world.after(world.planned(list_way(**way)), status)
+    """The world a day after its plan was carried out."""
+    return world.after(world.planned(list_way(**way)), status, days=1)
 
 
 def test_a_member_is_added_kept_updated_removed_and_added_again(world: World) -> None:
@@ -107,7 +107,7 @@ def test_a_list_without_remove_is_taken_anew_when_somebody_leaves(world: World) 
     left = both.but(members=CLUB[:1])
     (row,) = left.planned(list_way(**way))
     assert (row["golden_id"], row["operation"], row["decision"]) == ("g1", "add", "to_send")
-    assert row["occasion"].startswith("rebuild:2025-01-31:")
+    assert row["occasion"].startswith("rebuild:2025-02-01:")
     anew = left.after([row], days=1)
     assert told(anew, **way) == {"g1": ("add", "sent_before")}
     assert told(anew.but(members=CLUB), **way) == {"g1": ("add", "sent_before"), "g2": ("add", "to_send")}

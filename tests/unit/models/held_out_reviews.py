@@ -1,4 +1,7 @@
-"""Sentences about a cafe, written after the model was fixed and never used to change it: (topic, tone, sentence)."""
+"""Sentences about a cafe that no example repeats: (topic, tone, sentence).
+
+They were scored while the model was chosen, but it was chosen by other data.
+"""
 
 HELD_OUT = (
     ("drinks", "praise", "Their cold brew is the smoothest I know"),

@@ -53,7 +53,8 @@ def rule(where: str, **more: str) -> str:
          ".select: the type of 'sum(paid_amount * 2)' cannot be told here: make it a trait with `type:`"),
         ("{did: order, select: last(channel), gte: 1}", f".gte: 'last(channel)' is of type string: `gte` {NUMBERED}"),
         ("{did: order, select: paid_amount, gte: 1}",
-         ": select 'paid_amount' is not one of count, count_distinct, sum, min, max, avg, first, last, most_frequent, list, distinct around one expression"),
+         ": select 'paid_amount' is not one of count, count_distinct, sum, "
+         "min, max, avg, first, last, most_frequent, list, distinct around one expression"),
         ("{did: order, window: 0d, gte: 1}", ": window '0d' is not a number of days such as 90d"),
         ("{trait: city, gte: A}", f".gte: 'city' is of type string: `gte` {NUMBERED}"),
         ("{trait: is_adult, lt: true}", f".lt: 'is_adult' is of type boolean: `lt` {NUMBERED}"),
@@ -149,7 +150,8 @@ def test_two_audiences_of_a_list_with_one_number_leave_it_open_who_is_in_which(f
 def test_a_sound_pack_of_audiences_loads(write_pack: WritePack) -> None:
     sound = rule(
         "{all: [{trait: visits_90d, gte: 1}, {trait: last_order_at, gte: '2025-01-31 10:00'}, "
-        "{segment: rfm, is: lost}, {trait: shops, contains: north}, {did: order, select: avg(paid_amount), window: 7d, lt: 2.5}, "
+        "{segment: rfm, is: lost}, {trait: shops, contains: north}, "
+        "{did: order, select: avg(paid_amount), window: 7d, lt: 2.5}, "
         "{any: [{birthday_within: 0d}, {score: churn_probability, lt: 0.5}]}, "
         "{trait: source_systems, is_known: true}]}",
         cap="{count: 5, by: last_order_at}",
