@@ -1,7 +1,8 @@
-"""Files that are derived from the code: the data dictionary and the JSON Schemas of the pack kinds."""
+"""Files that are derived from the code: data dictionary, JSON Schemas of the pack kinds, page of connectors."""
 
 from pathlib import Path
 
+from cdp_lib.connectors.dictionary import connector_page
 from cdp_lib.contracts.dictionary import dictionary_files
 from cdp_lib.io.yaml_files import load_pack, pack_names
 from cdp_lib.settings.schemas import schema_files
@@ -12,7 +13,7 @@ def derived_documents() -> dict[str, str]:
     """Path relative to the project: text."""
     packs_dir = conf_folder() / "packs"
     packs = [load_pack(name, packs_dir, sql_functions()) for name in pack_names(packs_dir)]
-    return {**dictionary_files(packs), **schema_files()}
+    return {**dictionary_files(packs), **schema_files(), **connector_page()}
 
 
 def write_documents(*, check: bool, home: Path = HOME) -> list[str]:

@@ -230,8 +230,9 @@ def _bound_said(desk: _Desk, found: Mapping[str, Any], members: Mapping[str, Any
         return f"{kept}, the last with {last:.6f}; this customer has {lot:.6f}, and the least win."
     if audience.cap is not None:
         last = members["least"] if audience.cap.order == "highest" else members["most"]
-        own = found["by"] if found["by"] is None or _is_open(f"cap by {audience.cap.by}", desk) else HIDDEN
-        return f"{kept}, the last with {last}; this customer has {'no value' if own is None else own}."
+        is_open = _is_open(f"cap by {audience.cap.by}", desk)
+        own = "no value" if found["by"] is None else found["by"] if is_open else HIDDEN
+        return f"{kept}, the last with {last if is_open else HIDDEN}; this customer has {own}."
     if not members["count"]:
         return f"{kept}: the seed audience was too small to learn from."
     return f"{kept}, the last with {members['least']}; this customer is less alike."

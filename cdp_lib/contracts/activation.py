@@ -170,8 +170,8 @@ JOURNEY_STATE = Table(
         Column(
             "path",
             "array<struct<step:string,reached_date:date,outcome:string>>",
-            "Every step that was reached, in order, and how it was left: done (a wait), then or else (a question), sent, "
-            "or the exit's reason; null: not left yet.",
+            "Every step that was reached, in order, and how it was left: done (a wait), then or else (a question), "
+            "sent, or the exit's reason; null: not left yet.",
             required=True,
         ),
         Column(
