@@ -1,26 +1,80 @@
-"""Send items to a plain channel, going on where an earlier process died, and die at one point of one request.
+"""Send items by one connector, going on where an earlier process died, and die at one point of one request.
 
-Arguments: address, folder of the journal, number of items, `keys` or `none`, the number of the request at which to
-die (0: never), and when: before_begin, before_request, after_request.
+Arguments: the connector's name in `BENCHES`, address of its channel, folder of the journal, number of items, items of a
+request at most, the number of the request at which to die (0: never), and when: one of MOMENTS. `while_asked` is none
+of this process's moments: the channel kills it.
 """
 
 import os
+import random
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, UTC
 from pathlib import Path
+from typing import Any
 
+from cdp_lib.connectors import drop, email
 from cdp_lib.connectors.courier import Courier
-from cdp_lib.connectors.protocol import Batch, Receipt
+from cdp_lib.connectors.kit.bench import Bench, intent_of
+from cdp_lib.connectors.kit.checks import benches
+from cdp_lib.connectors.protocol import Batch, Connector, Item, Receipt
 from cdp_lib.io.journal import IntentJournal, read_open
 from tests.connectors.plain import bench_of, Plain, PlainWithKeys
+
+MOMENTS = ("before_begin", "before_request", "after_request", "after_end")
+UNLIMITED_PER_SECOND = 1e9
+BAD = (17, 71)
+"""Numbers of the items that the channel refuses, where it refuses anybody."""
+
+
+def _no_fake() -> Any:
+    raise NotImplementedError("it is sent to a real server, or into a folder")
+
+
+def _mail_settings(url: str) -> dict[str, Any]:
+    host, _, port = url.partition(":")
+    return {"host": host, "port": int(port), "security": "none", "sender": "news@example.com"}
+
+
+EMAIL = Bench(
+    kind=email.KIND,
+    fake=_no_fake,
+    settings=_mail_settings,
+    item=lambda n: Item(intent_of(n), f"person{n}@example.com", {"subject": "Hello", "text": f"Hi {n}\n"}),
+    bad_item=None,
+    whom=lambda item: item.address,
+)
+DROP = Bench(
+    kind=drop.KIND,
+    fake=_no_fake,
+    settings=lambda url: {"path": url},
+    item=lambda number: Item(intent_of(number), person={"golden_id": f"golden-{number}"}),
+    bad_item=None,
+    whom=lambda item: str(item.person["golden_id"]),
+)
+BENCHES = {
+    "plain": bench_of(Plain),
+    "plain_with_keys": bench_of(PlainWithKeys),
+    "email": EMAIL,
+    "drop": DROP,
+    **benches(),
+}
+
+
+def items_of(name: str, count: int) -> list[Item]:
+    """The same in every process: a shuffled crowd with a few whom the channel refuses."""
+    bench = BENCHES[name]
+    numbers = list(range(count))
+    random.Random(f"crowd-{name}").shuffle(numbers)
+    return [bench.bad_item(one) if bench.bad_item and one in BAD else bench.item(one) for one in numbers]
 
 
 @dataclass
 class Killer:
-    """Counts requests, and kills the process when its moment has come."""
+    """Counts requests, and kills the process when its moment has come: a refused request has no `after_request`."""
 
     request: int
     moment: str
@@ -28,7 +82,7 @@ class Killer:
 
     def at(self, moment: str) -> None:
         self.seen += moment == "before_begin"
-        if (self.seen, moment) == (self.request, self.moment):
+        if 0 < self.request <= self.seen and moment == self.moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -45,13 +99,14 @@ class DyingJournal:
 
     def end(self, outcomes: tuple) -> None:
         self.journal.end(outcomes)
+        self.killer.at("after_end")
 
 
 @dataclass
 class DyingConnector:
     """The real one."""
 
-    connector: Plain
+    connector: Connector
     killer: Killer
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
@@ -64,30 +119,41 @@ class DyingConnector:
         self.connector.close()
 
 
-def main(url: str, folder: Path, count: int, connector: type[Plain], killer: Killer) -> None:
-    bench = bench_of(connector)
-    plain = bench.kind.build(bench.kind.settings.model_validate(bench.settings(url)))
+def main(name: str, url: str, folder: Path, items: list[Item], courier_of: Callable[..., Courier]) -> None:
+    bench = BENCHES[name]
+    connector = bench.kind.build(bench.kind.settings.model_validate(bench.settings(url)))
     before = read_open(folder)
     with IntentJournal(folder) as journal:
-        courier = Courier(
-            bench.kind,
-            DyingConnector(plain, killer),
-            DyingJournal(journal, killer),
-            stop=lambda: None,
-            clock=lambda: datetime.now(UTC),
-            sleep=time.sleep,
-        )
-        items = {one.intent_id: one for one in map(bench.item, range(count))}
-        for _ in courier.resume(before.open_batches, items):
+        courier = courier_of(bench, connector, journal)
+        for _ in courier.resume(before.open_batches, {one.intent_id: one for one in items}):
             pass
         known = {one.intent_id for one in read_open(folder).outcomes}
-        left = [one for intent_id, one in items.items() if intent_id not in known]
-        for _ in courier.deliver(left, operation="send", campaign="spring"):
+        left = [one for one in items if one.intent_id not in known]
+        for _ in courier.deliver(left, operation=bench.kind.operations[0], campaign="spring"):
             pass
-    plain.close()
+    connector.close()
+
+
+def dying_courier(bench: Bench, connector: Connector, journal: IntentJournal, size: int, killer: Killer) -> Courier:
+    """At any rate: how fast a channel may be asked is not what is tested."""
+    return Courier(
+        replace(bench.kind, limits=replace(bench.kind.limits, per_second=UNLIMITED_PER_SECOND)),
+        DyingConnector(connector, killer),
+        DyingJournal(journal, killer),
+        stop=lambda: None,
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        batch_size=size,
+    )
 
 
 if __name__ == "__main__":
-    address, place, number, keys, request, moment = sys.argv[1:]
-    kind = PlainWithKeys if keys == "keys" else Plain
-    main(address, Path(place), int(number), kind, Killer(int(request), moment))
+    which, address, place, number, most, request, moment = sys.argv[1:]
+    killer = Killer(int(request), moment)
+    main(
+        which,
+        address,
+        Path(place),
+        items_of(which, int(number)),
+        lambda bench, connector, journal: dying_courier(bench, connector, journal, int(most), killer),
+    )

@@ -1,0 +1,139 @@
+"""Members a second that each connector delivers to the fake of its channel, through courier and journal.
+
+    python -m benchmarks.delivery [--members 20000] [--singles 5000] [--connector NAME] [--json]
+
+The fake is on loopback in a process of its own; requests are as large as the channel allows, and no rate is kept. The
+journal is on the disk (`--scratch`) before each request. Beside it the same connector with neither courier nor journal.
+CPU seconds are those of the sending process. A real channel answers later and sets the pace: `per_second` of its kind.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, UTC
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from benchmarks.measure import load, Result, tell
+from cdp_lib.connectors.batching import batches, key_of
+from cdp_lib.connectors.courier import Courier
+from cdp_lib.connectors.kit.bench import Bench
+from cdp_lib.connectors.kit.checks import benches
+from cdp_lib.connectors.kit.server import serving
+from cdp_lib.connectors.protocol import Batch, Connector, Item
+from cdp_lib.io.journal import IntentJournal
+
+_NO_LIMIT = 1e9
+
+
+@dataclass
+class Pass:
+    """What one sending took."""
+
+    accepted: int
+    seconds: float
+    cpu_seconds: float
+
+
+def serve(name: str, pipe: Connection) -> None:
+    """A new channel until something comes through the pipe; then how many it took."""
+    with serving(benches()[name].fake()) as server:
+        pipe.send(server.url)
+        pipe.recv()
+        pipe.send(len(server.fake.taken))
+
+
+@contextmanager
+def channel(name: str) -> Iterator[tuple[str, Connection]]:
+    """Address of a new channel in a process of its own, and the pipe that ends it."""
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=serve, args=(name, theirs), daemon=True)
+    process.start()
+    try:
+        yield ours.recv(), ours
+    finally:
+        process.join(10)
+
+
+def by_courier(bench: Bench, connector: Connector, items: Sequence[Item], folder: Path) -> int:
+    """How many were accepted, as the activation job sends."""
+    accepted = 0
+    with IntentJournal(folder) as journal:
+        courier = Courier(
+            replace(bench.kind, limits=replace(bench.kind.limits, per_second=_NO_LIMIT)),
+            connector,
+            journal,
+            stop=lambda: None,
+            clock=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+        )
+        for outcomes in courier.deliver(items, operation=bench.kind.operations[0], campaign="benchmark"):
+            accepted += sum(one.status == "accepted" for one in outcomes)
+    return accepted
+
+
+def bare(bench: Bench, connector: Connector, items: Sequence[Item]) -> int:
+    """How many were accepted by requests alone."""
+    limits, operation = bench.kind.limits, bench.kind.operations[0]
+    accepted = 0
+    for group in batches(items, limits.batch_size, limits.batch_bytes, shares_parts=bench.kind.shares_parts):
+        key = key_of(operation, (item.intent_id for item in group))
+        receipt = connector.deliver(Batch(operation, "benchmark", group), idempotency_key=key)
+        accepted += sum(one.status == "accepted" for one in receipt.outcomes)
+    return accepted
+
+
+def measured_pass(name: str, items: Sequence[Item], folder: Path | None) -> Pass:
+    """One sending to a new channel; with a folder through courier and journal. Exits where somebody was not taken."""
+    bench = benches()[name]
+    with channel(name) as (url, pipe):
+        settings = bench.kind.settings.model_validate(bench.settings(url))
+        with closing(bench.kind.build(settings)) as connector:
+            clock, cpu = time.monotonic(), time.process_time()
+            accepted = bare(bench, connector, items) if folder is None else by_courier(bench, connector, items, folder)
+            took = Pass(accepted, time.monotonic() - clock, time.process_time() - cpu)
+        pipe.send("stop")
+        taken = pipe.recv()
+    if (accepted, taken) != (len(items), len(items)):
+        raise SystemExit(f"delivery: {name} accepted {accepted} and took {taken} of {len(items)}")
+    return took
+
+
+def results(name: str, count: int, scratch: Path) -> Iterator[Result]:
+    """Rate and cost of one connector, beside itself alone."""
+    bench = benches()[name]
+    items = [bench.item(number) for number in range(count)]
+    ours, alone = measured_pass(name, items, scratch / name), measured_pass(name, items, None)
+    data = f"{name}, {count:,} members by {bench.kind.limits.batch_size:,}"
+    for metric, figure, peer, unit in (
+        ("members_per_second", count / ours.seconds, count / alone.seconds, "members/s"),
+        ("cpu_seconds", ours.cpu_seconds, alone.cpu_seconds, "CPU s"),
+    ):
+        yield Result("delivery", data, metric, figure, peer, "connector alone", unit, load())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Every connector that has a bench, or one."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--members", type=int, default=20_000, help="for channels that take many in one request")
+    parser.add_argument("--singles", type=int, default=5_000, help="for channels that take one")
+    parser.add_argument("--connector", choices=sorted(benches()))
+    parser.add_argument("--scratch", type=Path, default=None, help="folder of the journals; the system's when left out")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    options = parser.parse_args(arguments)
+    found: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="cdp-delivery-", dir=options.scratch) as scratch:
+        for name in [options.connector] if options.connector else sorted(benches()):
+            is_single = benches()[name].kind.limits.batch_size == 1
+            found += results(name, options.singles if is_single else options.members, Path(scratch))
+    tell(found, as_json=options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
