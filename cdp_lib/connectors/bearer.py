@@ -10,14 +10,16 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import Field, model_validator, SecretStr
 
 from cdp_lib.connectors.http import HttpChannel, Reply
-from cdp_lib.connectors.protocol import Refused
+from cdp_lib.connectors.protocol import ConnectorSettings, Refused, reveal
 from cdp_lib.errors import DeliveryError
 
 _UNAUTHORISED = 401
 _WRONG_SECRETS = frozenset(range(400, 408))
 _HOUR = 3600
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _KEY_FIELDS = ("client_email", "private_key", "private_key_id")
 
 
@@ -95,6 +97,32 @@ class ServiceAccount:
         claims = {"aud": audience, "exp": int(now) + _HOUR, "iat": int(now), "iss": self._email, "scope": scope}
         unsigned = f"{_encoded(json.dumps(header).encode())}.{_encoded(json.dumps(claims).encode())}"
         return f"{unsigned}.{_encoded(self._private_key.sign(unsigned.encode(), PKCS1v15(), SHA256()))}"
+
+
+class GoogleProof(ConnectorSettings):
+    """What proves to one of Google's services that we may ask: a service account's key, or a token that is at hand."""
+
+    service_account: SecretStr | None = Field(default=None, description="JSON text of a service account's key")
+    access_token: SecretStr | None = Field(default=None, description="In place of it: a token that is at hand")
+    token_url: str = Field(default="https://oauth2.googleapis.com/token", description="Where tokens are had")
+
+    @model_validator(mode="after")
+    def _has_one_proof(self) -> "GoogleProof":
+        if (self.service_account is None) == (self.access_token is None):
+            raise ValueError("give either service_account or access_token")
+        return self
+
+    def exchange(self, scope: str, now: Callable[[], float]) -> Callable[[], str]:
+        """What gives a token of that scope; `now` is seconds since 1970."""
+        if self.service_account is None:
+            return lambda: reveal(self.access_token)
+        account = ServiceAccount(reveal(self.service_account))
+
+        def token() -> str:
+            claim = account.assertion(scope=scope, audience=self.token_url, now=now())
+            return access_token(self.token_url, headers={}, form={"grant_type": _GRANT, "assertion": claim})
+
+        return token
 
 
 def _encoded(part: bytes) -> str:

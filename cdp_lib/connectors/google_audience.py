@@ -4,21 +4,19 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import Field, model_validator, SecretStr
+from pydantic import Field
 
 from cdp_lib.connectors import normalise
-from cdp_lib.connectors.bearer import access_token, BearerChannel, ServiceAccount
+from cdp_lib.connectors.bearer import BearerChannel, GoogleProof
 from cdp_lib.connectors.http import HttpChannel, Reply
 from cdp_lib.connectors.protocol import (
     Batch,
     ConnectorKind,
-    ConnectorSettings,
     Item,
     Limits,
     Receipt,
     Refused,
     Rejected,
-    reveal,
     Unsure,
 )
 from cdp_lib.connectors.rows import accepted, code, objects, rejected
@@ -31,12 +29,11 @@ _PATHS = {
 }
 _BAD_REQUEST = 400
 _SCOPE = "https://www.googleapis.com/auth/datamanager"
-_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _TIMEOUT_SECONDS = 60.0
 """Ten thousand members take their time."""
 
 
-class GoogleAudienceSettings(ConnectorSettings):
+class GoogleAudienceSettings(GoogleProof):
     """One audience of an account, and what its members agreed to."""
 
     account_id: str = Field(pattern=r"^[0-9]+$", description="The account that owns the audience, digits only")
@@ -45,17 +42,8 @@ class GoogleAudienceSettings(ConnectorSettings):
     audience_id: str = Field(pattern=r"^[0-9]+$", description="The audience (user list)")
     ad_user_data: Consent = Field(description="Whether members of the activation's purpose agreed to ad use of data")
     ad_personalization: Consent = Field(description="Whether they agreed to personalised ads")
-    service_account: SecretStr | None = Field(default=None, description="JSON text of a service account's key")
-    access_token: SecretStr | None = Field(default=None, description="In place of it: a token that is at hand")
     validate_only: bool = Field(default=False, description="Google checks and takes nobody; all count as rejected")
     base_url: str = Field(default="https://datamanager.googleapis.com", description="Where the channel is")
-    token_url: str = Field(default="https://oauth2.googleapis.com/token", description="Where tokens are had")
-
-    @model_validator(mode="after")
-    def _has_one_proof(self) -> "GoogleAudienceSettings":
-        if (self.service_account is None) == (self.access_token is None):
-            raise ValueError("give either service_account or access_token")
-        return self
 
 
 class GoogleAudience:
@@ -64,7 +52,7 @@ class GoogleAudience:
     def __init__(self, settings: GoogleAudienceSettings, *, now: Callable[[], float] = time.time) -> None:
         self._settings = settings
         channel = HttpChannel(settings.base_url, headers={}, repeats_safely=True, timeout_seconds=_TIMEOUT_SECONDS)
-        self._channel = BearerChannel(channel, _exchange(settings, now))
+        self._channel = BearerChannel(channel, settings.exchange(_SCOPE, now))
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
         """Accepted means taken over: Google works it off later, under the request id that is the provider_id.
@@ -137,18 +125,6 @@ def _problem(reply: Reply) -> Exception:
     if found and not any("member" in place for place in places):
         return Refused(f"HTTP 400: {said}; check the destination's settings")
     return Rejected(f"HTTP 400: {said or code(fields.get('status'))}")
-
-
-def _exchange(settings: GoogleAudienceSettings, now: Callable[[], float]) -> Callable[[], str]:
-    if settings.service_account is None:
-        return lambda: reveal(settings.access_token)
-    account = ServiceAccount(reveal(settings.service_account))
-
-    def token() -> str:
-        assertion = account.assertion(scope=_SCOPE, audience=settings.token_url, now=now())
-        return access_token(settings.token_url, headers={}, form={"grant_type": _GRANT, "assertion": assertion})
-
-    return token
 
 
 KIND = ConnectorKind(

@@ -5,26 +5,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import Field, model_validator, SecretStr
+from pydantic import Field
 
-from cdp_lib.connectors.bearer import access_token, BearerChannel, ServiceAccount
+from cdp_lib.connectors.bearer import BearerChannel, GoogleProof
 from cdp_lib.connectors.http import HttpChannel, Reply, retry_after
 from cdp_lib.connectors.protocol import (
     Batch,
     ConnectorKind,
-    ConnectorSettings,
     Item,
     Limits,
     Outcome,
     Receipt,
     Refused,
     Retryable,
-    reveal,
     Unsure,
 )
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LARGEST = 4096
 _SEEN = (400, 403, 404, 503)
 _TOKEN_FAULTS = {
@@ -34,21 +31,12 @@ _TOKEN_FAULTS = {
 }
 
 
-class PushSettings(ConnectorSettings):
+class PushSettings(GoogleProof):
     """A Firebase project and what proves that we may send for it."""
 
     project: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The project's id")
-    service_account: SecretStr | None = Field(default=None, description="JSON text of a service account's key")
-    access_token: SecretStr | None = Field(default=None, description="In place of it: a token that is at hand")
     base_url: str = Field(default="https://fcm.googleapis.com", description="Where the channel is")
     timeout_seconds: float = Field(default=30.0, gt=0, description="How long an answer is waited for")
-    token_url: str = Field(default="https://oauth2.googleapis.com/token", description="Where tokens are had")
-
-    @model_validator(mode="after")
-    def _has_one_proof(self) -> "PushSettings":
-        if (self.service_account is None) == (self.access_token is None):
-            raise ValueError("give either service_account or access_token")
-        return self
 
 
 class Push:
@@ -58,7 +46,7 @@ class Push:
         channel = HttpChannel(
             settings.base_url, headers={}, repeats_safely=False, timeout_seconds=settings.timeout_seconds
         )
-        self._channel = BearerChannel(channel, _exchange(settings, now))
+        self._channel = BearerChannel(channel, settings.exchange(_SCOPE, now))
         self._path = f"/v1/projects/{settings.project}/messages:send"
         self._now = now
 
@@ -83,18 +71,6 @@ class Push:
     def close(self) -> None:
         """Let go of connections."""
         self._channel.close()
-
-
-def _exchange(settings: PushSettings, now: Callable[[], float]) -> Callable[[], str]:
-    if settings.service_account is None:
-        return lambda: reveal(settings.access_token)
-    account = ServiceAccount(reveal(settings.service_account))
-
-    def token() -> str:
-        assertion = account.assertion(scope=_SCOPE, audience=settings.token_url, now=now())
-        return access_token(settings.token_url, headers={}, form={"grant_type": _GRANT, "assertion": assertion})
-
-    return token
 
 
 def _message(item: Item, now: float) -> dict[str, Any]:

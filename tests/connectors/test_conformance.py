@@ -11,6 +11,8 @@ from cdp_lib.connectors.kit.checks import benches, check
 from jobs import connectors as page
 from tests.connectors import plain
 
+pytestmark = pytest.mark.slow
+
 BENCHES = benches()
 
 

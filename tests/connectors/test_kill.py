@@ -1,8 +1,8 @@
 """kill -9 at each step of a send to 5,000 members, by every connector: nobody is lost, nobody is reached twice.
 
-Each connector is killed once at each moment, by itself or by its channel, at a request drawn from a seed, and goes on in
-a new process. Batches are of 200 items at most, so that there are requests enough to die at. Mail goes to a real SMTP
-server, drops into a local folder; all others speak HTTP to the fake of their bench.
+Each connector is killed once at each moment, by itself or by its channel, at a request drawn from a seed, and goes on
+in a new process. Batches are of 200 items at most, so that there are requests enough to die at. Mail goes to a real
+SMTP server, drops into a local folder; all others speak HTTP to the fake of their bench.
 """
 
 import csv

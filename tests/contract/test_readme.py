@@ -246,12 +246,12 @@ def test_the_fault_that_the_pack_manual_shows_is_told_so(gym: Path, monkeypatch:
         load_pack("gym", conf_folder() / "packs", sql_functions())
 
 
-def test_the_marketers_trait_and_export_fit_the_coffee_shop(tmp_path: Path) -> None:
+def test_the_marketers_examples_fit_the_coffee_shop(tmp_path: Path) -> None:
     folder = tmp_path / "coffee_shop"
     shutil.copytree(conf_folder() / "packs" / "coffee_shop", folder)
     for place, body in enumerate(_yaml_of("marketer.md")):
         documents = [document for document in yaml.safe_load_all(body) if document]
-        assert {document["kind"] for document in documents} <= {"trait", "export"}
+        assert {document["kind"] for document in documents} <= {"trait", "export", "audience", "activation"}
         (folder / f"added_{place}.yml").write_text(body, encoding="utf-8")
     pack = load_pack(str(folder), conf_folder() / "packs", sql_functions())
     assert [export.id for export in pack.exports] == ["birthdays_next_month"]

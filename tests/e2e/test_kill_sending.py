@@ -19,7 +19,7 @@ from tests.integration.mailing import DAY, Mailing, mailing, phones
 pytestmark = pytest.mark.fault
 
 PEOPLE = 12
-POINTS = ("noted:activate", "settled:activate", "settled:activate", "flushed:activate")
+POINTS = ("noted:activate", "settled:activate", "flushed:activate")
 """The plan is in the ledger; a request has ended, with nothing of it in the ledger; a commit of outcomes is made."""
 
 

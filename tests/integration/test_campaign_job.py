@@ -18,6 +18,8 @@ from cdp_lib.settings.settings import MlflowSettings
 from tests.builders import rows
 from tests.integration.shop import Purchase, Shop, shop
 
+pytestmark = pytest.mark.slow
+
 SENT_ON = date(2024, 6, 1)
 AS_OF = SENT_ON + timedelta(days=30)
 CAMPAIGN = """

@@ -20,6 +20,8 @@ from jobs.compose import job_named, Suite
 from jobs.journeys import journey_named, show_journeys, show_simulation, simulate, Simulation
 from tests.integration.shop import FIRST_DAY, Purchase, Shop, shop
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = """
 kind: audience
 id: buyers

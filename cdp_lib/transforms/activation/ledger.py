@@ -10,6 +10,7 @@ OPEN = ("planned", "sent", "unknown")
 REBUILD = "rebuild"
 """Begins the occasion of intents that take a whole list anew."""
 
+_OF_INTENT = ("intent_id", "activation_id", "golden_id", "channel", "operation", "occasion")
 _CONTACT = ("planned", "sent", "accepted", "unknown")
 _DATED = r"^(?:entry|repeat):(\d{4}-\d{2}-\d{2})"
 _AGAIN = r"#\d+$"
@@ -22,14 +23,15 @@ def last_states(deliveries: DataFrame) -> DataFrame:
     """
     status = F.col("status")
     step = F.when(status == "planned", 0).when(status == "sent", 1).otherwise(2)
-    told = ("activation_id", "golden_id", "channel", "operation", "occasion", "status", "payload_hash", "recorded_at")
-    last = F.max_by(F.struct(*told), F.struct("attempt", step, "recorded_at", "status"))
-    per_intent = deliveries.groupBy("intent_id").agg(
+    told = F.struct("status", "payload_hash", "recorded_at")
+    last = F.max_by(told, F.struct("attempt", step, "recorded_at", "status"))
+    # Grouped by everything that an intent never changes: what is asked of that is asked of the files.
+    per_intent = deliveries.groupBy(*_OF_INTENT).agg(
         last.alias("last"),
         F.max("planned_at").alias("planned_at"),
         F.max(F.when(status == "sent", F.col("recorded_at"))).alias("sent_at"),
     )
-    return per_intent.select("intent_id", "last.*", "planned_at", "sent_at")
+    return per_intent.select(*_OF_INTENT, "last.*", "planned_at", "sent_at")
 
 
 def contacts_made(states: DataFrame) -> DataFrame:
