@@ -7,9 +7,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from pyspark.sql import DataFrame, functions as F
+from pyspark.sql import Column, DataFrame, functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from cdp_lib.connectors import kind_named
 from cdp_lib.contracts import activation
 from cdp_lib.errors import DeliveryError
 from cdp_lib.io.sending_folder import sending_folder, SendingFolder
@@ -24,11 +25,12 @@ from jobs.activation.book import CONSTANT
 from jobs.activation.inputs import customers_of, moment_of, plan_inputs, products_of, reads_of
 from jobs.activation.outbox import write_outbox
 from jobs.activation.rendering import writer_of
-from jobs.activation.sender import Desk, recover, send, Tally
+from jobs.activation.sender import Desk, lane_count, recover, send, Tally
 from jobs.activation.ways import ways_of
 from jobs.page import run_page
 
 _TO_SEND, _HELD_OUT = "to_send", "held_out"
+_LANE_DIGITS = 8
 
 
 def leave(ctx: JobContext) -> str:
@@ -146,20 +148,13 @@ def _send(ctx: JobContext, desk: Desk, customers: DataFrame, ways: Sequence[Way]
 def _open_intents(ctx: JobContext) -> DataFrame:
     """Planned tries without an end, of this run and of earlier ones, each with the life of its code."""
     deliveries = ctx.newest(activation.DELIVERY)
-    has_end = F.max((~F.col("status").isin("planned", "sent")).cast("int"))
-    tries = deliveries.groupBy("intent_id", "attempt").agg(
-        has_end.alias("has_end"), F.any_value(F.struct(*_shared())).alias("intent")
-    )
-    # One open try at most: a new one is planned only after the last has ended.
-    still = tries.where(F.col("has_end") == 0).select("intent_id", "attempt", "intent.*")
+    status = F.col("status")
+    ended = deliveries.where(~status.isin("planned", "sent")).select("intent_id", "attempt")
+    still = deliveries.where(status == "planned").join(ended, ["intent_id", "attempt"], "left_anti")
     codes = ctx.newest(activation.OFFER_CODE).select(
         "activation_id", "golden_id", "occasion", F.col("valid_until").alias("valid_until")
     )
     return still.join(codes, ["activation_id", "golden_id", "occasion"], "left")
-
-
-def _shared() -> list[str]:
-    return [name for name in CONSTANT if name not in ("intent_id", "attempt")]
 
 
 def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> DataFrame:
@@ -174,8 +169,18 @@ def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: S
     return (
         intents.select(*wanted)
         .join(told, ["activation_id", "golden_id"], "left")
-        .select(*wanted, "address", "person", "language", "view", "products")
+        .select(*wanted, "address", "person", "language", "view", "products", _lane(ctx).alias("lane"))
     )
+
+
+def _lane(ctx: JobContext) -> Column:
+    """Which of its destination's lanes an intent goes by: always the same, whatever else is sent."""
+    lane = F.lit(0).cast("bigint")
+    for destination in ctx.pack.destinations:
+        count = lane_count(kind_named(destination.connector), ctx.settings.sending)
+        drawn = F.conv(F.substring("intent_id", 1, _LANE_DIGITS), 16, 10).cast("bigint") % count
+        lane = F.when(F.col("destination") == destination.id, drawn).otherwise(lane)
+    return lane
 
 
 def _say_tally(ctx: JobContext, tally: Tally) -> None:

@@ -107,6 +107,9 @@ class SendingSettings(Frozen):
         description="Journal, stop file and key: a folder on a disk of this machine; none: in the lakehouse",
     )
     flush_count: int = Field(default=2000, ge=1, description="Outcomes that go into ops.delivery in one commit")
+    lanes: int = Field(
+        default=8, ge=1, le=64, description="Requests at once to a destination that takes one customer each"
+    )
     attempts: int = Field(default=4, ge=1, description="Tries of a request that a channel puts off")
     longest_wait_seconds: float = Field(
         default=60.0, ge=0, description="Between two tries, unless the channel says more"

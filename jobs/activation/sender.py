@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cdp_lib.connectors import kind_named
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.pace import Retry
-from cdp_lib.connectors.protocol import Item, Outcome
+from cdp_lib.connectors.protocol import ConnectorKind, Item, Outcome
 from cdp_lib.errors import CdpError, DeliveryError
 from cdp_lib.io.journal import IntentJournal, JournalState, read_open
 from cdp_lib.io.ledger import OpsLedger
@@ -25,6 +26,8 @@ from jobs.activation.rendering import Writer
 from jobs.activation.ways import build_connector
 
 log = logging.getLogger(__name__)
+
+_GROUP = ("destination", "activation_id", "operation")
 
 Tally = Counter[tuple[str, str]]
 """(activation, status): intents."""
@@ -53,12 +56,21 @@ def recover(desk: Desk) -> int:
     """
     count = 0
     for destination in desk.pack.destinations:
-        journal = IntentJournal(desk.folder.journals / destination.id)
-        state = read_open(desk.folder.journals / destination.id)
-        count += _carry_over(desk, state)
-        if state.outcomes and not state.open_batches:
-            journal.settled()
+        for folder in _lane_folders(desk, destination):
+            state = read_open(folder)
+            count += _carry_over(desk, state)
+            if state.outcomes and not state.open_batches:
+                IntentJournal(folder).settled()
     return count
+
+
+def lane_count(kind: ConnectorKind, settings: SendingSettings) -> int:
+    """How many requests to a destination are under way at once: one where a request takes many customers."""
+    return settings.lanes if kind.limits.batch_size == 1 else 1
+
+
+def _lane_folders(desk: Desk, destination: Destination) -> list[Path]:
+    return sorted(folder for folder in (desk.folder.journals / destination.id).glob("*") if folder.is_dir())
 
 
 def _carry_over(desk: Desk, state: JournalState) -> int:
@@ -79,13 +91,10 @@ def send(desk: Desk, staged: StagedRows) -> Tally:
     Raises ConfigError before anything is sent where a secret is not set; DeliveryError where sending was stopped or
     destinations refused everything, after all others are done: what was not sent stays planned.
     """
-    groups = staged.counts("destination", "activation_id", "operation")
-    busy = {group["destination"] for group in groups}
-    wanted = [one for one in desk.pack.destinations if one.id in busy or _has_open(desk, one)]
-    posts = [_Post(desk, one, [group for group in groups if group["destination"] == one.id]) for one in wanted]
+    posts = [post for one in desk.pack.destinations for post in _posts(desk, one, staged)]
     couriers = [post.courier() for post in posts]
     tally: Tally = Counter()
-    problems: list[str] = []
+    problems: dict[str, None] = {}
     with ThreadPoolExecutor(max(len(posts), 1), thread_name_prefix="destination") as pool:
         futures: list[Future[Tally]] = [
             pool.submit(post.work, courier, staged) for post, courier in zip(posts, couriers, strict=True)
@@ -94,7 +103,7 @@ def send(desk: Desk, staged: StagedRows) -> Tally:
             try:
                 future.result()
             except CdpError as problem:
-                problems.append(f"destination {post.destination.id}: {problem}")
+                problems[f"destination {post.destination.id}: {problem}"] = None
             tally.update(post.tally)
     if problems:
         raise DeliveryError(
@@ -103,23 +112,40 @@ def send(desk: Desk, staged: StagedRows) -> Tally:
     return tally
 
 
-def _has_open(desk: Desk, destination: Destination) -> bool:
-    return bool(read_open(desk.folder.journals / destination.id).open_batches)
+def _posts(desk: Desk, destination: Destination, staged: StagedRows) -> list["_Post"]:
+    """The destination's lanes: those with something to send, and those that a crash cut off."""
+    groups = [one for one in staged.counts(*_GROUP, "lane") if one["destination"] == destination.id]
+    begun = {folder.name: read_open(folder).open_batches for folder in _lane_folders(desk, destination)}
+    taken_up = frozenset(intent_id for batches in begun.values() for one in batches for intent_id in one.intent_ids)
+    busy = {str(group["lane"]) for group in groups} | {name for name, batches in begun.items() if batches}
+    return [
+        _Post(desk, destination, name, [group for group in groups if str(group["lane"]) == name], taken_up)
+        for name in sorted(busy)
+    ]
 
 
 class _Post:
-    """One destination at work."""
+    """One lane of one destination at work: one request at a time, noted in a journal of its own."""
 
-    def __init__(self, desk: Desk, destination: Destination, groups: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        destination: Destination,
+        lane: str,
+        groups: Sequence[Mapping[str, Any]],
+        taken_up: frozenset[str],
+    ) -> None:
         self.destination = destination
         self._desk = desk
         self._kind = kind_named(destination.connector)
         places = {one.id: (one.priority, one.id) for one in desk.pack.activations}
         # Leavers go first: a list that is full for a moment would be wrong for both.
         self._groups = sorted(groups, key=lambda one: (one["operation"] != "remove", places[one["activation_id"]]))
-        self._journal = IntentJournal(desk.folder.journals / destination.id)
+        self._folder = desk.folder.journals / destination.id / lane
+        self._journal = IntentJournal(self._folder)
         self._book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, self._flushed)
-        self._resumed: frozenset[str] = frozenset()
+        self._taken_up = taken_up
+        """Intents of requests that a crash cut off, in whichever lane: they are resumed and not sent besides."""
 
     @property
     def tally(self) -> Tally:
@@ -135,6 +161,7 @@ class _Post:
             clock=desk.ledger.clock,
             sleep=desk.sleep,
             retry=Retry(desk.settings.attempts, longest_wait_seconds=desk.settings.longest_wait_seconds),
+            per_second=self._kind.limits.per_second / lane_count(self._kind, desk.settings),
         )
 
     def work(self, courier: Courier, staged: StagedRows) -> Tally:
@@ -142,8 +169,7 @@ class _Post:
         try:
             self._resume(courier, staged)
             for group in self._groups:
-                where = {name: group[name] for name in ("destination", "activation_id", "operation")}
-                items = self._items(staged.rows(where))
+                items = self._items(staged.rows({name: group[name] for name in (*_GROUP, "lane")}), self._taken_up)
                 settled = courier.deliver(items, operation=group["operation"], campaign=group["activation_id"])
                 self._note_all(settled)
         finally:
@@ -158,7 +184,7 @@ class _Post:
             self._desk.reached("settled")
 
     def _resume(self, courier: Courier, staged: StagedRows) -> None:
-        begun = read_open(self._desk.folder.journals / self.destination.id).open_batches
+        begun = read_open(self._folder).open_batches
         if not begun:
             return
         wanted = [intent_id for one in begun for intent_id in one.intent_ids]
@@ -166,14 +192,13 @@ class _Post:
         for intent_id in wanted:
             if intent_id in planned and intent_id not in ended:
                 self._book.opened(planned[intent_id])
-        items = {item.intent_id: item for item in self._items(staged.rows({"intent_id": wanted}))}
-        self._resumed = frozenset(wanted)
+        items = {item.intent_id: item for item in self._items(staged.rows({"intent_id": wanted}), frozenset())}
         known = [one for one in begun if all(intent_id in planned for intent_id in one.intent_ids)]
         self._note_all(courier.resume(known, items))
 
-    def _items(self, rows: Iterator[dict[str, Any]]) -> Iterator[Item]:
+    def _items(self, rows: Iterator[dict[str, Any]], left_out: frozenset[str]) -> Iterator[Item]:
         for row in rows:
-            if row["intent_id"] in self._resumed:
+            if row["intent_id"] in left_out:
                 continue
             try:
                 item = self._desk.writer.item(row)

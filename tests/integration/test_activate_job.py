@@ -15,6 +15,9 @@ from cdp_lib.settings.settings import MlflowSettings
 from jobs.deliveries import folder_of, last_states, plan_again, settle_unknown
 from tests.integration.mailing import Mailing, mailing, phones
 
+IN_FLIGHT = 7
+"""Other lanes whose request was under way when sending was stopped."""
+
 LANDLINE = "+66299999001"
 """The fake refuses it alone."""
 
@@ -89,7 +92,7 @@ def test_a_stop_in_the_middle_leaves_the_rest_for_later_and_loses_nobody(shop: M
     _after(shop, 3, lambda: folder_of(shop.suite).stop("a wrong price"))
     with pytest.raises(DeliveryError, match=r"destination texts: .*stopped: a wrong price"):
         shop.run(sends=True)
-    assert len(shop.texted) == 3
+    assert 3 <= len(shop.texted) <= 3 + IN_FLIGHT
     with pytest.raises(DeliveryError, match=r"sending is stopped: a wrong price.*deliveries allow"):
         shop.run(sends=True, resume=True)
     assert folder_of(shop.suite).allow()
