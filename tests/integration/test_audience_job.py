@@ -150,6 +150,7 @@ def test_members_enter_stay_and_leave_and_a_run_with_nothing_new_changes_nothing
     assert stored["ann"]["config_hash"] == cafe.shop.suite.pack.audiences[0].content_hash()
 
 
+@pytest.mark.slow
 def test_an_audience_that_the_pack_no_longer_has_is_left_by_everybody(open_cafe: Open) -> None:
     people = {"ann": (6, "9.00")}
     open_cafe().day(DAYS[0], people)
@@ -159,6 +160,7 @@ def test_an_audience_that_the_pack_no_longer_has_is_left_by_everybody(open_cafe:
     assert later.members("everybody") == [("ann", "enter", DAYS[1])]
 
 
+@pytest.mark.slow
 def test_lookalikes_resemble_the_seed(open_cafe: Open) -> None:
     cafe = open_cafe(RULES.replace("gte: 6", "gte: 50"))
     seeds = {f"s{number:02}": (50 + number, "1.00") for number in range(20)}
@@ -187,6 +189,7 @@ def told(reopen: Open) -> Cafe:
     return cafe
 
 
+@pytest.mark.slow
 def test_why_and_why_not_are_answered_from_the_versions_of_the_day(told: Cafe) -> None:
     member = told.why("ann", on=DAYS[1])
     assert f"ann was in regulars as of {DAYS[1]}: a member since {DAYS[0]}." in member
@@ -206,6 +209,7 @@ def test_why_and_why_not_are_answered_from_the_versions_of_the_day(told: Cafe) -
     assert f"bob was in regulars as of {DAYS[2]}: entered on {DAYS[2]}." in told.why("bob")
 
 
+@pytest.mark.slow
 def test_why_not_names_the_bound_that_kept_a_customer_out(told: Cafe) -> None:
     capped = told.why("bob", "best", DAYS[0])
     assert "audience regulars member member yes" in capped
@@ -219,6 +223,7 @@ def test_why_not_names_the_bound_that_kept_a_customer_out(told: Cafe) -> None:
     assert not set(re.findall(r"ann|bob|cat", said)) - {loser}
 
 
+@pytest.mark.slow
 def test_an_old_id_and_a_new_one_stand_for_the_person_of_that_day(told: Cafe) -> None:
     assert "dan was the person ann in that run. ann was in regulars" in told.why("dan", on=DAYS[0])
     today = told.why("ann", on=DAYS[2])
@@ -226,6 +231,7 @@ def test_an_old_id_and_a_new_one_stand_for_the_person_of_that_day(told: Cafe) ->
     assert "trait order_count 1 gte 6 NO" in today
 
 
+@pytest.mark.slow
 def test_changed_rules_are_said_plainly(told: Cafe, reopen: Open) -> None:
     changed = reopen(RULES.replace("gte: 6", "gte: 2"))
     assert "rules changed since: the reasons above are those of the rules of that run" in changed.why("ann", on=DAYS[1])
@@ -245,6 +251,7 @@ def test_changed_rules_are_said_plainly(told: Cafe, reopen: Open) -> None:
         (("bobb", "regulars", None), IdentityError, "bobb: no person has or had this golden_id."),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_what_nobody_knows_is_told(
     told: Cafe, question: tuple[str, str, date | None], error: type[CdpError], said: str
 ) -> None:
@@ -254,6 +261,7 @@ def test_what_nobody_knows_is_told(
     assert "bob " not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_before_the_first_run_there_is_nothing_to_ask(open_cafe: Open) -> None:
     with pytest.raises(WorkflowError, match=r"audiences were never computed here\. First: cdp run daily"):
         open_cafe().why("ann")

@@ -95,6 +95,7 @@ def test_a_run_without_a_model_trains_one_and_the_next_has_nothing_to_do(new_bus
     assert shop.run().status == "nothing new"
 
 
+@pytest.mark.slow
 def test_people_have_the_last_word_and_may_take_it_back(new_business: New) -> None:
     shop = new_business(EXACT)
     shop.publish([record("1", "m1"), record("2", "m1"), record("3", "m3"), record("4", "m4")], 1)
