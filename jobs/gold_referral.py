@@ -9,9 +9,7 @@ from jobs.page import run_page
 
 @job(reads=(silver.REFERRAL, identity.IDENTITY_LINK), writes=(results.referrals,))
 def run(ctx: JobContext) -> None:
-    """All referrals anew: who is one person today may have been two yesterday. Nothing where no source tells of any."""
-    if not results.referrals(ctx.pack):
-        return
+    """All referrals anew: who is one person today may have been two yesterday."""
     referrals, links = ctx.read(silver.REFERRAL), ctx.read(identity.IDENTITY_LINK)
     credited = referral_credits(referrals, links, as_of=ctx.as_of, time_zone=ctx.pack.info.time_zone)
     ctx.write(results.REFERRAL_CREDIT, credited)

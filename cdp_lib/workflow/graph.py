@@ -58,9 +58,8 @@ def selected(jobs: Sequence[Job], pack: Pack, *, only: Sequence[str] = (), start
     idle = {job.name: job.needs for job in jobs if job.name not in names}
     for name in (*only, *([start] if start else [])):
         if name in idle:
-            raise WorkflowError(
-                f"job {name} has nothing to do: pack {pack.name} has no document of kind {' or '.join(idle[name])}."
-            )
+            lack = f"has no document of kind {' or '.join(idle[name])}" if idle[name] else "feeds nothing that it reads"
+            raise WorkflowError(f"job {name} has nothing to do: pack {pack.name} {lack}.")
         if name not in names:
             raise WorkflowError(f"unknown job '{name}'.{near_miss(name, names)}")
     if only:

@@ -37,8 +37,9 @@ class Job:
         return tuple(kind for kind in self.shaped_by if kind in OPTIONAL_KINDS)
 
     def is_wanted(self, pack: Pack) -> bool:
-        """Whether the pack has something for the job to do."""
-        return not self.needs or any(pack.has(kind) for kind in self.needs)
+        """Whether the pack has a kind that the job needs, and a table of those that it writes."""
+        is_asked_for = not self.needs or any(pack.has(kind) for kind in self.needs)
+        return is_asked_for and (not self.writes or bool(self.written_tables(pack)))
 
     def read_tables(self, pack: Pack) -> tuple[Table, ...]:
         """Tables whose producers run before this job."""

@@ -61,3 +61,10 @@ def test_only_takes_the_named_jobs_in_computed_order(pack: Pack) -> None:
 def test_an_unknown_job_is_answered_with_its_near_miss(pack: Pack) -> None:
     with pytest.raises(WorkflowError, match=r"unknown job 'lest'\. Did you mean 'l"):
         selected([FIRST, LEFT, RIGHT, LAST], pack, only=["lest"])
+
+
+def test_a_job_whose_tables_the_pack_does_not_have_is_left_out_and_said_to_have_nothing_to_do(pack: Pack) -> None:
+    idle = replace(a_job("idle"), writes=(lambda of_pack: (),))
+    assert names(selected((FIRST, idle), pack)) == ["first"]
+    with pytest.raises(WorkflowError, match="job idle has nothing to do: pack gym feeds nothing that it reads"):
+        selected((FIRST, idle), pack, only=("idle",))
