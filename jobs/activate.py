@@ -5,6 +5,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyspark.sql import Column, DataFrame, functions as F
@@ -12,7 +13,9 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from cdp_lib.connectors import kind_named
 from cdp_lib.contracts import activation
+from cdp_lib.contracts.table import Table
 from cdp_lib.errors import DeliveryError
+from cdp_lib.io.caching import cached
 from cdp_lib.io.sending_folder import sending_folder, SendingFolder
 from cdp_lib.io.staging import staged, StagedRows
 from cdp_lib.io.yaml_files import environment_secret
@@ -22,11 +25,12 @@ from cdp_lib.transforms.activation.ways import Moment, Way
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.activation.book import CONSTANT
-from jobs.activation.inputs import customers_of, moment_of, plan_inputs, products_of, reads_of
+from jobs.activation.inputs import moment_of, plan_inputs, products_of, reads_of
 from jobs.activation.outbox import write_outbox
 from jobs.activation.rendering import writer_of
 from jobs.activation.sender import Desk, lane_count, recover, send, Tally
 from jobs.activation.ways import ways_of
+from jobs.look import scored_view
 from jobs.page import run_page
 
 _TO_SEND, _HELD_OUT = "to_send", "held_out"
@@ -52,22 +56,24 @@ def run(ctx: JobContext) -> None:
     if ctx.sending.is_on and reason is not None:
         raise DeliveryError(f"sending is stopped: {reason}. `cdp deliveries allow` lets it go on.")
     ways, moment = ways_of(ctx.pack), moment_of(ctx, folder)
-    customers = customers_of(ctx.pack, ctx.read)
     desk = _desk(ctx, folder, moment)
     if ctx.sending.is_on:
         recovered = recover(desk)
         if recovered:
             ctx.say(f"{recovered:,} outcomes of a run that was cut off")
-    planned = plan(plan_inputs(ctx.pack, ctx.read, customers, ctx.recall(activation.DELIVERY)), ways, ctx.pack, moment)
-    with staged(planned, f"{ctx.folder}/_staging/{ctx.run.run_id}.plan") as rows:
-        _account(ctx, rows)
+    # Asked once for the plan, and once more for each activation.
+    with cached(scored_view(ctx.pack, ctx.read)) as customers:
+        inputs = plan_inputs(ctx.pack, ctx.read, customers, ctx.recall(activation.DELIVERY))
+        planned = plan(inputs, ways, ctx.pack, moment)
+        with staged(planned, f"{ctx.folder}/_staging/{ctx.run.run_id}.plan") as rows:
+            _account(ctx, rows)
+            if ctx.sending.is_on:
+                _note_plan(ctx, rows, moment)
+            else:
+                _render(ctx, desk, rows.frame.where(F.col("decision") == _TO_SEND), customers, ways)
         if ctx.sending.is_on:
-            _note_plan(ctx, rows, moment)
-        else:
-            _render(ctx, desk, planned.where(F.col("decision") == _TO_SEND), customers, ways)
-    if ctx.sending.is_on:
-        ctx.reached("noted")
-        _send(ctx, desk, customers, ways)
+            ctx.reached("noted")
+            _send(ctx, desk, customers, ways)
 
 
 def _desk(ctx: JobContext, folder: SendingFolder, moment: Moment) -> Desk:
@@ -86,13 +92,11 @@ def _desk(ctx: JobContext, folder: SendingFolder, moment: Moment) -> Desk:
 def _account(ctx: JobContext, rows: StagedRows) -> None:
     """What becomes of every member: said, and written down once for each run."""
     counts = rows.counts("activation_id", "operation", "decision")
-    known = {row["run_id"] for row in ctx.recorded(activation.ACTIVATION_ACCOUNT)}
-    if ctx.run.run_id not in known:
-        shared = {"run_id": ctx.run.run_id, "is_dry_run": not ctx.sending.is_on, "recorded_at": ctx.now()}
-        told = [
-            {**{name: row[name] for name in row if name != "count"}, "customer_count": row["count"]} for row in counts
-        ]
-        ctx.record(activation.ACTIVATION_ACCOUNT, [{**row, **shared} for row in told])
+    shared = {"run_id": ctx.run.run_id, "is_dry_run": not ctx.sending.is_on, "recorded_at": ctx.now()}
+    told = [{**{name: row[name] for name in row if name != "count"}, "customer_count": row["count"]} for row in counts]
+    table = activation.ACTIVATION_ACCOUNT
+    account = pa.Table.from_pylist([{**row, **shared} for row in told], to_arrow_schema(table.schema(), timezone="UTC"))
+    _append_once(ctx, table, account.to_reader())
     for one in sorted({row["activation_id"] for row in counts}):
         of_one = [row for row in counts if row["activation_id"] == one]
         said = {name: sum(row["count"] for row in of_one if row["decision"] == name) for name in activation.DECISIONS}
@@ -102,7 +106,6 @@ def _account(ctx: JobContext, rows: StagedRows) -> None:
 
 def _note_plan(ctx: JobContext, rows: StagedRows, moment: Moment) -> None:
     """Planned and held-out intents into the ledger, and the codes that were given; a run tried again adds nothing."""
-    number = ctx.run.run_number
     is_planned = ds.field("decision").isin([_TO_SEND, _HELD_OUT])
     status = pc.if_else(ds.field("decision") == _TO_SEND, "planned", "held_out")
     constants: dict[str, Any] = {
@@ -125,7 +128,11 @@ def _note_plan(ctx: JobContext, rows: StagedRows, moment: Moment) -> None:
     ):
         columns = {name: values.get(name, ds.field(name)) for name in table.column_names}
         batches = rows.batches(columns, where, to_arrow_schema(table.schema(), timezone="UTC"))
-        ctx.ledger.append_once(table, batches, f"cdp.activate.{table.name}", number)
+        _append_once(ctx, table, batches)
+
+
+def _append_once(ctx: JobContext, table: Table, batches: pa.RecordBatchReader) -> None:
+    ctx.ledger.append_once(table, batches, f"cdp.activate.{table.name}", ctx.run.run_number)
 
 
 def _render(ctx: JobContext, desk: Desk, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> None:

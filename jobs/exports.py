@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from cdp_lib.contracts import gold, identity, scores
+from cdp_lib.contracts import gold, identity
 from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.settings.export import Export
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
-from cdp_lib.transforms.customer.scored_view import scored_customers
 from jobs.compose import Suite
+from jobs.look import scored_view
 
 
 def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[Path, int]]:
@@ -29,9 +29,7 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
         raise StorageError(f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}")
     out.mkdir(parents=True, exist_ok=True)
     links = suite.store.read(identity.IDENTITY_LINK)
-    named = scores.score_tables(suite.pack)
-    published = {one.name: suite.store.read(one) for one in named if suite.store.version(one) is not None}
-    customers = scored_customers(suite.store.read(table), published, suite.pack)
+    customers = scored_view(suite.pack, suite.store.read, lambda one: suite.store.version(one) is not None)
     for export in [known[name]] if name else known.values():
         rows = export_rows(customers, export, time_zone=suite.pack.info.time_zone)
         yield _write_csv(rows, out / f"{export.id}.csv")

@@ -16,12 +16,11 @@ from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.audience.difference import against_yesterday
 from cdp_lib.transforms.audience.members import audience_members, Means
 from cdp_lib.transforms.audience.rules import with_figures
-from cdp_lib.transforms.customer.scored_view import scored_customers
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.forecasts.history import drawn_by_id
-from jobs.look import Tables
+from jobs.look import scored_view, Tables
 from jobs.page import run_page
 
 _MOST_TRAINED_ON = 100_000
@@ -70,10 +69,15 @@ def members_now(tables: Tables, keep: Callable[[DataFrame], DataFrame]) -> Itera
 
 def _customers(tables: Tables) -> DataFrame:
     links = tables.read(identity.IDENTITY_LINK)
-    published = {table.name: tables.read(table) for table in scores.score_tables(tables.pack)}
-    scored = scored_customers(tables.read(gold.customer(tables.pack)), published, tables.pack)
     facts = {table.noun: facts_of_people(tables.read(table), links) for table in facts_of(tables.pack)}
-    return with_figures(scored, questions_of(tables.pack), facts, None, pack=tables.pack, as_of=tables.as_of)
+    return with_figures(
+        scored_view(tables.pack, tables.read),
+        questions_of(tables.pack),
+        facts,
+        None,
+        pack=tables.pack,
+        as_of=tables.as_of,
+    )
 
 
 def _alike(tables: Tables, like: Lookalike, candidates: DataFrame, seed: DataFrame) -> DataFrame:

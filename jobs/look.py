@@ -9,12 +9,13 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
-from cdp_lib.contracts import gold
+from cdp_lib.contracts import gold, scores
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import StorageError
 from cdp_lib.io.checkpoints import checkpoints
 from cdp_lib.io.ledger import History
 from cdp_lib.settings.pack import Pack
+from cdp_lib.transforms.customer.scored_view import scored_customers
 from jobs.compose import Suite
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,14 @@ class Look:
     def checkpoints(self) -> AbstractContextManager[Callable[[DataFrame], DataFrame]]:
         """Below the lakehouse, deleted at the end."""
         return checkpoints(self.suite.session(), f"{self.suite.store.root}/_checkpoints/look")
+
+
+def scored_view(
+    pack: Pack, read: Callable[[Table], DataFrame], has: Callable[[Table], bool] = lambda table: True
+) -> DataFrame:
+    """The single view with every score of the pack, as `read` gives the tables; one that it has not gives nulls."""
+    published = {table.name: read(table) for table in scores.score_tables(pack) if has(table)}
+    return scored_customers(read(gold.customer(pack)), published, pack)
 
 
 def look_at(suite: Suite) -> Look:

@@ -8,11 +8,11 @@ from cdp_lib.contracts import activation, gold, identity, scores, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.io.caching import cached
 from cdp_lib.settings.pack import Pack
-from cdp_lib.transforms.customer.scored_view import scored_customers
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.transforms.journey.states import account, Known, next_states
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
+from jobs.look import scored_view
 from jobs.page import run_page
 
 _COUNTS = ("entered", "moved", "sends", "exits")
@@ -53,9 +53,8 @@ def run(ctx: JobContext) -> None:
 def known_from(pack: Pack, read: Callable[[Table], DataFrame], has: Callable[[Table], bool]) -> Known:
     """What the pack's journeys are run on, as `read` gives the tables; a score table that is not there gives nulls."""
     links = read(identity.IDENTITY_LINK)
-    published = {one.name: read(one) for one in scores.score_tables(pack) if has(one)}
     return Known(
-        customers=scored_customers(read(gold.customer(pack)), published, pack),
+        customers=scored_view(pack, read, has),
         facts={name: facts_of_people(read(silver.ENTITIES[name]), links) for name in entities_of(pack)},
         members=read(activation.AUDIENCE_MEMBER),
         events=read(identity.IDENTITY_EVENT),

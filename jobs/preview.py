@@ -14,12 +14,12 @@ from cdp_lib.settings.activation import Activation
 from cdp_lib.settings.audience import Audience
 from cdp_lib.transforms.activation.plan import plan, waterfall
 from cdp_lib.transforms.audience.difference import against_yesterday
-from jobs.activation.inputs import customers_of, morning_after, plan_inputs
+from jobs.activation.inputs import morning_after, plan_inputs
 from jobs.activation.ways import ways_of
 from jobs.compose import Suite
 from jobs.deliveries import folder_of
 from jobs.gold_audience import members_now
-from jobs.look import look_at
+from jobs.look import look_at, scored_view
 
 _WORDS: Mapping[str, str] = {
     "no_consent": "no consent",
@@ -45,7 +45,7 @@ def show_preview(screen: Console, suite: Suite, audience: str | None, at: dateti
         ways = [way for way in ways_of(suite.pack) if way.activation.audience in {one.id for one in wanted}]
         former = suite.store.read(AUDIENCE_MEMBER)
         current = against_yesterday(members, former, look.as_of)
-        inputs = plan_inputs(suite.pack, look.read, customers_of(suite.pack, look.read), look.read(DELIVERY), current)
+        inputs = plan_inputs(suite.pack, look.read, scored_view(suite.pack, look.read), look.read(DELIVERY), current)
         rows = waterfall(plan(inputs, ways_of(suite.pack), suite.pack, moment)).collect() if ways else []
     for one in wanted:
         screen.print(f"[bold]{one.id}[/]: {sizes.get(one.id, 0):,} members. {one.description}", highlight=False)

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, functions as F
 from rich.console import Console
 from rich.markup import escape
 
-from cdp_lib.contracts import activation, gold, identity, scores
+from cdp_lib.contracts import activation, gold, identity
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import ConfigError, IdentityError, near_miss, WorkflowError
 from cdp_lib.io.ledger import JobState
@@ -26,12 +26,12 @@ from cdp_lib.transforms.audience.members import (
 )
 from cdp_lib.transforms.audience.questions import question as question_text
 from cdp_lib.transforms.audience.rules import with_figures
-from cdp_lib.transforms.customer.scored_view import scored_customers
 from cdp_lib.transforms.customer.traits import facts_of_people
 from jobs.compose import Suite
 from jobs.explanation.lookup import members_of, trace_golden_id
 from jobs.explanation.tables import table, tell
 from jobs.gold_audience import facts_of
+from jobs.look import scored_view
 
 HIDDEN = "(hidden)"
 _NEVER_PERSONAL = ("audience ", "segment ", "score ", "suppression", "draw ", "likeness ")
@@ -199,8 +199,7 @@ def _evaluated(desk: _Desk, customer: str) -> Mapping[str, Any]:
     is_asked = F.col("golden_id") == customer
     links = desk.pinned(identity.IDENTITY_LINK).where(is_asked)
     facts = {of.noun: facts_of_people(desk.pinned(of), links) for of in facts_of(pack)}
-    published = {of.name: desk.pinned(of) for of in scores.score_tables(pack)}
-    one = scored_customers(desk.pinned(gold.customer(pack)).where(is_asked), published, pack)
+    one = scored_view(pack, desk.pinned).where(is_asked)
     barred = [Condition(audience=name) for name in named_by(audience, pack.audiences) if name != SUPPRESSION]
     members = desk.members().where(is_asked).select("audience_id", "golden_id")
     asked = with_figures(

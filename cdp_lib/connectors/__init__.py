@@ -60,7 +60,7 @@ def _third_party(entry: EntryPoint) -> ConnectorKind:
         raise DeliveryError(f"{place}: the suite has a connector of that name. Give it another, or remove the package.")
     try:
         kind = entry.load()
-    except Exception as problem:
+    except Exception as problem:  # a stranger's module may raise anything while it is imported
         raise DeliveryError(
             f"{place}: it cannot be loaded ({type(problem).__name__}: {problem}). Mend or remove the package."
         ) from problem

@@ -206,7 +206,7 @@ class Courier:
         except (Rejected, Refused):
             raise
         except Exception as problem:
-            # Its text may quote a customer.
+            # A stranger's connector may raise anything; nobody knows then what was taken. Its text may quote people.
             frame = traceback.extract_tb(problem.__traceback__)[-1]
             name = type(problem).__name__
             log.error("connector=%s raised=%s file=%s line=%s", self.kind.name, name, frame.filename, frame.lineno)

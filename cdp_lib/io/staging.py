@@ -18,8 +18,10 @@ STREAM_ROWS = 50_000
 class StagedRows:
     """Rows of one frame, on disk."""
 
-    def __init__(self, dataset: ds.Dataset) -> None:
+    def __init__(self, dataset: ds.Dataset, frame: DataFrame) -> None:
         self._dataset = dataset
+        self.frame = frame
+        """The same rows for Spark, read from the disk."""
 
     def batches(
         self, columns: Mapping[str, ds.Expression], where: ds.Expression, schema: pa.Schema
@@ -56,9 +58,9 @@ def staged(frame: DataFrame, folder: str) -> Iterator[StagedRows]:
     try:
         frame.write.format("parquet").mode("overwrite").save(folder)
         place, path = fs.FileSystem.from_uri(folder if "://" in folder else f"file://{folder}")
-        yield StagedRows(
-            ds.dataset(path, schema=to_arrow_schema(frame.schema, timezone="UTC"), filesystem=place, format="parquet")
-        )
+        schema = to_arrow_schema(frame.schema, timezone="UTC")
+        stored = frame.sparkSession.read.format("parquet").schema(frame.schema).load(folder)
+        yield StagedRows(ds.dataset(path, schema=schema, filesystem=place, format="parquet"), stored)
     finally:
         _delete(folder)
 

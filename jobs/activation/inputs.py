@@ -10,7 +10,6 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.io.sending_folder import SendingFolder
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.activation.ways import Moment, PlanInputs
-from cdp_lib.transforms.customer.scored_view import scored_customers
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.transforms.identity.history import resolve
 from cdp_lib.workflow.context import JobContext
@@ -45,12 +44,6 @@ def morning_after(as_of: date, pack: Pack, at: datetime | None, *, run_id: str, 
     """The moment `at`; none: ten in the morning after the as-of date, by the pack's clocks."""
     asked = at or datetime.combine(as_of + timedelta(days=1), _MORNING, tzinfo=pack.info.zone)
     return Moment(as_of=as_of, at=asked.astimezone(UTC), run_id=run_id, salt=salt)
-
-
-def customers_of(pack: Pack, read: Read) -> DataFrame:
-    """The single view with every score that the pack has."""
-    published = {one.name: read(one) for one in scores.score_tables(pack)}
-    return scored_customers(read(gold.customer(pack)), published, pack)
 
 
 def plan_inputs(

@@ -4,10 +4,7 @@ from itertools import accumulate
 
 from pyspark.sql import Column, functions as F
 
-from cdp_lib.settings.activation import Activation, ContactPolicy, HOLDOUT
-
-ALL = "all"
-"""The one arm of an activation that compares no versions."""
+from cdp_lib.settings.activation import Activation, ContactPolicy, EVERYBODY, HOLDOUT
 
 _DIGITS = 13
 _STEPS = float(16**_DIGITS)
@@ -35,7 +32,7 @@ def arm_of(activation: Activation, key: Column | None = None) -> Column:
 
 def _version_of(activation: Activation, person: Column) -> Column:
     if not activation.arms:
-        return F.lit(ALL)
+        return F.lit(EVERYBODY)
     drawn = unit_interval(person, f"arm|{activation.id}")
     version = F.lit(activation.arms[-1].id)
     bounds = list(accumulate(arm.share for arm in activation.arms))

@@ -1,6 +1,6 @@
 """What ops.delivery knows: the last state of every intent, and what that means for a person and an activation."""
 
-from pyspark.sql import DataFrame, functions as F
+from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.transforms.activation.policy import CONTACT_CHANNELS
 
@@ -16,20 +16,24 @@ _DATED = r"^(?:entry|repeat):(\d{4}-\d{2}-\d{2})"
 _AGAIN = r"#\d+$"
 
 
+def order_of_states() -> Column:
+    """Greatest is the state of an intent that is known: of the last try, an end before `sent` before `planned`."""
+    status = F.col("status")
+    step = F.when(status == "planned", 0).when(status == "sent", 1).otherwise(2)
+    return F.struct("attempt", step, "recorded_at", "status")
+
+
 def last_states(deliveries: DataFrame) -> DataFrame:
     """One row per intent: its last state with `sent_at`, when it was handed to the channel last (null: never).
 
     Of the last try an end outweighs `sent`, and that `planned`; of two ends the later one is known.
     """
-    status = F.col("status")
-    step = F.when(status == "planned", 0).when(status == "sent", 1).otherwise(2)
-    told = F.struct("status", "payload_hash", "recorded_at")
-    last = F.max_by(told, F.struct("attempt", step, "recorded_at", "status"))
+    last = F.max_by(F.struct("status", "payload_hash", "recorded_at"), order_of_states())
     # Grouped by everything that an intent never changes: what is asked of that is asked of the files.
     per_intent = deliveries.groupBy(*_OF_INTENT).agg(
         last.alias("last"),
         F.max("planned_at").alias("planned_at"),
-        F.max(F.when(status == "sent", F.col("recorded_at"))).alias("sent_at"),
+        F.max(F.when(F.col("status") == "sent", F.col("recorded_at"))).alias("sent_at"),
     )
     return per_intent.select(*_OF_INTENT, "last.*", "planned_at", "sent_at")
 

@@ -10,10 +10,9 @@ from typing import Literal
 
 from pyspark.sql import Column, DataFrame, functions as F
 
-from cdp_lib.settings.activation import Activation, HOLDOUT, Offer
+from cdp_lib.settings.activation import Activation, EVERYBODY, HOLDOUT, Offer
 from cdp_lib.settings.audience import days_in
 from cdp_lib.settings.pack import Pack
-from cdp_lib.transforms.activation.assignment import ALL
 from cdp_lib.transforms.activation.policy import CONTACT_CHANNELS
 
 DEFAULT_PURPOSE = "marketing"
@@ -106,7 +105,7 @@ def offer_facts(way: Way, pack: Pack, moment: Moment) -> Column:
     """
     offers = {offer.id: offer for offer in pack.offers}
     activation = way.activation
-    by_arm = {arm.id: arm.offer or activation.offer for arm in activation.arms} or {ALL: activation.offer}
+    by_arm = {arm.id: arm.offer or activation.offer for arm in activation.arms} or {EVERYBODY: activation.offer}
     by_arm[HOLDOUT] = activation.offer or next(iter(by_arm.values()))
     found = _offer(None, pack, moment)
     for arm, offer_id in by_arm.items():

@@ -2,13 +2,10 @@
 
 from pyspark.sql import Column, DataFrame, functions as F
 
-from cdp_lib.settings.activation import HOLDOUT
+from cdp_lib.contracts.activation import SENT
+from cdp_lib.settings.activation import EVERYBODY, HOLDOUT
+from cdp_lib.transforms.activation.ledger import order_of_states
 from cdp_lib.transforms.identity.history import resolve
-
-ALL_WRITTEN_TO = "all"
-"""Stands for every arm but the holdout in gold.campaign_result."""
-
-_ENDED = ("accepted", "rejected", "unknown")
 
 
 def intents(deliveries: DataFrame) -> DataFrame:
@@ -19,11 +16,8 @@ def intents(deliveries: DataFrame) -> DataFrame:
     the last try was handed to the channel. `planned_at` is when the intent was planned first.
     """
     status = F.col("status")
-    step = F.when(status == "planned", 0).when(status == "sent", 1).otherwise(2)
-    last = F.max_by(
-        F.struct("activation_id", "golden_id", "channel", "operation", "arm", "status"),
-        F.struct("attempt", step, "recorded_at", "status"),
-    )
+    told = F.struct("activation_id", "golden_id", "channel", "operation", "arm", "status")
+    last = F.max_by(told, order_of_states())
     sent_try = F.max(F.when(status == "sent", F.col("attempt")))
     known = deliveries.groupBy("intent_id").agg(
         last.alias("last"),
@@ -36,7 +30,7 @@ def intents(deliveries: DataFrame) -> DataFrame:
 def arm_and_all() -> Column:
     """For each row its arm, and once more `all` where the arm was written to."""
     arm = F.col("arm")
-    return F.explode(F.when(arm == HOLDOUT, F.array(arm)).otherwise(F.array(arm, F.lit(ALL_WRITTEN_TO))))
+    return F.explode(F.when(arm == HOLDOUT, F.array(arm)).otherwise(F.array(arm, F.lit(EVERYBODY))))
 
 
 def delivery_accounts(known: DataFrame) -> DataFrame:
@@ -50,14 +44,14 @@ def delivery_accounts(known: DataFrame) -> DataFrame:
         F.max_by("channel", F.struct("planned_at", "intent_id")).alias("channel"),
         F.count_if(is_planned).alias("planned_count"),
         F.count_if(is_planned & F.col("is_sent")).alias("sent_count"),
-        *[F.count_if(is_planned & (F.col("status") == name)).alias(f"{name}_count") for name in _ENDED],
+        *[F.count_if(is_planned & (F.col("status") == name)).alias(f"{name}_count") for name in SENT],
     )
 
 
 def unbalanced(accounts: DataFrame) -> DataFrame:
     """The rows of `delivery_accounts` where sent is not accepted + rejected + unknown, `all` left out."""
-    ended = sum((F.col(f"{name}_count") for name in _ENDED), F.lit(0))
-    return accounts.where((F.col("arm") != ALL_WRITTEN_TO) & (F.col("sent_count") != ended))
+    ended = sum((F.col(f"{name}_count") for name in SENT), F.lit(0))
+    return accounts.where((F.col("arm") != EVERYBODY) & (F.col("sent_count") != ended))
 
 
 def exposures(known: DataFrame, events: DataFrame) -> DataFrame:
