@@ -1,8 +1,9 @@
-"""One Spark session for all tests, and a lakehouse folder for each."""
+"""One Spark session for all tests of a worker, and a lakehouse folder for each test."""
 
 import hashlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from importlib import metadata
@@ -33,6 +34,8 @@ DUMP_SECONDS = 120
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settle what libraries read from the environment when they are first imported."""
+    # A worker of pytest-xdist is started by `python -c`; PySpark takes a main module without file for its doctests.
+    vars(sys.modules["__main__"]).setdefault("__file__", pytest.__file__)
     os.environ.update(
         {
             "TZ": "UTC",
