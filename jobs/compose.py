@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as spark_functions, SparkSession
@@ -30,10 +31,7 @@ from cdp_lib.workflow.progress import Reporter, reporter_for
 from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
 from cdp_lib.workflow.services import Sending, Services
 from jobs.activation.ways import destination_faults
-from jobs.gatekeeper import build_docs, gatekeeper
-from quality.gate import Gate
-from quality.report import RunFacts
-from quality.suites import rules_in_force
+from quality.suites import rules_in_force, Suite as Checks, suite_for
 
 if TYPE_CHECKING:
     from cdp_lib.models.registry import ModelRegistry
@@ -123,7 +121,8 @@ class Suite:
     ledger: OpsLedger
     session: Callable[[], SparkSession]
     landing: str
-    gate: Gate
+    rules: tuple[Rule, ...]
+    checks: Checks = suite_for
 
     @property
     def lakehouse(self) -> Path:
@@ -140,7 +139,7 @@ class Suite:
             store=self.store,
             ledger=self.ledger,
             session=self.session,
-            gate=gatekeeper(self.pack, self.gate, self.ledger, self.validations_folder),
+            gate=_gatekeeping().gatekeeper(self.pack, self.rules, self.ledger, self.validations_folder, self.checks),
             reporter=reporter,
             landing=self.landing,
             models=self.models,
@@ -161,8 +160,8 @@ class Suite:
         finally:
             last = History(tuple(self.ledger.states())).last_run(options.workflow)
             if last is not None:
-                facts = RunFacts(last.run_id, options.workflow, self.ledger.clock())
-                build_docs(self.validations_folder, self.docs_folder, facts)
+                ended = (last.run_id, options.workflow, self.ledger.clock())
+                _gatekeeping().build_docs(self.validations_folder, self.docs_folder, *ended)
 
     def models(self) -> "ModelRegistry":
         """The pack's registry; imported when asked for, because MLflow takes seconds to import."""
@@ -192,6 +191,11 @@ class Suite:
         return failpoint_from(dict(os.environ), lambda: self.lakehouse / self.pack.name)
 
 
+def _gatekeeping() -> ModuleType:
+    """jobs/gatekeeper.py, imported when a run starts: Great Expectations takes seconds, which `--help` should not."""
+    return importlib.import_module("jobs.gatekeeper")
+
+
 def build_suite(place: Place, session: Callable[[], SparkSession] | None = None) -> Suite:
     """The suite of one pack; a session is started when one is first needed."""
     settings, pack = place.settings(), place.load_pack()
@@ -203,8 +207,7 @@ def build_suite(place: Place, session: Callable[[], SparkSession] | None = None)
     failpoint = failpoint_from(dict(os.environ), lambda: Path(root))
     store = DeltaStore(root, started, catalog=settings.lakehouse.catalog, at=failpoint)
     landing = f"{settings.landing.root.rstrip('/')}/{pack.name}" if place.landing is None else place.landing
-    gate = Gate(rules_for(pack))
-    return Suite(place, pack, settings, store, OpsLedger(root), started, landing, gate)
+    return Suite(place, pack, settings, store, OpsLedger(root), started, landing, rules_for(pack))
 
 
 def rules_for(pack: Pack) -> tuple[Rule, ...]:

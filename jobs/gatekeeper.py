@@ -16,7 +16,7 @@ from cdp_lib.transforms.customer.as_of import end_of_day
 from cdp_lib.workflow.services import GateRequest, GateVerdict
 from quality.gate import Gate
 from quality.report import build_data_docs, history_of, result_rows, RunFacts
-from quality.suites import needs_previous, neighbours_of, rules_of
+from quality.suites import needs_previous, neighbours_of, rules_of, Suite, suite_for
 from quality.verdict import Candidate, Verdict
 
 _SAFE_NAME = re.compile(r"[^a-z0-9_.-]+")
@@ -32,15 +32,15 @@ class JudgedTable:
 
 
 def gatekeeper(
-    pack: Pack, gate: Gate, ledger: OpsLedger, validations: Path, *, clock: Callable[[], datetime] | None = None
+    pack: Pack, rules: tuple[Rule, ...], ledger: OpsLedger, validations: Path, checks: Suite = suite_for
 ) -> Callable[[GateRequest], GateVerdict]:
     """The gate as the runner calls it; each table's validation is left as JSON under `validations/<run_id>`."""
-    now = clock or ledger.clock
+    gate = Gate(rules, checks)
 
     def judge(request: GateRequest) -> GateVerdict:
         candidate = candidate_of(request, pack, ledger, gate.rules)
         verdict = gate_for(gate, candidate)(candidate)
-        facts = RunFacts(request.run_id, request.job, now())
+        facts = RunFacts(request.run_id, request.job, ledger.clock())
         _keep(verdict, validations / request.run_id, request)
         return JudgedTable(verdict.success, result_rows(verdict, facts), verdict.message)
 
@@ -72,9 +72,10 @@ def candidate_of(request: GateRequest, pack: Pack, ledger: OpsLedger, rules: Seq
     )
 
 
-def build_docs(validations: Path, folder: Path, facts: RunFacts) -> Path | None:
+def build_docs(validations: Path, folder: Path, run_id: str, workflow: str, ended_at: datetime) -> Path | None:
     """Data Docs of everything that the run's gate judged; None where it judged nothing."""
-    kept = sorted((validations / facts.run_id).glob("*.json"))
+    facts = RunFacts(run_id, workflow, ended_at)
+    kept = sorted((validations / run_id).glob("*.json"))
     return build_data_docs([json.loads(path.read_text()) for path in kept], folder, facts) if kept else None
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from great_expectations.expectations.expectation import BatchExpectation
 from pyspark.sql import DataFrame, functions as F
 
-from cdp_lib.contracts.table import Table
 from cdp_lib.errors import ContractError, QualityError
 from cdp_lib.settings.rule import Rule
 from quality.expectations import expectation_of
@@ -23,11 +22,10 @@ from quality.figures import (
     stack_figures,
 )
 from quality.report import document_of
-from quality.suites import BETWEEN, check_of, rules_of, suite_for
+from quality.suites import BETWEEN, check_of, rules_of, Suite, suite_for
 from quality.validation import error_condition, FRAME_FAULTS, Outcome, quiet_logs, validate
 from quality.verdict import Candidate, Check, CheckResult, Verdict
 
-Suite = Callable[[Table], tuple[Check, ...]]
 Prepared = tuple[DataFrame, list[BatchExpectation]]
 Rules = Mapping[str, Rule]
 """Key of a check -> the rule that made it."""

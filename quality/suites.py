@@ -1,11 +1,14 @@
 """Checks of a table: those its contract implies, and those that rules add."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from cdp_lib.contracts.table import Table
 from cdp_lib.settings.rule import Coverage, Distinct, Drift, Freshness, Referential, Requirement, Rule, Volume
 from quality.verdict import Candidate, Check
+
+Suite = Callable[[Table], tuple[Check, ...]]
+"""The checks of a table."""
 
 COMPLETE = "expect_column_to_be_complete"
 CONDITION = "expect_condition_to_hold"

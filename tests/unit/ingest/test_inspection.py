@@ -39,7 +39,9 @@ def test_gzip_is_known_by_its_bytes_and_hashed_as_it_lies(tmp_path: Path) -> Non
     assert found == expected
 
 
-@pytest.mark.parametrize("content", [b"", HEADER.encode(), HEADER.encode() + b"\r\n\n", b"\n\n", gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", HEADER.encode(), HEADER.encode() + b"\r\n\n", b"\n\n", gzip.compress(b"", mtime=0)]
+)
 def test_a_file_without_rows_is_empty_not_refused(tmp_path: Path, content: bytes) -> None:
     drop(tmp_path, "a.csv", content)
     found = only(tmp_path, source())
