@@ -20,6 +20,10 @@ RESOLVED := .jars/.resolved
 # Somebody may have deleted a jar: then the stamp beside them tells nothing.
 JARS_LACK := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,FORCE)
 
+# A Spark session each, of about 3 GB; WORKERS=0 tests within one process.
+WORKERS ?= 2
+PYTEST = $(PY) -m pytest -q --numprocesses $(WORKERS) --dist loadfile
+
 QUICK := not slow and not cluster and not fault and not benchmark
 THOROUGH := (slow or cluster or fault) and not benchmark
 
@@ -37,11 +41,11 @@ demo: setup  ## A store's year from landing files to the single view (PACK=coffe
 	@$(CDP) demo --pack $(PACK) $(ARGS)
 
 test: setup  ## The quick tests
-	@$(PY) -m pytest -q -m "$(QUICK)" $(ARGS)
+	@$(PYTEST) -m "$(QUICK)" $(ARGS)
 
 test-slow: setup  ## The slow tests: a real cluster, kills, full disks
 	@# Exit code 5 says that no test was selected.
-	@$(PY) -m pytest -q -m "$(THOROUGH)" $(ARGS) || test $$? -eq 5
+	@$(PYTEST) -m "$(THOROUGH)" $(ARGS) || test $$? -eq 5
 
 lint: setup  ## Style, format and types
 	@$(PY) -m ruff check .

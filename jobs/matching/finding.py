@@ -30,6 +30,10 @@ from jobs.matching.weighing import kept_pairs, weigh, weigh_all
 NEWS_AT_MOST = 0.2
 """Share of changed records above which comparing all of them anew costs less than finding out whom they concern."""
 
+BROADCAST_AT_MOST = 1_000_000
+"""Rows, of some 50 bytes, that every executor takes whole."""
+
+_VALUE = ("identifier", "value_key")
 _OF_CLUSTER = ("cluster_id", "component_id", "matched_by")
 
 
@@ -107,34 +111,46 @@ def find_news(ctx: JobContext, news: News, records: DataFrame, decisions: DataFr
     """The new and changed records compared with all, and the groups that this may change made anew.
 
     The answer is that of `find_all` under the same matcher, but holds only records whose group may have changed. Each
-    step is kept, because a plan that holds all of them takes longer to build than its few rows to compute.
+    step is kept, because a plan that holds all of them takes longer to build than its few rows to compute; and of the
+    tables of all records, each step makes one pass that picks the rows which the day concerns.
     """
-    settings = ctx.pack.identity
-    changed = keep(news.changed)
-    former = ctx.former(silver.CUSTOMER_RECORD).withColumn("record_key", record_key())
-    change = _Change(changed, records, former.join(changed, "record_key", "left_semi").drop("record_key"))
-    compared = None if news.named is None else _compared_anew(ctx, news.named, change, keep)
+    settings, keep_few = ctx.pack.identity, few(keep)
+    change = _change(ctx, news, records, keep_few)
+    compared = None if news.named is None else _compared_anew(ctx, news.named, change, keep_few)
     links = ctx.recall(identity.IDENTITY_LINK).withColumn("record_key", record_key())
     decided_on = records_decided_on(ctx.read(identity.IDENTITY_OVERRIDE))
-    first = _directly_affected(change, compared, decided_on, settings)
-    affected = keep(increment.affected_records(first, links))
+    first = keep_few(_directly_affected(change, compared, decided_on, settings, keep_few))
+    affected = keep_few(increment.affected_records(first, links))
     ctx.say(f"{affected.count():,} records whose person may change")
-    theirs = records.withColumn("record_key", record_key()).join(affected, "record_key", "left_semi").drop("record_key")
+    theirs = keep(_of(affected, records))
     evidence = Evidence(
-        keys=_keys_of(affected, records, settings),
+        keys=_keys_of(affected, theirs, records, settings),
         pairs=no_pairs(ctx.spark) if compared is None else increment.within(compared.all_pairs, affected),
         decisions=decisions,
         records=theirs,
         known=known_of(theirs, settings.matching),
     )
     with group_records(evidence, settings, news.named, keep) as memberships:
-        regrouped = keep(record_clusters(evidence.records, memberships))
-        bearers = keep(increment.with_bearers_of_own_names(affected, links))
-        others = bearers.join(affected, "record_key", "left_anti")
-        as_before = links.join(others, "record_key", "left_semi").select(*silver.RECORD_KEY, *_OF_CLUSTER)
-        previous = links.join(bearers, "record_key", "left_semi").drop("record_key")
+        regrouped = keep(record_clusters(theirs, memberships))
+        bearers = keep_few(increment.with_bearers_of_own_names(affected, links))
+        previous = keep(links.join(bearers, "record_key", "left_semi"))
+        as_before = previous.join(affected, "record_key", "left_anti").select(*silver.RECORD_KEY, *_OF_CLUSTER)
         pairs = None if compared is None else compared.all_pairs
-        yield Found(regrouped.unionByName(as_before), previous, pairs, news.named)
+        yield Found(regrouped.unionByName(as_before), previous.drop("record_key"), pairs, news.named)
+
+
+def few(keep: Keep) -> Keep:
+    """Keeps a frame, and has Spark send it to the executors where it is small.
+
+    For a checkpoint's size Spark takes the estimate of the plan it came from, which a chain of joins makes far too
+    high: it would then shuffle the whole table that the frame's few rows are looked up in.
+    """
+
+    def kept(frame: DataFrame) -> DataFrame:
+        found = keep(frame)
+        return F.broadcast(found) if found.count() <= BROADCAST_AT_MOST else found
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -148,11 +164,23 @@ class _Compared:
 
 @dataclass(frozen=True)
 class _Change:
-    """Keys of the records that changed, all records of today, and the changed ones as they were."""
+    """Keys of the records that changed, all records of today, and the changed ones as they are and as they were."""
 
     changed: DataFrame
     records: DataFrame
+    now: DataFrame
     before: DataFrame
+
+
+def _change(ctx: JobContext, news: News, records: DataFrame, keep: Keep) -> _Change:
+    changed = keep(news.changed)
+    former = ctx.former(silver.CUSTOMER_RECORD)
+    return _Change(changed, records, keep(_of(changed, records)), keep(_of(changed, former)))
+
+
+def _of(keys: DataFrame, records: DataFrame) -> DataFrame:
+    """The records that have one of the keys."""
+    return records.withColumn("record_key", record_key()).join(keys, "record_key", "left_semi").drop("record_key")
 
 
 def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: Keep) -> _Compared:
@@ -161,12 +189,17 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
     if matching is None:
         raise ValueError("a pack without matching compares nothing")
     caps, table = named.matcher.caps, tables.match_pair(matching)
-    comparable = comparable_records(change.records, matching)
-    keys = block_keys(comparable, matching, caps)
-    keys_before = keep(block_keys(comparable_records(change.before, matching), matching, caps))
-    concerned = keep(increment.records_to_compare(keys, keys_before, change.changed, caps))
-    pairs = keep(increment.pairs_to_compare(keys, concerned, matching, caps))
-    needed = keep(comparable.join(increment.records_in(pairs), "record_key", "left_semi"))
+
+    def keys_of(records: DataFrame) -> DataFrame:
+        return block_keys(comparable_records(records, matching), matching, caps)
+
+    keys, keys_before = keys_of(change.records), keep(keys_of(change.before))
+    near = keep(increment.with_keys_of(keys, keys_of(change.now).unionByName(keys_before), ["key"]))
+    concerned = keep(increment.records_to_compare(near, keys_before, change.changed, caps))
+    # Where a block crossed its cap, its members' other blocks are asked too.
+    is_near = concerned.count() == change.changed.count()
+    pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, matching, caps))
+    needed = keep(comparable_records(_of(increment.records_in(pairs), change.records), matching))
     fresh = keep(kept_pairs(weigh(compare_pairs(pairs, needed, matching), named.matcher.model, matching), named))
     stored = _with_keys(ctx.recall(table))
     outdated = keep(increment.with_one_of(stored, concerned).select("record_l", "record_r"))
@@ -177,22 +210,22 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
 
 
 def _directly_affected(
-    change: _Change, compared: _Compared | None, decided_on: DataFrame, settings: Identity
+    change: _Change, compared: _Compared | None, decided_on: DataFrame, settings: Identity, keep: Keep
 ) -> DataFrame:
     """One row per record that is an end of something new: a change, a link, a tie, a decision."""
-    held, held_before = held_identifiers(change.records, settings), held_identifiers(change.before, settings)
-    tied = increment.records_tied_anew(held, held_before, change.changed, settings)
+    now, before = held_identifiers(change.now, settings), keep(held_identifiers(change.before, settings))
+    near = keep(increment.with_keys_of(held_identifiers(change.records, settings), now.unionByName(before), _VALUE))
+    tied = increment.records_tied_anew(near, before, change.changed, settings)
     ends = [change.changed, tied, decided_on]
     if compared is not None:
         ends += [compared.concerned, increment.records_in(compared.links)]
     return reduce(DataFrame.unionByName, [end.select("record_key") for end in ends]).distinct()
 
 
-def _keys_of(affected: DataFrame, records: DataFrame, settings: Identity) -> DataFrame:
-    """The exact identifiers of the affected records, counted over all records that hold them."""
+def _keys_of(affected: DataFrame, theirs: DataFrame, records: DataFrame, settings: Identity) -> DataFrame:
+    """The exact identifiers of the affected records (`theirs`), counted over all records that hold them."""
     held = held_identifiers(records, settings)
-    values = held.join(affected, "record_key", "left_semi").select("identifier", "value_key").distinct()
-    of_values = tying_keys(held.join(values, ["identifier", "value_key"], "left_semi"), settings)
+    of_values = tying_keys(increment.with_keys_of(held, held_identifiers(theirs, settings), _VALUE), settings)
     return of_values.join(affected, "record_key", "left_semi")
 
 

@@ -23,6 +23,7 @@ VIEW = (
 )
 
 
+@pytest.mark.slow
 def test_the_first_day_of_a_strangers_library_and_a_second_run_with_nothing_new(library: Shop) -> None:
     write_first_day(library.landing)
     first = library.run()

@@ -53,6 +53,7 @@ def test_everything_is_rendered_and_nothing_leaves_unless_it_is_asked_for(
     assert all(row["is_dry_run"] for row in account)
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_sent_once_and_what_was_refused_can_be_tried_again(shop: Mailing) -> None:
     shop.publish({**phones(3), "land": {"first_name": "Land", "phone": LANDLINE}})
     shop.run(sends=True)

@@ -121,6 +121,7 @@ def open_cafe(spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings)
     return lambda rules=RULES: Cafe(shop(spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, TRAIT + rules))
 
 
+@pytest.mark.slow
 def test_members_enter_stay_and_leave_and_a_run_with_nothing_new_changes_nothing(open_cafe: Open) -> None:
     cafe = open_cafe()
     cafe.day(DAYS[0], {"ann": (6, "9.00"), "bob": (8, "5.00"), "cat": (1, "1.00")})

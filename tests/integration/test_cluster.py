@@ -23,7 +23,7 @@ from tests.e2e.library import write_first_day, write_pack, write_second_day
 
 pytestmark = pytest.mark.cluster
 
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,7 @@ def moved(row: dict) -> dict:
     return {**row, "address": "1 new street", "city": "Elsewhere", "postcode": "99999", "first_name": row["last_name"]}
 
 
+@pytest.mark.slow
 def test_a_run_without_a_model_trains_one_and_the_next_has_nothing_to_do(new_business: New) -> None:
     shop = new_business()
     shop.publish(simulated(300), 1)

@@ -56,6 +56,7 @@ def withheld(one: Shop) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_lifetime_value_is_trained_published_and_compared_with_what_came_true(open_shop: Open) -> None:
     one = open_shop(LIFETIME)
     bought = regulars()
@@ -80,6 +81,7 @@ def test_lifetime_value_is_trained_published_and_compared_with_what_came_true(op
     assert (rows["spend_mae"]["elapsed_days"], rows["spend_mae"]["customer_count"]) == (60, len(known))
 
 
+@pytest.mark.slow
 def test_too_short_a_history_and_a_wild_forecast_are_withheld(open_shop: Open) -> None:
     one = open_shop(LIFETIME + "sanity: {least_customers: 50}\n")
     one.publish(regulars())
@@ -136,6 +138,7 @@ def test_everybody_is_in_one_segment_of_each_segmentation(open_shop: Open) -> No
     assert {row["frequency_score"] for row in members if row["segmentation_id"] == "rfm"} <= {1, 2, 3, 4, 5}
 
 
+@pytest.mark.slow
 def test_patterns_preferences_and_recommendations_come_from_the_lines(open_shop: Open) -> None:
     one = open_shop(OTHERS)
     one.publish(regulars(30, 200))

@@ -16,12 +16,18 @@ from cdp_lib.transforms.identity.exact import ID_DIGITS, max_records
 _VALUE = ("identifier", "value_key")
 
 
+def with_keys_of(rows: DataFrame, others: DataFrame, by: Sequence[str]) -> DataFrame:
+    """The rows that have a key `by` that one of `others` has: a day's few keys pick their holders in one pass."""
+    return rows.join(others.select(*by).distinct(), list(by), "left_semi").select(*rows.columns)
+
+
 def records_to_compare(keys: DataFrame, keys_before: DataFrame, changed: DataFrame, caps: Sequence[int]) -> DataFrame:
     """One row per record some of whose pairs may be others than before: record_key.
 
     These are the changed records and, where a block grew over its rule's cap or shrank below it, all of its members:
-    with the block their pairs come or go. `keys` are `block_keys` of all records today, `keys_before` those of the
-    changed records as they were, `changed` (record_key, unique) the new, changed and vanished records.
+    with the block their pairs come or go. `keys` are `block_keys` of today, those of all who share one with a changed
+    record or did at least; `keys_before` those of the changed records as they were; `changed` (record_key, unique) the
+    new, changed and vanished records.
     """
     counted = _touched(keys, keys_before, changed, ("key",))
     cap = cap_of_key(caps)
@@ -31,7 +37,10 @@ def records_to_compare(keys: DataFrame, keys_before: DataFrame, changed: DataFra
 
 
 def pairs_to_compare(keys: DataFrame, concerned: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
-    """The candidate pairs one of whose records is concerned (record_key, unique), as `candidate_pairs` has them."""
+    """The candidate pairs one of whose records is concerned (record_key, unique), as `candidate_pairs` has them.
+
+    `keys` are `block_keys` of today, those of all who share one with a concerned record at least.
+    """
     theirs = keys.join(concerned, "record_key", "left_semi").select("key").distinct()
     pairs = candidate_pairs(keys.join(theirs, "key", "left_semi"), matching, caps)
     return with_one_of(pairs, concerned)
@@ -65,8 +74,9 @@ def records_in(pairs: DataFrame) -> DataFrame:
 def records_tied_anew(held: DataFrame, held_before: DataFrame, changed: DataFrame, identity: Identity) -> DataFrame:
     """One row per record that shares an identifier's value with a changed one, or did: record_key.
 
-    `held` are `held_identifiers` of all records today, `held_before` those of the changed records as they were. Values
-    that too many records hold, before and now, tie nobody and are left out.
+    `held` are `held_identifiers` of today, those of all who share one with a changed record or did at least;
+    `held_before` those of the changed records as they were. Values that too many records hold, before and now, tie
+    nobody and are left out.
     """
     counted = _touched(held, held_before, changed, _VALUE)
     may_tie = F.least("record_count", "former_count") <= max_records(identity)
