@@ -22,7 +22,7 @@ JARS_LACK := $(if $(filter 2,$(words $(wildcard .jars/delta-*.jar))),,FORCE)
 
 # A Spark session each, of about 3 GB; WORKERS=0 tests within one process.
 WORKERS ?= 2
-PYTEST = $(PY) -m pytest -q --numprocesses $(WORKERS) --dist loadfile
+PYTEST = $(PY) -m pytest -q --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 QUICK := not slow and not cluster and not fault and not benchmark
 THOROUGH := (slow or cluster or fault) and not benchmark

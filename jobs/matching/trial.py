@@ -85,7 +85,7 @@ def _print(console: Console, people: dict[str, int], sums: Sequence[Any], shown:
     for row in shown:
         amount = "" if row["total_amount"] is None else f"{row['total_amount']:,.2f}"
         parts = f"{row['part_count']} people" if row["is_split"] else "1 person"
-        joins = f"{row['joined_count']} others" if row["is_merge"] else "nobody"
+        joins = {0: "nobody", 1: "1 other"}.get(row["joined_count"], f"{row['joined_count']} others")
         grid.add_row(row["golden_id"], str(row["record_count"]), parts, joins, amount)
     console.print(grid)
     console.print("Nothing was written. Put the settings into the pack, and run daily, to have it so.", highlight=False)

@@ -134,6 +134,7 @@ def decide(shop: Business, decision: Verdict, one: str, other: str) -> None:
     record_decision(shop.suite, Decision(Record("crm", one), Record("crm", other), decision, None))
 
 
+@pytest.mark.slow
 def test_records_that_nothing_brings_together_are_people_of_their_own_without_a_model(new_business: New) -> None:
     shop = new_business(PROBABLE)
     shop.publish([record("1", "m1"), record("2", "m2")], 1)

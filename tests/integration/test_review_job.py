@@ -5,6 +5,7 @@ from datetime import date, datetime, UTC
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from cdp_lib.contracts import identity, results, silver
@@ -70,6 +71,7 @@ def review(name: str, text: str | None, rating: float | None, month: int = 3, pe
     return {"source_system": "web", "reviewed_at": at, "source_updated_at": at, **said}
 
 
+@pytest.mark.slow
 def test_reviews_become_topics_and_areas_and_other_examples_another_model(
     spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings
 ) -> None:

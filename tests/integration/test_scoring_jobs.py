@@ -122,6 +122,7 @@ def test_a_challenger_that_is_no_better_waits_and_a_promoted_one_scores(open_sho
     assert registry.versions("churn") == (1, 2, 3)
 
 
+@pytest.mark.slow
 def test_everybody_is_in_one_segment_of_each_segmentation(open_shop: Open) -> None:
     one = open_shop(SEGMENTS)
     one.publish(regulars(120))
