@@ -1,16 +1,19 @@
 """`cdp deliveries`: what was sent and what became of it, sending again, and the switch that stops all sending."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, get_args, Literal
 
 import typer
+from deltalake.exceptions import TableNotFoundError
 from rich.console import Console
 from rich.table import Table as Grid
 
 from cdp_lib.contracts.activation import DELIVERY, FINAL
 from cdp_lib.errors import DeliveryError, near_miss
 from cdp_lib.io.lock import run_lock
+from cdp_lib.io.selection import count_rows, Newest, select_rows
 from cdp_lib.io.sending_folder import sending_folder, SendingFolder
 from jobs.audit import note_deed
 from jobs.compose import build_suite, Place, Suite
@@ -24,6 +27,11 @@ _STATES = ("planned", *FINAL)
 _AGAIN = ("rejected", "failed")
 """Ends after which a new try cannot double anything; what expired is planned anew where its offer still runs."""
 _SHOWN_REASONS = 12
+_LAST = Newest(
+    of=("intent_id",),
+    by=("attempt", "CASE status WHEN 'planned' THEN 0 WHEN 'sent' THEN 1 ELSE 2 END", "recorded_at"),
+)
+"""Of the last try an end outweighs `sent`, and that `planned`; of two ends the later one is known."""
 
 ActivationOption = Annotated[str | None, typer.Option("--activation", "-a", help="Only this activation of the pack.")]
 ReasonArgument = Annotated[str, typer.Option("--reason", help="Why, for those who ask later.")]
@@ -39,8 +47,8 @@ def status(
     """Intents by activation and state, and why some were not accepted."""
     with told_plainly():
         suite = build_suite(Place(pack, None, lakehouse, env))
-        states = [row for row in last_states(suite) if _is_of(suite, row, activation)]
-        _show_states(states)
+        _refuse_unknown(suite, activation)
+        _show_states([row for row in count_states(suite) if activation in (None, row["activation_id"])])
         reason = folder_of(suite).stopped()
         if reason is not None:
             console.print(f"[red]Sending is stopped:[/] {reason}", highlight=False)
@@ -110,61 +118,64 @@ def folder_of(suite: Suite) -> SendingFolder:
     return sending_folder(suite.store.root, suite.settings.sending.folder, suite.pack.name)
 
 
-def last_states(suite: Suite) -> list[dict[str, Any]]:
-    """The last state of every intent."""
-    order = {"planned": 0, "sent": 1}
-    rows = suite.ledger.rows(DELIVERY)
-    rows.sort(key=lambda row: (row["attempt"], order.get(row["status"], 2), row["recorded_at"]))
-    return list({row["intent_id"]: row for row in rows}.values())
+def last_states(suite: Suite, where: Mapping[str, Collection[str]] | None = None) -> list[dict[str, Any]]:
+    """The last state of every intent, or of those whose columns then hold one of the values each; none before any."""
+    with suppress(TableNotFoundError):
+        return select_rows(suite.ledger.path(DELIVERY), DELIVERY.column_names, where, newest=_LAST)
+    return []
+
+
+def count_states(suite: Suite) -> list[dict[str, Any]]:
+    """How many intents are in which state and why: activation_id, channel, status, reason, row_count."""
+    with suppress(TableNotFoundError):
+        return count_rows(suite.ledger.path(DELIVERY), ("activation_id", "channel", "status", "reason"), newest=_LAST)
+    return []
 
 
 def plan_again(suite: Suite, activation: str | None, reason: str | None) -> int:
     """How many rejected and failed intents have a new planned try now."""
 
     def is_asked_for(row: Mapping[str, Any]) -> bool:
-        return row["status"] in _AGAIN and (reason is None or str(row["reason"] or "").startswith(reason))
+        return reason is None or str(row["reason"] or "").startswith(reason)
 
     fresh = {"status": "planned", "reason": None, "provider_id": None}
-    return _add(suite, activation, is_asked_for, lambda row: {**fresh, "attempt": row["attempt"] + 1}, "retry")
+    with run_lock(suite.lakehouse, f"deliveries retry of {suite.pack.name}"):
+        chosen = filter(is_asked_for, last_states(suite, _of(suite, activation) | {"status": _AGAIN}))
+        return _add(suite, activation, [{**row, **fresh, "attempt": row["attempt"] + 1} for row in chosen], "retry")
 
 
 def settle_unknown(suite: Suite, verdict: str, reason: str, activation: str | None, intents: Sequence[str]) -> int:
     """How many unknown intents are settled now. Raises DeliveryError for an intent that is not unknown."""
-    states = {row["intent_id"]: row["status"] for row in last_states(suite)}
-    wrong = [one for one in intents if states.get(one) != "unknown"]
-    if wrong:
-        lines = [f"{one}: {states.get(one, 'no such intent')}, not unknown" for one in wrong]
-        raise DeliveryError("\n".join(["Only unknown intents can be reconciled.", *lines]))
-
-    def is_asked_for(row: Mapping[str, Any]) -> bool:
-        return row["status"] == "unknown" and (not intents or row["intent_id"] in intents)
-
     told = {"status": verdict, "reason": f"reconciled: {reason}"}
-    return _add(suite, activation, is_asked_for, lambda row: told, f"reconcile_{verdict}")
+    with run_lock(suite.lakehouse, f"deliveries reconcile of {suite.pack.name}"):
+        named = {"intent_id": set(intents)} if intents else {}
+        states = {row["intent_id"]: row["status"] for row in last_states(suite, named)} if intents else {}
+        wrong = [one for one in intents if states.get(one) != "unknown"]
+        if wrong:
+            lines = [f"{one}: {states.get(one, 'no such intent')}, not unknown" for one in wrong]
+            raise DeliveryError("\n".join(["Only unknown intents can be reconciled.", *lines]))
+        chosen = last_states(suite, _of(suite, activation) | named | {"status": {"unknown"}})
+        return _add(suite, activation, [{**row, **told} for row in chosen], f"reconcile_{verdict}")
 
 
-def _add(
-    suite: Suite,
-    activation: str | None,
-    is_asked_for: Callable[[Mapping[str, Any]], bool],
-    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    action: str,
-) -> int:
-    with run_lock(suite.lakehouse, f"deliveries {action} of {suite.pack.name}"):
-        now = suite.ledger.clock()
-        chosen = [row for row in last_states(suite) if _is_of(suite, row, activation) and is_asked_for(row)]
-        rows = [{**row, **change(row), "recorded_at": now} for row in chosen]
-        suite.ledger.append(DELIVERY, rows)
-        if rows:
-            note_deed(suite, f"deliveries_{action}", activation or "all activations", f"{len(rows)} intents")
+def _add(suite: Suite, activation: str | None, rows: Sequence[Mapping[str, Any]], action: str) -> int:
+    now = suite.ledger.clock()
+    suite.ledger.append(DELIVERY, [{**row, "recorded_at": now} for row in rows])
+    if rows:
+        note_deed(suite, f"deliveries_{action}", activation or "all activations", f"{len(rows)} intents")
     return len(rows)
 
 
-def _is_of(suite: Suite, row: Mapping[str, Any], activation: str | None) -> bool:
+def _of(suite: Suite, activation: str | None) -> dict[str, Collection[str]]:
+    """The condition that an intent is of that activation, if one is named. Raises DeliveryError for an unknown one."""
+    _refuse_unknown(suite, activation)
+    return {} if activation is None else {"activation_id": {activation}}
+
+
+def _refuse_unknown(suite: Suite, activation: str | None) -> None:
     known = [one.id for one in suite.pack.activations]
     if activation is not None and activation not in known:
         raise DeliveryError(f"pack {suite.pack.name}: unknown activation '{activation}'.{near_miss(activation, known)}")
-    return activation is None or row["activation_id"] == activation
 
 
 def _show_states(states: Iterable[Mapping[str, Any]]) -> None:
@@ -173,11 +184,14 @@ def _show_states(states: Iterable[Mapping[str, Any]]) -> None:
         console.print("Nothing was ever planned to be sent. A run sends with --send.", highlight=False)
         return
     grid = Grid("activation", "channel", *(name.replace("_", " ") for name in _STATES), box=None, title_justify="left")
-    counts = Counter((row["activation_id"], row["channel"], row["status"]) for row in rows)
+    counts, reasons = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
+    for row in rows:
+        counts[row["activation_id"], row["channel"], row["status"]] += row["row_count"]
+        if row["reason"]:
+            reasons[row["activation_id"], row["status"], row["reason"]] += row["row_count"]
     for name, channel in sorted({(row["activation_id"], row["channel"]) for row in rows}):
         figures = [counts[name, channel, state] for state in _STATES]
         grid.add_row(name, channel, *(f"{figure:,}" if figure else "" for figure in figures))
     console.print(grid)
-    reasons = Counter((row["activation_id"], row["status"], row["reason"]) for row in rows if row["reason"])
     for (name, state, reason), count in reasons.most_common(_SHOWN_REASONS):
         console.print(f"  {name}: {count:,} {state}: {reason}", highlight=False, markup=False, soft_wrap=True)

@@ -10,13 +10,13 @@ from cdp_lib.transforms.identity.decisions import decisions_in_force
 from cdp_lib.transforms.identity.exact import blocked_identifiers, record_key
 from cdp_lib.transforms.identity.golden_id import assign_golden_ids, link_rows, touched_golden_ids
 from cdp_lib.transforms.identity.history import event_rows
-from cdp_lib.transforms.identity.increment import within
+from cdp_lib.transforms.identity.increment import records_in, with_keys_of, within
 from cdp_lib.transforms.identity.review import review_pairs
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.transforms.identity.survivorship import golden_records
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.matching.finding import find_all, find_news, Found, News, news_of
+from jobs.matching.finding import few, find_all, find_news, Found, News, news_of
 from jobs.matching.matchers import MATCH
 from jobs.matching.people import Keep
 from jobs.moves import moves_of
@@ -37,18 +37,20 @@ def run(ctx: JobContext) -> None:
     """Find who belongs together, recall who had which id, tell what changed, let sources survive."""
     records = ctx.read(silver.CUSTOMER_RECORD)
     decided = decisions_in_force(ctx.read(identity.IDENTITY_OVERRIDE))
-    known = records.select(record_key().alias("record_key"))
     news = news_of(ctx)
     if news is None:
         _tell_blocked(ctx, records)
     with ctx.checkpoints() as keep:
-        decisions = keep(within(decided, known))
+        decisions = keep(within(decided, _decided_and_known(decided, records)))
         with _found(ctx, news, records, decisions, keep) as found:
             events = ctx.recall(identity.IDENTITY_EVENT)
             assigned_now = assign_golden_ids(found.clusters, found.previous, events, run_id=ctx.run.run_id)
             with cached(assigned_now) if news is None else nullcontext(keep(assigned_now)) as assigned:
-                links = _publish_links(ctx, assigned, events, is_whole=news is None)
-                _publish_people(ctx, records, links, assigned, is_whole=news is None)
+                links = _publish_links(ctx, assigned, events, None if news is None else few(keep))
+                if news is None:
+                    ctx.write(identity.GOLDEN_RECORD, golden_records(records, links, ctx.pack.identity), whole=True)
+                else:
+                    _publish_people_touched(ctx, records, links, assigned, few(keep))
                 _publish_review(ctx, found, links, decisions)
 
 
@@ -58,11 +60,11 @@ def _found(
     return find_all(ctx, records, decisions, keep) if news is None else find_news(ctx, news, records, decisions, keep)
 
 
-def _publish_links(ctx: JobContext, assigned: DataFrame, events: DataFrame, *, is_whole: bool) -> DataFrame:
-    """Writes links and events; all links as they are from now on."""
+def _publish_links(ctx: JobContext, assigned: DataFrame, events: DataFrame, keep_few: Keep | None) -> DataFrame:
+    """Writes links and events; all links as they are from now on. `keep_few`: `assigned` are not all records."""
     fresh = link_rows(assigned, ctx.run.started_at)
     told = event_rows(assigned, events, run_id=ctx.run.run_id, occurred_at=ctx.run.started_at)
-    if is_whole:
+    if keep_few is None:
         ctx.write(identity.IDENTITY_LINK, fresh, whole=True)
         ctx.write(identity.IDENTITY_EVENT, told)
         return fresh
@@ -70,24 +72,26 @@ def _publish_links(ctx: JobContext, assigned: DataFrame, events: DataFrame, *, i
     ctx.write(identity.IDENTITY_LINK, fresh, gone=vanished)
     ctx.write(identity.IDENTITY_EVENT, told)
     former = ctx.recall(identity.IDENTITY_LINK).drop("_run_id")
-    others = former.join(assigned.select(*silver.RECORD_KEY), list(silver.RECORD_KEY), "left_anti")
+    asked = keep_few(assigned.select(*silver.RECORD_KEY))
+    others = former.join(asked, list(silver.RECORD_KEY), "left_anti")
     return others.select(*fresh.columns).unionByName(fresh)
 
 
-def _publish_people(
-    ctx: JobContext, records: DataFrame, links: DataFrame, assigned: DataFrame, *, is_whole: bool
+def _decided_and_known(decided: DataFrame, records: DataFrame) -> DataFrame:
+    """One row per record that people decided about and that is there: the few decisions look for their records."""
+    return with_keys_of(records.select(record_key().alias("record_key")), records_in(decided), ["record_key"])
+
+
+def _publish_people_touched(
+    ctx: JobContext, records: DataFrame, links: DataFrame, assigned: DataFrame, keep_few: Keep
 ) -> None:
-    """Writes every person's golden record, or those of the people touched."""
-    if is_whole:
-        ctx.write(identity.GOLDEN_RECORD, golden_records(records, links, ctx.pack.identity), whole=True)
-        return
-    changed = ctx.changes(silver.CUSTOMER_RECORD).select(*silver.RECORD_KEY).distinct()
+    """Writes the golden records of people who gained or lost a record, or one of whose records changed."""
+    changed = keep_few(ctx.changes(silver.CUSTOMER_RECORD).select(*silver.RECORD_KEY).distinct())
     of_changed = links.join(changed, list(silver.RECORD_KEY), "left_semi").select("golden_id")
-    with cached(touched_golden_ids(assigned).unionByName(of_changed).distinct()) as touched:
-        their_links = links.join(touched, "golden_id", "left_semi")
-        their_records = records.join(their_links, list(silver.RECORD_KEY), "left_semi")
-        fresh = golden_records(their_records, their_links, ctx.pack.identity)
-        ctx.write(identity.GOLDEN_RECORD, fresh, gone=touched)
+    touched = keep_few(touched_golden_ids(assigned).unionByName(of_changed).distinct())
+    their_links = keep_few(links.join(touched, "golden_id", "left_semi").select(*silver.RECORD_KEY, "golden_id"))
+    their_records = records.join(their_links, list(silver.RECORD_KEY), "left_semi")
+    ctx.write(identity.GOLDEN_RECORD, golden_records(their_records, their_links, ctx.pack.identity), gone=touched)
 
 
 def _publish_review(ctx: JobContext, found: Found, links: DataFrame, decisions: DataFrame) -> None:

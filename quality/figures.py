@@ -1,5 +1,6 @@
 """Figures that need more than one aggregation: one-row frames, so that all of a table cost one Spark action."""
 
+import operator
 from collections.abc import Sequence
 from functools import reduce
 
@@ -56,12 +57,24 @@ def found_share(key: str, rows: DataFrame, known: DataFrame, *, null_is_missing:
     Rows with a null are left out, or count as not found.
     """
     counted = rows if null_is_missing else rows.dropna(how="any")
-    per_value = counted.groupBy(*rows.columns).agg(F.count(F.lit(1)).alias("value_rows"))
-    known_once = known.select(*rows.columns).dropna(how="any").distinct().select("*", F.lit(True).alias("is_known"))
-    found = per_value.join(known_once, on=rows.columns, how="left")
+    alike = [F.col(field.name).try_cast(field.dataType).alias(field.name) for field in rows.schema.fields]
+    # Both sides in one aggregation, by a hash: a join would shuffle and sort the values of either. That a value which
+    # is not known has the hash of a known one happens once in 10^13 where a million are known.
+    asked = counted.select(_hash(rows.columns), F.lit(1).alias("value_rows"), F.lit(False).alias("is_known"))
+    given = known.select(*alike).select(
+        _hash(rows.columns), F.lit(0).alias("value_rows"), F.lit(True).alias("is_known")
+    )
+    per_value = asked.unionByName(given.where("value IS NOT NULL")).groupBy("value")
+    found = per_value.agg(F.sum("value_rows").alias("value_rows"), F.bool_or("is_known").alias("is_known"))
     found_rows = F.sum(F.when(F.col("is_known"), F.col("value_rows")).otherwise(0))
     # try_divide gives null, not an error, where there are no rows.
     return _figure(found, key, F.try_divide(found_rows, F.sum("value_rows")))
+
+
+def _hash(columns: Sequence[str]) -> Column:
+    """64 bits that name the values; null where one of them is null."""
+    is_whole = reduce(operator.and_, [F.col(name).isNotNull() for name in columns])
+    return F.when(is_whole, F.xxhash64(*columns)).alias("value")
 
 
 def stability_index(key: str, values: tuple[DataFrame, DataFrame], bins: int, least_rows: int) -> DataFrame:

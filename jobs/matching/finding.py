@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import identity, matching as tables, silver
+from cdp_lib.io.caching import cached
 from cdp_lib.settings.identity import Identity
 from cdp_lib.transforms.identity import increment
 from cdp_lib.transforms.identity.blocking import block_keys
@@ -52,7 +53,10 @@ class Found:
 
 @dataclass(frozen=True)
 class News:
-    """Keys of new, changed and vanished records, and the matcher that weighed all others."""
+    """New, changed and vanished records (source_system, source_record_id, record_key, was_there), one row each.
+
+    `named` is the matcher that weighed all others.
+    """
 
     changed: DataFrame
     named: NamedMatcher | None
@@ -73,7 +77,9 @@ def news_of(ctx: JobContext) -> News | None:
         known = ctx.recall(tables.match_pair(ctx.pack.identity.matching)).select("model_version").first()
         if named is None or known is None or known[0] != named.label:
             return None
-    changed = ctx.changes(silver.CUSTOMER_RECORD).select(record_key().alias("record_key")).distinct()
+    per_record = ctx.changes(silver.CUSTOMER_RECORD).groupBy(*silver.RECORD_KEY)
+    was_there = F.bool_or(F.col("_change_type") != "insert").alias("was_there")
+    changed = per_record.agg(was_there).withColumn("record_key", record_key())
     if changed.count() > NEWS_AT_MOST * ctx.recall(identity.IDENTITY_LINK).count():
         return None
     return News(changed, named)
@@ -174,8 +180,10 @@ class _Change:
 
 def _change(ctx: JobContext, news: News, records: DataFrame, keep: Keep) -> _Change:
     changed = keep(news.changed)
-    former = ctx.former(silver.CUSTOMER_RECORD)
-    return _Change(changed, records, keep(_of(changed, records)), keep(_of(changed, former)))
+    were_there = changed.where("was_there").select(*silver.RECORD_KEY)
+    now = records.join(changed.select(*silver.RECORD_KEY), list(silver.RECORD_KEY), "left_semi")
+    before = ctx.former(silver.CUSTOMER_RECORD).join(were_there, list(silver.RECORD_KEY), "left_semi")
+    return _Change(changed.select("record_key"), records, keep(now), keep(before))
 
 
 def _of(keys: DataFrame, records: DataFrame) -> DataFrame:
@@ -193,12 +201,13 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
     def keys_of(records: DataFrame) -> DataFrame:
         return block_keys(comparable_records(records, matching), matching, caps)
 
-    keys, keys_before = keys_of(change.records), keep(keys_of(change.before))
-    near = keep(increment.with_keys_of(keys, keys_of(change.now).unionByName(keys_before), ["key"]))
-    concerned = keep(increment.records_to_compare(near, keys_before, change.changed, caps))
-    # Where a block crossed its cap, its members' other blocks are asked too.
-    is_near = concerned.count() == change.changed.count()
-    pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, matching, caps))
+    keys_before = keep(keys_of(change.before))
+    with cached(keys_of(change.records)) as keys:
+        near = keep(increment.with_keys_of(keys, keys_of(change.now).unionByName(keys_before), ["key"]))
+        concerned = keep(increment.records_to_compare(near, keys_before, change.changed, caps))
+        # Where a block crossed its cap, its members' other blocks are asked too.
+        is_near = concerned.count() == change.changed.count()
+        pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, matching, caps))
     needed = keep(comparable_records(_of(increment.records_in(pairs), change.records), matching))
     fresh = keep(kept_pairs(weigh(compare_pairs(pairs, needed, matching), named.matcher.model, matching), named))
     stored = _with_keys(ctx.recall(table))
@@ -243,7 +252,9 @@ def _write_rules(ctx: JobContext, named: NamedMatcher) -> None:
         ctx.spark.createDataFrame([tuple(row[column.name] for column in columns) for row in rows], schema),
     )
     for rule in named.matcher.rules:
-        if rule["dropped_block_count"]:
+        if not rule["max_records"]:
+            ctx.say(f"{rule['blocking_rule']} is not used: among so many records it would make too many pairs")
+        elif rule["dropped_block_count"]:
             ctx.say(
                 f"{rule['dropped_block_count']:,} blocks of {rule['blocking_rule']} are too large to compare "
                 f"(more than {rule['max_records']} records each)"

@@ -61,7 +61,7 @@ def weigh_all(
         if present is None:
             with _learnt(comparable, matching, decisions) as learnt:
                 if learnt is None:
-                    yield Weighed(None, no_pairs(comparable, matching), known)
+                    yield Weighed(None, _no_kept_pairs(comparable, matching), known)
                     return
                 lesson, scored = learnt
                 named = matchers.keep(lesson)
@@ -94,14 +94,6 @@ def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
     )
 
 
-def no_pairs(records: DataFrame, matching: Matching) -> DataFrame:
-    """No pair, in the columns of `kept_pairs`."""
-    table = match_pair(matching)
-    binary = {"record_l": "binary", "record_r": "binary"}
-    schema = ", ".join(f"`{column.name}` {binary.get(column.name, column.type)}" for column in table.columns)
-    return records.sparkSession.createDataFrame([], schema)
-
-
 def weights_of(model: Model) -> Weights:
     """The model as scoring takes it."""
     return Weights(
@@ -111,6 +103,14 @@ def weights_of(model: Model) -> Weights:
         rival_priors=model.rival_priors,
         rival_levels=model.rival_levels,
     )
+
+
+def _no_kept_pairs(records: DataFrame, matching: Matching) -> DataFrame:
+    """No pair, in the columns of `kept_pairs`."""
+    table = match_pair(matching)
+    binary = {"record_l": "binary", "record_r": "binary"}
+    schema = ", ".join(f"`{column.name}` {binary.get(column.name, column.type)}" for column in table.columns)
+    return records.sparkSession.createDataFrame([], schema)
 
 
 @contextmanager
