@@ -58,6 +58,7 @@ bench: setup  ## Every benchmark beside its peers; lines of JSON with ARGS=--jso
 
 mlflow-ui: setup  ## Trainings and models in the browser (LAKEHOUSE=folder: another lakehouse)
 	@test -f "$(LAKEHOUSE)/mlflow.db" || { echo "No training yet below $(LAKEHOUSE): run make demo, or name a lakehouse with LAKEHOUSE=..." >&2; exit 1; }
+	@echo "Open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning (MLflow's own link leads to its pages for language models)."
 	@$(VENV)/bin/mlflow ui --backend-store-uri "sqlite:///$(LAKEHOUSE)/mlflow.db" $(ARGS)
 
 docs: setup  ## Write the generated documents anew

@@ -15,9 +15,10 @@ from pathlib import Path
 import mlflow.pyfunc
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import Dataset, DatasetInput, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from cdp_lib.errors import ModelError, near_miss
 from cdp_lib.models.charts import draw
@@ -28,6 +29,8 @@ _CHAMPIONS = "champions"
 """Tag of a registered model: the versions that were champion, in that order, the present one last."""
 _BODY = "body.json"
 _MODEL = "model"
+_IN_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's page shows an experiment without it among those of language models."""
 _QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -160,7 +163,9 @@ class ModelRegistry:
         if known is not None:
             return str(known.experiment_id)
         place = (self._artifacts / self.name(model)).absolute().as_uri()
-        return str(self._client.create_experiment(self.name(model), artifact_location=place))
+        told = f"Every training of the pack {self._pack}'s model {model}: a run, and a version of {self.name(model)}."
+        tags = {**_IN_MODEL_TRAINING, MLFLOW_RUN_NOTE: told}
+        return str(self._client.create_experiment(self.name(model), artifact_location=place, tags=tags))
 
     def _close_killed(self, experiment: str) -> None:
         """One run at a time holds the lakehouse, so a run that is still open belongs to a process that is gone."""
@@ -172,8 +177,7 @@ class ModelRegistry:
             self._client.log_param(run_id, key, value)
         for key, figure in training.metrics.items():
             self._client.log_metric(run_id, key, figure)
-        for table, version in training.inputs.items():
-            self._client.set_tag(run_id, f"input.{table}", str(version))
+        self._client.log_inputs(run_id, [_dataset(table, version) for table, version in training.inputs.items()])
         for name, document in training.documents.items():
             self._client.log_text(run_id, json.dumps(document, indent=1, sort_keys=True), name)
         for name, chart in training.charts.items():
@@ -197,6 +201,12 @@ class ModelRegistry:
         with tempfile.TemporaryDirectory() as scratch:
             path = self._client.download_artifacts(str(found.run_id), _BODY, scratch)
             return StoredModel(self.name(model), version, json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _dataset(table: str, version: int) -> DatasetInput:
+    """The table at the version that was read, as MLflow's page lists and filters what a run has seen."""
+    source = json.dumps({"delta_table_name": table, "delta_table_version": version})
+    return DatasetInput(Dataset(name=table, digest=f"version {version}", source_type="delta_table", source=source))
 
 
 class _Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]  # MLflow has no types here

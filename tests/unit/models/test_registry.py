@@ -53,8 +53,13 @@ def test_the_run_holds_what_a_data_scientist_compares(registry: ModelRegistry, s
         run_name="run-1",
     )
     client = MlflowClient(*store[:1])
-    run = client.search_runs([client.get_experiment_by_name(registry.name("doubling")).experiment_id])[0]
-    assert (run.data.params["floor"], run.data.metrics["f1"], run.data.tags["input.silver.order"]) == ("3", 0.9, "4")
+    experiment = client.get_experiment_by_name(registry.name("doubling"))
+    run = client.search_runs([experiment.experiment_id])[0]
+    assert (run.data.params["floor"], run.data.metrics["f1"]) == ("3", 0.9)
+    read = [(one.dataset.name, one.dataset.digest) for one in run.inputs.dataset_inputs]
+    assert read == [("silver.order", "version 4")]
+    # Without it MLflow's page shows trainings among the tools for language models.
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     assert run.info.status == "FINISHED"
     assert {entry.path for entry in client.list_artifacts(run.info.run_id)} == {"body.json", "model", "why.json"}
 
