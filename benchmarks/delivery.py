@@ -24,7 +24,7 @@ from cdp_lib.connectors.batching import batches, key_of
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.checks import benches
-from cdp_lib.connectors.kit.server import serving
+from cdp_lib.connectors.kit.server import Behaviour, serving
 from cdp_lib.connectors.protocol import Batch, Connector, Item
 from cdp_lib.io.journal import IntentJournal
 
@@ -40,19 +40,23 @@ class Pass:
     cpu_seconds: float
 
 
-def serve(name: str, pipe: Connection) -> None:
+def serve(name: str, pipe: Connection, answers_after: float, requests: int) -> None:
     """A new channel until something comes through the pipe; then how many it took."""
-    with serving(benches()[name].fake()) as server:
+    late: list[Behaviour] = ["slow"] * requests if answers_after else []
+    with serving(benches()[name].fake(), late, slow_seconds=answers_after) as server:
         pipe.send(server.url)
         pipe.recv()
         pipe.send(len(server.fake.taken))
 
 
 @contextmanager
-def channel(name: str) -> Iterator[tuple[str, Connection]]:
-    """Address of a new channel in a process of its own, and the pipe that ends it."""
+def channel(name: str, answers_after: float = 0.0, requests: int = 0) -> Iterator[tuple[str, Connection]]:
+    """Address of a new channel in a process of its own, and the pipe that ends it.
+
+    It answers so many requests only after so many seconds.
+    """
     ours, theirs = get_context("spawn").Pipe()
-    process = get_context("spawn").Process(target=serve, args=(name, theirs), daemon=True)
+    process = get_context("spawn").Process(target=serve, args=(name, theirs, answers_after, requests), daemon=True)
     process.start()
     try:
         yield ours.recv(), ours
