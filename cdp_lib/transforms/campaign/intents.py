@@ -1,6 +1,6 @@
 """Who was assigned to which arm, and what became of every intent to tell a channel about them."""
 
-from pyspark.sql import Column, DataFrame, functions as F
+from pyspark.sql import Column, DataFrame, functions as F, Window as W
 
 from cdp_lib.contracts.activation import SENT
 from cdp_lib.settings.activation import EVERYBODY, HOLDOUT
@@ -28,9 +28,9 @@ def intents(deliveries: DataFrame) -> DataFrame:
 
 
 def arm_and_all() -> Column:
-    """For each row its arm, and once more `all` where the arm was written to."""
+    """For each row its arm, and once more `all` where the arm was written to; without arms all are `all` already."""
     arm = F.col("arm")
-    return F.explode(F.when(arm == HOLDOUT, F.array(arm)).otherwise(F.array(arm, F.lit(EVERYBODY))))
+    return F.explode(F.when(arm.isin(HOLDOUT, EVERYBODY), F.array(arm)).otherwise(F.array(arm, F.lit(EVERYBODY))))
 
 
 def delivery_accounts(known: DataFrame) -> DataFrame:
@@ -49,9 +49,14 @@ def delivery_accounts(known: DataFrame) -> DataFrame:
 
 
 def unbalanced(accounts: DataFrame) -> DataFrame:
-    """The rows of `delivery_accounts` where sent is not accepted + rejected + unknown, `all` left out."""
+    """The rows of `delivery_accounts` where sent is not accepted + rejected + unknown.
+
+    Of an activation with arms each arm is asked, and not `all` of them, in whose sum two faults may cancel out.
+    """
     ended = sum((F.col(f"{name}_count") for name in SENT), F.lit(0))
-    return accounts.where((F.col("arm") != EVERYBODY) & (F.col("sent_count") != ended))
+    arms = F.count_if(~F.col("arm").isin(HOLDOUT, EVERYBODY)).over(W.partitionBy("activation_id"))
+    asked = accounts.withColumn("arm_count", arms).where((F.col("arm") != EVERYBODY) | (F.col("arm_count") == 0))
+    return asked.where(F.col("sent_count") != ended).drop("arm_count")
 
 
 def exposures(known: DataFrame, events: DataFrame) -> DataFrame:

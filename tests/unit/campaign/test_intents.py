@@ -90,6 +90,22 @@ def test_what_was_sent_and_has_no_end_is_an_error_with_its_figures(spark: SparkS
     check_accounts([])
 
 
+def test_without_arms_everybody_is_counted_once_and_held_to_account(spark: SparkSession) -> None:
+    known = intents(
+        deliveries(
+            spark,
+            states("a", "all", "planned", "sent", "accepted"),
+            states("b", "all", "planned", "sent"),
+            states("c", "holdout", "held_out"),
+        )
+    )
+    accounts = delivery_accounts(known)
+    wanted = [("hello", "all", "email", 2, 2, 1, 0, 0), ("hello", "holdout", "email", 0, 0, 0, 0, 0)]
+    same(accounts, spark.createDataFrame(wanted, ACCOUNTS))
+    with pytest.raises(AccountError, match=r"activation hello, arm all: 2 sent, but 1 accepted \+ 0 rejected"):
+        check_accounts(unbalanced(accounts).collect())
+
+
 def test_a_person_is_exposed_once_from_the_first_intent_under_todays_id(spark: SparkSession) -> None:
     known = intents(
         deliveries(
