@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, UTC
 from multiprocessing import get_context
@@ -42,7 +43,7 @@ class Pass:
 
 def serve(name: str, pipe: Connection, answers_after: float, requests: int) -> None:
     """A new channel until something comes through the pipe; then how many it took."""
-    late: list[Behaviour] = ["slow"] * requests if answers_after else []
+    late: list[Behaviour] = ["slow"] * requests
     with serving(benches()[name].fake(), late, slow_seconds=answers_after) as server:
         pipe.send(server.url)
         pipe.recv()
@@ -92,15 +93,28 @@ def bare(bench: Bench, connector: Connector, items: Sequence[Item]) -> int:
     return accepted
 
 
-def measured_pass(name: str, items: Sequence[Item], folder: Path | None) -> Pass:
-    """One sending to a new channel; with a folder through courier and journal. Exits where somebody was not taken."""
+def measured_pass(
+    name: str, items: Sequence[Item], folder: Path | None, *, lanes: int = 1, answers_after: float = 0.0
+) -> Pass:
+    """One sending to a new channel, in so many lanes; with a folder through couriers and journals.
+
+    Exits where somebody was not taken.
+    """
     bench = benches()[name]
-    with channel(name) as (url, pipe):
+    with channel(name, answers_after, len(items) if answers_after else 0) as (url, pipe), ExitStack() as open_:
         settings = bench.kind.settings.model_validate(bench.settings(url))
-        with closing(bench.kind.build(settings)) as connector:
-            clock, cpu = time.monotonic(), time.process_time()
-            accepted = bare(bench, connector, items) if folder is None else by_courier(bench, connector, items, folder)
-            took = Pass(accepted, time.monotonic() - clock, time.process_time() - cpu)
+        connectors = [open_.enter_context(closing(bench.kind.build(settings))) for _ in range(lanes)]
+
+        def lane(number: int) -> int:
+            connector, own = connectors[number], items[number::lanes]
+            if folder is None:
+                return bare(bench, connector, own)
+            return by_courier(bench, connector, own, folder / f"{number}")
+
+        clock, cpu = time.monotonic(), time.process_time()
+        with ThreadPoolExecutor(lanes) as pool:
+            accepted = sum(pool.map(lane, range(lanes)))
+        took = Pass(accepted, time.monotonic() - clock, time.process_time() - cpu)
         pipe.send("stop")
         taken = pipe.recv()
     if (accepted, taken) != (len(items), len(items)):

@@ -9,39 +9,13 @@ fake is on loopback in a process of its own; no rate is kept. Beside each number
 import argparse
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
-from benchmarks.delivery import by_courier, channel
+from benchmarks.delivery import measured_pass
 from benchmarks.measure import load, Result, tell
 from cdp_lib.connectors.kit.checks import benches
-from cdp_lib.connectors.protocol import Item
 
 LANES = (1, 2, 4, 8, 16)
-
-
-def rate(name: str, items: Sequence[Item], folder: Path, *, lanes: int, answers_after: float) -> float:
-    """Members a second. Exits where somebody was not taken."""
-    bench = benches()[name]
-    with channel(name, answers_after, len(items)) as (url, pipe):
-        settings = bench.kind.settings.model_validate(bench.settings(url))
-
-        def lane(number: int) -> int:
-            with closing(bench.kind.build(settings)) as connector:
-                return by_courier(bench, connector, items[number::lanes], folder / f"{lanes}" / f"{number}")
-
-        begun = time.monotonic()
-        with ThreadPoolExecutor(lanes) as pool:
-            accepted = sum(pool.map(lane, range(lanes)))
-        seconds = time.monotonic() - begun
-        pipe.send("stop")
-        taken = pipe.recv()
-    if (accepted, taken) != (len(items), len(items)):
-        raise SystemExit(f"delivery_lanes: {name} accepted {accepted} and took {taken} of {len(items)}")
-    return len(items) / seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,9 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="cdp-lanes-") as scratch:
         for lanes in LANES:
             few = items[: max(len(items) * lanes // LANES[-1], lanes)]
-            figure = rate(options.connector, few, Path(scratch), lanes=lanes, answers_after=options.answers_after)
+            folder, late = Path(scratch) / f"{lanes}", options.answers_after
+            figure = len(few) / measured_pass(options.connector, few, folder, lanes=lanes, answers_after=late).seconds
             alone = alone or figure
-            data = f"{options.connector}, an answer in {options.answers_after:g} s, {lanes} lanes"
+            data = f"{options.connector}, an answer in {late:g} s, {lanes} lanes"
             found.append(Result("delivery_lanes", data, "members_per_second", figure, alone, "one lane", "/s", load()))
     tell(found, as_json=options.json)
     return 0

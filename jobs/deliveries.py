@@ -10,7 +10,7 @@ from deltalake.exceptions import TableNotFoundError
 from rich.console import Console
 from rich.table import Table as Grid
 
-from cdp_lib.contracts.activation import DELIVERY, FINAL
+from cdp_lib.contracts.activation import DELIVERY, FINAL, LAST_STATE_BY
 from cdp_lib.errors import DeliveryError, near_miss
 from cdp_lib.io.lock import run_lock
 from cdp_lib.io.selection import count_rows, Newest, select_rows
@@ -27,11 +27,7 @@ _STATES = ("planned", *FINAL)
 _AGAIN = ("rejected", "failed")
 """Ends after which a new try cannot double anything; what expired is planned anew where its offer still runs."""
 _SHOWN_REASONS = 12
-_LAST = Newest(
-    of=("intent_id",),
-    by=("attempt", "CASE status WHEN 'planned' THEN 0 WHEN 'sent' THEN 1 ELSE 2 END", "recorded_at"),
-)
-"""Of the last try an end outweighs `sent`, and that `planned`; of two ends the later one is known."""
+_LAST = Newest(of=("intent_id",), by=LAST_STATE_BY)
 
 ActivationOption = Annotated[str | None, typer.Option("--activation", "-a", help="Only this activation of the pack.")]
 ReasonArgument = Annotated[str, typer.Option("--reason", help="Why, for those who ask later.")]

@@ -65,6 +65,11 @@ SUPPRESSION = Table(
 OPERATIONS = ("send", "add", "update", "remove")
 SENT = ("accepted", "rejected", "unknown")
 """How a request ends; `unknown` may still be reconciled."""
+LAST_STATE_BY = ("attempt", "CASE status WHEN 'planned' THEN 0 WHEN 'sent' THEN 1 ELSE 2 END", "recorded_at", "status")
+"""SQL expressions, in Spark and delta-rs alike: the state of an intent that is greatest by them is what is known of it.
+
+Of the last try an end outweighs `sent`, and that `planned`; of two ends the later one is known.
+"""
 FINAL = (*SENT, "expired", "failed", "held_out")
 """States that an intent ends in. `failed`: never sent, e.g. a text lacked a field of the customer."""
 

@@ -1,7 +1,5 @@
 """Every connector holds what the kit asks, and the kit finds each way to cheat."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from cdp_lib.connectors.kit.checks import benches, check
 from cdp_lib.errors import DeliveryError
 from jobs import connectors as page
 from tests.connectors import plain
+from tests.connectors.packages import install_package
 
 pytestmark = pytest.mark.slow
 
@@ -83,31 +82,23 @@ def test_every_built_in_has_a_bench_or_a_real_server() -> None:
     assert set(checks.BUILT_IN) - set(BENCHES) == {"email", "drop"}
 
 
-@pytest.fixture
-def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Install a package that offers something as the bench of the connector `pigeon`."""
-
-    def install(named: str) -> None:
-        folder = tmp_path / "loft-1.0.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: loft\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(f"[{checks.GROUP}]\npigeon = {named}\n")
-        lines = ["from tests.connectors import plain", "BENCH = plain.bench_of(plain.Plain)", "NAME = 'pigeon'"]
-        (tmp_path / "loft.py").write_text("\n".join(lines))
-        monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.delitem(sys.modules, "loft", raising=False)
-
-    return install
+OFFERED = """
+from tests.connectors import plain
+BENCH = plain.bench_of(plain.Plain)
+NAME = "pigeon"
+"""
 
 
-def test_a_bench_of_an_installed_package_is_checked_like_our_own(offered: Callable[[str], None]) -> None:
-    offered("loft:BENCH")
+def test_a_bench_of_an_installed_package_is_checked_like_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_package(tmp_path, monkeypatch, checks.GROUP, "pigeon = cdp_pigeon:BENCH", OFFERED)
     found = benches()
     assert set(found) == {*BENCHES, "pigeon"}
     assert failed(found["pigeon"]) == {}
 
 
-def test_what_is_no_bench_is_named(offered: Callable[[str], None]) -> None:
-    offered("loft:NAME")
+def test_what_is_no_bench_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_package(tmp_path, monkeypatch, checks.GROUP, "pigeon = cdp_pigeon:NAME", OFFERED)
     with pytest.raises(DeliveryError, match=r"cdp\.connector_benches: pigeon names a str, not a Bench"):
         benches()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,24 +11,15 @@ import pytest
 from cdp_lib.connectors import BUILT_IN, kind_named, kinds
 from cdp_lib.connectors.protocol import ConnectorKind
 from cdp_lib.errors import DeliveryError
+from tests.connectors.packages import install_package
 
 Install = Callable[[str, str], None]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts a package named cdp-pigeon on the path: its entry point, and its module's source."""
-
-    def put(entry: str, source: str) -> None:
-        folder = tmp_path / "cdp_pigeon-1.0.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: cdp-pigeon\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(f"[cdp.connectors]\n{entry}\n")
-        (tmp_path / "cdp_pigeon.py").write_text(source)
-        monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.delitem(sys.modules, "cdp_pigeon", raising=False)
-
-    return put
+    """Puts a package named cdp-pigeon on the path: the entry point of its connector, and its module's source."""
+    return partial(install_package, tmp_path, monkeypatch, "cdp.connectors")
 
 
 GOOD = """

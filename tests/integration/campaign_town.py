@@ -14,7 +14,6 @@ import yaml
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.checks import benches
 from cdp_lib.connectors.kit.server import LoopbackServer, serving
 from cdp_lib.io.ledger import OpsLedger, utc_now
@@ -22,9 +21,9 @@ from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.simulate.systems import simulate
 from jobs.compose import build_suite, HOME, Place, Request, run_named, Suite
 from tests.connectors.mail_server import mail_server, Mailbox
+from tests.integration.mailing import destination
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_SECRET = "${SECRET:"
 
 
 @dataclass
@@ -81,7 +80,8 @@ def town(
             else:
                 bench = known[document["connector"]]
                 channels[document["id"]] = server = servers.enter_context(serving(bench.fake()))
-                document["settings"] = {**_plain(document), **_hidden(document["id"], bench, server, secrets)}
+                reached = destination(document["id"], document["connector"], bench.settings(server.url), secrets)
+                document["settings"] = {**_plain(document), **reached["settings"]}
         file.write_text(yaml.safe_dump_all(documents, allow_unicode=True), encoding="utf-8")
         simulator = own / "simulator.yml"
         simulator.write_text(simulator.read_text(encoding="utf-8").replace("token-", "phone-"), encoding="utf-8")
@@ -96,15 +96,4 @@ def town(
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that are no secret and lead to no host."""
-    return {name: value for name, value in document["settings"].items() if _SECRET not in str(value)}
-
-
-def _hidden(name: str, bench: Bench, server: LoopbackServer, secrets: dict[str, str]) -> dict[str, Any]:
-    """The settings that lead to the fake, its tokens by name."""
-    found = {}
-    for key, value in bench.settings(server.url).items():
-        is_secret = key.endswith(("token", "secret", "key"))
-        variable = f"{name}_{key}".upper()
-        secrets.update({variable: str(value)} if is_secret else {})
-        found[key] = f"{_SECRET}{variable}}}" if is_secret else value
-    return found
+    return {name: value for name, value in document["settings"].items() if "${SECRET:" not in str(value)}

@@ -119,8 +119,8 @@ def mailing(
     texts, network = servers
     secrets: dict[str, str] = {}
     destinations = [
-        _destination("texts", "sms", sms.BENCH.settings(texts.url), secrets),
-        _destination("network", "meta_audience", meta_audience.BENCH.settings(network.url), secrets),
+        destination("texts", "sms", sms.BENCH.settings(texts.url), secrets),
+        destination("network", "meta_audience", meta_audience.BENCH.settings(network.url), secrets),
     ]
     documents = RULES + yaml.safe_dump_all(destinations)
     found = shop(spark, folder / "cafe", folder / "lake", mlflow, documents)
@@ -129,7 +129,8 @@ def mailing(
     return Mailing(replace(found.suite, settings=settings), texts, network), secrets
 
 
-def _destination(name: str, connector: str, settings: Mapping[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+def destination(name: str, connector: str, settings: Mapping[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+    """The document of a destination whose tokens are named, not written; they go into `secrets`."""
     hidden = {key: value for key, value in settings.items() if key.endswith("token")}
     secrets.update({f"{name}_{key}".upper(): value for key, value in hidden.items()})
     named = {key: "${SECRET:" + f"{name}_{key}".upper() + "}" for key in hidden}

@@ -2,6 +2,7 @@
 
 from pyspark.sql import Column, DataFrame, functions as F
 
+from cdp_lib.contracts.activation import LAST_STATE_BY
 from cdp_lib.transforms.activation.policy import CONTACT_CHANNELS
 
 OPEN = ("planned", "sent", "unknown")
@@ -18,9 +19,7 @@ _AGAIN = r"#\d+$"
 
 def order_of_states() -> Column:
     """Greatest is the state of an intent that is known: of the last try, an end before `sent` before `planned`."""
-    status = F.col("status")
-    step = F.when(status == "planned", 0).when(status == "sent", 1).otherwise(2)
-    return F.struct("attempt", step, "recorded_at", "status")
+    return F.struct(*map(F.expr, LAST_STATE_BY))
 
 
 def last_states(deliveries: DataFrame) -> DataFrame:
