@@ -37,20 +37,22 @@ def run(ctx: JobContext) -> None:
     """Find who belongs together, recall who had which id, tell what changed, let sources survive."""
     records = ctx.read(silver.CUSTOMER_RECORD)
     decided = decisions_in_force(ctx.read(identity.IDENTITY_OVERRIDE))
-    news = news_of(ctx)
-    if news is None:
-        _tell_blocked(ctx, records)
     with ctx.checkpoints() as keep:
+        keep_few = few(keep)
+        news = news_of(ctx, keep_few)
+        if news is None:
+            _tell_blocked(ctx, records)
         decisions = keep(within(decided, _decided_and_known(decided, records)))
         with _found(ctx, news, records, decisions, keep) as found:
             events = ctx.recall(identity.IDENTITY_EVENT)
             assigned_now = assign_golden_ids(found.clusters, found.previous, events, run_id=ctx.run.run_id)
             with cached(assigned_now) if news is None else nullcontext(keep(assigned_now)) as assigned:
-                links = _publish_links(ctx, assigned, events, None if news is None else few(keep))
+                links = _publish_links(ctx, assigned, events, keep_few, is_whole=news is None)
                 if news is None:
                     ctx.write(identity.GOLDEN_RECORD, golden_records(records, links, ctx.pack.identity), whole=True)
                 else:
-                    _publish_people_touched(ctx, records, links, assigned, few(keep))
+                    touched = keep_few(_people_touched(assigned, links, news.changed))
+                    _publish_people(ctx, records, links, touched, keep_few)
                 _publish_review(ctx, found, links, decisions)
 
 
@@ -60,11 +62,13 @@ def _found(
     return find_all(ctx, records, decisions, keep) if news is None else find_news(ctx, news, records, decisions, keep)
 
 
-def _publish_links(ctx: JobContext, assigned: DataFrame, events: DataFrame, keep_few: Keep | None) -> DataFrame:
-    """Writes links and events; all links as they are from now on. `keep_few`: `assigned` are not all records."""
+def _publish_links(
+    ctx: JobContext, assigned: DataFrame, events: DataFrame, keep_few: Keep, *, is_whole: bool
+) -> DataFrame:
+    """Writes links and events; all links as they are from now on. `is_whole`: `assigned` are all records."""
     fresh = link_rows(assigned, ctx.run.started_at)
     told = event_rows(assigned, events, run_id=ctx.run.run_id, occurred_at=ctx.run.started_at)
-    if keep_few is None:
+    if is_whole:
         ctx.write(identity.IDENTITY_LINK, fresh, whole=True)
         ctx.write(identity.IDENTITY_EVENT, told)
         return fresh
@@ -82,13 +86,14 @@ def _decided_and_known(decided: DataFrame, records: DataFrame) -> DataFrame:
     return with_keys_of(records.select(record_key().alias("record_key")), records_in(decided), ["record_key"])
 
 
-def _publish_people_touched(
-    ctx: JobContext, records: DataFrame, links: DataFrame, assigned: DataFrame, keep_few: Keep
-) -> None:
-    """Writes the golden records of people who gained or lost a record, or one of whose records changed."""
-    changed = keep_few(ctx.changes(silver.CUSTOMER_RECORD).select(*silver.RECORD_KEY).distinct())
+def _people_touched(assigned: DataFrame, links: DataFrame, changed: DataFrame) -> DataFrame:
+    """One row per golden_id that gained or lost a record, or one of whose records changed."""
     of_changed = links.join(changed, list(silver.RECORD_KEY), "left_semi").select("golden_id")
-    touched = keep_few(touched_golden_ids(assigned).unionByName(of_changed).distinct())
+    return touched_golden_ids(assigned).unionByName(of_changed).distinct()
+
+
+def _publish_people(ctx: JobContext, records: DataFrame, links: DataFrame, touched: DataFrame, keep_few: Keep) -> None:
+    """Writes the golden records of the people touched; ids that ended leave."""
     their_links = keep_few(links.join(touched, "golden_id", "left_semi").select(*silver.RECORD_KEY, "golden_id"))
     their_records = records.join(their_links, list(silver.RECORD_KEY), "left_semi")
     ctx.write(identity.GOLDEN_RECORD, golden_records(their_records, their_links, ctx.pack.identity), gone=touched)

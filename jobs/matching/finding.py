@@ -62,7 +62,7 @@ class News:
     named: NamedMatcher | None
 
 
-def news_of(ctx: JobContext) -> News | None:
+def news_of(ctx: JobContext, keep: Keep) -> News | None:
     """What came since the last run; None where all records must be looked at.
 
     That is so on the first run, when settings or the matcher changed, when so much changed that it is cheaper, or when
@@ -79,7 +79,7 @@ def news_of(ctx: JobContext) -> News | None:
             return None
     per_record = ctx.changes(silver.CUSTOMER_RECORD).groupBy(*silver.RECORD_KEY)
     was_there = F.bool_or(F.col("_change_type") != "insert").alias("was_there")
-    changed = per_record.agg(was_there).withColumn("record_key", record_key())
+    changed = keep(per_record.agg(was_there).withColumn("record_key", record_key()))
     if changed.count() > NEWS_AT_MOST * ctx.recall(identity.IDENTITY_LINK).count():
         return None
     return News(changed, named)
@@ -121,7 +121,7 @@ def find_news(ctx: JobContext, news: News, records: DataFrame, decisions: DataFr
     tables of all records, each step makes one pass that picks the rows which the day concerns.
     """
     settings, keep_few = ctx.pack.identity, few(keep)
-    change = _change(ctx, news, records, keep_few)
+    change = _change(ctx, news.changed, records, keep_few)
     compared = None if news.named is None else _compared_anew(ctx, news.named, change, keep_few)
     links = ctx.recall(identity.IDENTITY_LINK).withColumn("record_key", record_key())
     decided_on = records_decided_on(ctx.read(identity.IDENTITY_OVERRIDE))
@@ -178,8 +178,7 @@ class _Change:
     before: DataFrame
 
 
-def _change(ctx: JobContext, news: News, records: DataFrame, keep: Keep) -> _Change:
-    changed = keep(news.changed)
+def _change(ctx: JobContext, changed: DataFrame, records: DataFrame, keep: Keep) -> _Change:
     were_there = changed.where("was_there").select(*silver.RECORD_KEY)
     now = records.join(changed.select(*silver.RECORD_KEY), list(silver.RECORD_KEY), "left_semi")
     before = ctx.former(silver.CUSTOMER_RECORD).join(were_there, list(silver.RECORD_KEY), "left_semi")
