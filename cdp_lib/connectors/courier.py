@@ -37,6 +37,9 @@ _LOOK_UP_SECONDS = 0.5
 _HOPELESS = 32
 """Rows refused one by one, none taken: the fault is not in the rows, and the rest of their batch is not asked again."""
 
+_CUT_OFF = "the process ended during the request"
+_LACKING = "some of its items can no longer be made, so it is not made again"
+
 
 class Stopped(DeliveryError):  # noqa: N818 - a state, in the words of the field
     """Sending was stopped; everything that is known was given before it."""
@@ -121,7 +124,7 @@ class Courier:
         """Outcomes of requests that a crash cut off.
 
         Where the channel knows keys they are made again, the same items under the same key; all else is `unknown`.
-        `items`, by intent id, are needed for the former alone.
+        `items`, by intent id, are needed for the former alone; of one that is not there nobody knows whether it left.
         """
         for one in begun:
             here = tuple(items.get(intent_id) or Item(intent_id) for intent_id in one.intent_ids)
@@ -132,7 +135,8 @@ class Courier:
                 yield from self._settle(request)
             else:
                 self.journal.begin(one.idempotency_key, request.batch)
-                yield self._noted(request.all_are("unknown", "the process ended during the request"))
+                is_lacking = self.kind.is_idempotent and not is_whole
+                yield self._noted(request.all_are("unknown", f"{_CUT_OFF}; {_LACKING}" if is_lacking else _CUT_OFF))
 
     def _settle(self, first: _Request) -> Iterator[tuple[Outcome, ...]]:
         """Until nothing of the batch is open: late items leave it, a refused batch is halved."""

@@ -146,6 +146,8 @@ class _Post:
         self._book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, self._flushed)
         self._taken_up = taken_up
         """Intents of requests that a crash cut off, in whichever lane: they are resumed and not sent besides."""
+        self._is_resumed = False
+        """Whether those of this lane have an end; its journal stands until then."""
 
     @property
     def tally(self) -> Tally:
@@ -168,6 +170,7 @@ class _Post:
         """Requests that a crash cut off first; then group by group."""
         try:
             self._resume(courier, staged)
+            self._is_resumed = True
             for group in self._groups:
                 items = self._items(staged.rows({name: group[name] for name in (*_GROUP, "lane")}), self._taken_up)
                 settled = courier.deliver(items, operation=group["operation"], campaign=group["activation_id"])
@@ -192,9 +195,19 @@ class _Post:
         for intent_id in wanted:
             if intent_id in planned and intent_id not in ended:
                 self._book.opened(planned[intent_id])
-        items = {item.intent_id: item for item in self._items(staged.rows({"intent_id": wanted}), frozenset())}
+        items = {item.intent_id: item for item in self._rewritten(staged.rows({"intent_id": wanted}))}
         known = [one for one in begun if all(intent_id in planned for intent_id in one.intent_ids)]
         self._note_all(courier.resume(known, items))
+
+    def _rewritten(self, rows: Iterator[dict[str, Any]]) -> Iterator[Item]:
+        """Items of cut-off requests that can still be written; the others may have left, so they have not failed."""
+        for row in rows:
+            try:
+                yield self._desk.writer.item(row)
+            except DeliveryError as problem:
+                log.warning(
+                    "destination=%s activation=%s resumed=no: %s", row["destination"], row["activation_id"], problem
+                )
 
     def _items(self, rows: Iterator[dict[str, Any]], left_out: frozenset[str]) -> Iterator[Item]:
         for row in rows:
@@ -209,5 +222,6 @@ class _Post:
             yield item
 
     def _flushed(self) -> None:
-        self._journal.settled()
+        if self._is_resumed:
+            self._journal.settled()
         self._desk.reached("flushed")

@@ -1,0 +1,162 @@
+"""A lane takes up the request that a crash cut off: each intent of it is noted once, whatever its template says now."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, UTC
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from cdp_lib.connectors.batching import key_of
+from cdp_lib.connectors.kit.bench import intent_of
+from cdp_lib.connectors.kit.checks import benches
+from cdp_lib.connectors.kit.server import LoopbackServer, serving
+from cdp_lib.connectors.protocol import Batch, Item
+from cdp_lib.contracts.activation import DELIVERY
+from cdp_lib.errors import DeliveryError
+from cdp_lib.io.journal import IntentJournal, JournalState, read_open
+from cdp_lib.io.ledger import OpsLedger
+from cdp_lib.io.sending_folder import SendingFolder
+from cdp_lib.io.staging import StagedRows
+from cdp_lib.settings.settings import SendingSettings
+from jobs.activation.rendering import writer_of
+from jobs.activation.sender import Desk, send
+from tests.unit.activation.conftest import pack_of
+
+NOON = datetime(2025, 2, 1, 12, tzinfo=UTC)
+BENCHES = benches()
+ACCEPTED = ["accepted", "planned", "sent"]
+INTENTS = tuple(map(intent_of, range(3)))
+REASONS = {"sms": "", "line": "; some of its items can no longer be made, so it is not made again"}
+"""SMS carries one customer a request and knows no key; LINE carries many, and a request may be made again."""
+
+CHANNELS = pytest.mark.parametrize("name", list(REASONS))
+
+
+@dataclass
+class Clock:
+    """Time that passes while one sleeps, and not otherwise."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@contextmanager
+def desk_at(folder: Path, name: str) -> Iterator[tuple[Desk, LoopbackServer]]:
+    bench = BENCHES[name]
+    with serving(bench.fake()) as server:
+        settings = dict(bench.settings(server.url))
+        pack = pack_of(
+            {"kind": "audience", "id": "club", "where": {"trait": "order_count", "gte": 1}},
+            {"kind": "message", "id": "hi", "texts": {"en": {"text": "Hello {{ customer.first_name }}"}}},
+            {"kind": "destination", "id": "out", "connector": name, "settings": settings},
+            {"kind": "activation", "id": "hello", "audience": "club", "destination": "out", "message": "hi"},
+        )
+        clock = Clock()
+        ledger = OpsLedger(str(folder / "lake"), clock.now)
+        desk = Desk(
+            pack=pack,
+            ledger=ledger,
+            run_id="r2",
+            folder=SendingFolder(folder / "sending"),
+            settings=SendingSettings(),
+            resolve=lambda secret: None,
+            writer=writer_of(pack, "key"),
+            reached=lambda point: None,
+            sleep=clock.sleep,
+        )
+        yield desk, server
+
+
+def planned(intent_id: str) -> dict[str, Any]:
+    named = {"activation_id": "hello", "destination": "out", "channel": "sms", "golden_id": f"of-{intent_id[-1]}"}
+    fixed = {"operation": "send", "occasion": "entry:2025-02-01", "arm": "everybody", "attempt": 1, "run_id": "r1"}
+    return {"intent_id": intent_id, "status": "planned", **named, **fixed, "planned_at": NOON, "recorded_at": NOON}
+
+
+def journal_of(desk: Desk) -> Path:
+    return desk.folder.journals / "out" / "0"
+
+
+def cut_off(desk: Desk, name: str) -> tuple[str, ...]:
+    """What a run leaves whose process died during its first request: who that was for."""
+    desk.ledger.append(DELIVERY, [planned(one) for one in INTENTS])
+    begun = INTENTS[: min(2, BENCHES[name].kind.limits.batch_size)]
+    with IntentJournal(journal_of(desk)) as journal:
+        journal.begin(key_of("send", begun), Batch("send", "hello", tuple(map(Item, begun))))
+    return begun
+
+
+def staged(name: str, lacking: tuple[str, ...]) -> StagedRows:
+    """What is still open, as Spark lays it out; some customers have lost their name since the request was begun."""
+    bench = BENCHES[name]
+    rows = []
+    for number, intent_id in enumerate(INTENTS):
+        first_name = None if intent_id in lacking else f"Name{number}"
+        told = {"address": bench.item(number).address, "language": "en", "view": {"first_name": first_name}}
+        row = {column: planned(intent_id).get(column) for column in DELIVERY.column_names}
+        rows.append({**row, **told, "person": [], "products": [], "valid_until": None, "lane": 0})
+    schema = pa.Table.from_pylist(rows).schema
+    people = schema.set(schema.get_field_index("person"), pa.field("person", pa.map_(pa.string(), pa.string())))
+    return StagedRows(ds.dataset(pa.Table.from_pylist(rows, people)), None)
+
+
+def told(desk: Desk) -> dict[str, list[str]]:
+    """Intent: every state that the ledger has of it, the planned one first."""
+    rows = desk.ledger.rows(DELIVERY)
+    return {one: sorted(row["status"] for row in rows if row["intent_id"] == one) for one in INTENTS}
+
+
+@CHANNELS
+def test_who_can_no_longer_be_written_to_is_in_doubt_and_noted_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    with desk_at(tmp_path, name) as (desk, server):
+        begun = cut_off(desk, name)
+        tally = send(desk, staged(name, lacking=begun[:1]))
+    assert told(desk) == {one: ["planned", "sent", "unknown"] if one in begun else ACCEPTED for one in INTENTS}
+    assert tally["hello", "failed"] == 0
+    assert tally["hello", "sent"] == len(INTENTS)
+    assert len(server.fake.taken) == len(INTENTS) - len(begun)
+    (reason,) = {row["reason"] for row in desk.ledger.rows(DELIVERY) if row["status"] == "unknown"}
+    assert reason == "the process ended during the request" + REASONS[name]
+    assert "resumed=no: message hi, en.text: customer.first_name is not known" in caplog.text
+    assert read_open(journal_of(desk)) == JournalState()
+
+
+def test_a_request_without_keys_needs_no_text_to_be_in_doubt(tmp_path: Path) -> None:
+    with desk_at(tmp_path, "sms") as (desk, server):
+        begun = cut_off(desk, "sms")
+        send(desk, staged("sms", lacking=()))
+    assert told(desk)[begun[0]] == ["planned", "sent", "unknown"]
+    assert len(server.fake.taken) == 2
+
+
+@CHANNELS
+def test_who_was_not_asked_yet_and_cannot_be_written_to_has_failed(tmp_path: Path, name: str) -> None:
+    with desk_at(tmp_path, name) as (desk, _):
+        cut_off(desk, name)
+        send(desk, staged(name, lacking=INTENTS[2:]))
+    assert told(desk)[INTENTS[2]] == ["failed", "planned"]
+
+
+def test_a_stop_before_a_request_is_made_again_is_told_and_keeps_it_for_later(tmp_path: Path) -> None:
+    with desk_at(tmp_path, "line") as (desk, server):
+        begun = cut_off(desk, "line")
+        desk.folder.stop("a wrong price")
+        with pytest.raises(DeliveryError, match=r"destination out: Sending by line was stopped: a wrong price"):
+            send(desk, staged("line", lacking=()))
+        assert [one.intent_ids for one in read_open(journal_of(desk)).open_batches] == [begun]
+        desk.folder.allow()
+        send(desk, staged("line", lacking=()))
+    assert told(desk) == dict.fromkeys(INTENTS, ACCEPTED)
+    assert len(server.fake.taken) == len(INTENTS)
