@@ -44,7 +44,7 @@ class LineAudienceSettings(ConnectorSettings):
 class LineAudience:
     """Adds items to a group. Adding a member twice leaves the group as it is.
 
-    An item's `person["rebuild"]` names the rebuild it belongs to (a date that sorts): its group is called
+    An item's `person["rebuild"]` names the rebuild it belongs to (when it was planned, UTC): its group is called
     "<campaign> @ <rebuild>", made empty by the first batch that finds none. An item without it goes to the newest
     group of its campaign. So no batch need know whether it is the first, and a repeated one finds what it made.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Literal
 
 from cdp_lib.connectors.protocol import Item
@@ -34,8 +35,8 @@ class Writer:
             parts = self.renderers[message].render(self._context(row, activation, url), row["language"])
         person = {**row["person"], "golden_id": row["golden_id"]}
         if row["occasion"].startswith(_REBUILD):
-            # All of one rebuilding go into one new list, and later members into the newest.
-            person["rebuild"] = row["occasion"].removeprefix(_REBUILD)
+            # All of one planning go into one new list, and later members into the newest.
+            person["rebuild"] = f"{row['planned_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         return Item(row["intent_id"], row["address"] or "", parts, person, url, row["expires_at"])
 
     def _way_out(self, row: Mapping[str, Any], activation: Activation) -> str | None:
