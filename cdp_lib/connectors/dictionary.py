@@ -53,6 +53,9 @@ def _section(kind: ConnectorKind) -> str:
 
 def _facts(kind: ConnectorKind) -> Iterator[str]:
     yield f"* channel {kind.channel}, mode {kind.mode}, operations {', '.join(kind.operations)}"
+    if kind.is_rebuilt:
+        whole = "; where nobody is left, `remove` empties the list" if "remove" in kind.operations else ""
+        yield f"* it removes nobody alone: when somebody leaves, everybody else is added to a new list{whole}"
     yield f"* {kind.limits.batch_size:,} a request at most, {kind.limits.per_second:g} requests a second"
     yield "* the same key twice: " + ("nothing happens" if kind.is_idempotent else "it may double, so it is not tried")
     if kind.parts:

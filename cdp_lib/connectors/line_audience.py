@@ -1,13 +1,18 @@
-"""LINE audiences for narrowcasts and ads: user ids are added to a group; who leaves is left out of the next group."""
+"""LINE audiences for narrowcasts and ads: user ids are added to a group; who leaves is left out of the next group.
 
+Nobody can be taken out of a group. Where nobody is left, all groups of the activation are deleted.
+"""
+
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, UTC
 from threading import Lock
 from typing import Any
 
 from pydantic import Field, SecretStr
 
-from cdp_lib.connectors.http import HttpChannel
+from cdp_lib.connectors.http import HttpChannel, Reply
 from cdp_lib.connectors.line import is_user_id
 from cdp_lib.connectors.protocol import (
     Batch,
@@ -23,8 +28,13 @@ from cdp_lib.connectors.protocol import (
     Unsure,
 )
 
+log = logging.getLogger(__name__)
+
 _UPLOAD = "/v2/bot/audienceGroup/upload"
-_LONGEST_NAME, _PAGE_SIZE, _BAD_REQUEST = 120, 40, 400
+_LONGEST_NAME, _PAGE_SIZE, _BAD_REQUEST, _NOT_FOUND = 120, 40, 400, 404
+_BETWEEN_DELETIONS_SECONDS = 1.0
+"""The channel bears 60 requests a minute."""
+
 _DONE, _FAILED = ("FINISHED", "READY"), "FAILED"
 
 
@@ -42,11 +52,13 @@ class LineAudienceSettings(ConnectorSettings):
 
 
 class LineAudience:
-    """Adds items to a group. Adding a member twice leaves the group as it is.
+    """Adds items to a group, and deletes groups that nobody belongs to. Doing either twice leaves things as they are.
 
     An item's `person["rebuild"]` names the rebuild it belongs to (when it was planned, UTC): its group is called
     "<campaign> @ <rebuild>", made empty by the first batch that finds none. An item without it goes to the newest
     group of its campaign. So no batch need know whether it is the first, and a repeated one finds what it made.
+
+    An item to remove names the emptying in the same way: groups that were made before it are deleted, later ones stay.
     """
 
     def __init__(self, settings: LineAudienceSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -60,7 +72,9 @@ class LineAudience:
         self._groups: dict[tuple[str, str | None], int] = {}
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
-        """The group's id for everybody who is in it once the channel's job is over."""
+        """The group's id for everybody who is in it once the channel's job is over; no id for who is in none now."""
+        if batch.operation == "remove":
+            return self._emptied(batch)
         if batch.operation != "add":
             raise Refused(f"LINE cannot {batch.operation}: the whole audience is added to a new group instead")
         users = list(dict.fromkeys(item.address for item in batch.items if is_user_id(item.address)))
@@ -84,6 +98,40 @@ class LineAudience:
         """Let go of connections."""
         self._channel.close()
 
+    def _emptied(self, batch: Batch) -> Receipt:
+        """Accepted where no group is left that the items could be in; rejected where it is one of the settings."""
+        moments = {item.person.get("rebuild") for item in batch.items}
+        if None in moments:
+            raise Refused("LINE cannot remove single members: the whole audience is added to a new group instead")
+        own = self._settings.audience_group_id
+        with self._lock:
+            old = self._made_before(batch.campaign, max(filter(None, moments)))
+            for place, group in enumerate(one for one in old if one != own):
+                if place:
+                    self._sleep(_BETWEEN_DELETIONS_SECONDS)
+                self._delete(group)
+            self._groups = {key: group for key, group in self._groups.items() if key[0] != batch.campaign}
+        log.info("campaign=%s groups_made_before=%s", batch.campaign, len(old))
+        if own is None:
+            return Receipt(tuple(Outcome(item.intent_id, "accepted") for item in batch.items))
+        reason = (
+            f"LINE takes nobody out of group {own}, which audience_group_id names: delete it at LINE, and set another"
+        )
+        return Receipt(tuple(Outcome(item.intent_id, "rejected", reason) for item in batch.items))
+
+    def _made_before(self, campaign: str, moment: str) -> list[int]:
+        """Ids of the campaign's groups that are older than a moment in UTC, or that the channel gives no age of."""
+        end = datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
+        groups = [group for group in self._listed(campaign) if _is_of(campaign, group)]
+        return [int(group["audienceGroupId"]) for group in groups if int(group.get("created") or 0) < end]
+
+    def _delete(self, group: int) -> None:
+        """The group is gone, whoever deleted it."""
+        path = f"/v2/bot/audienceGroup/{group}"
+        reply = self._channel.request("DELETE", path, sees=(_BAD_REQUEST, _NOT_FOUND))
+        if reply.status == _BAD_REQUEST and not _is_gone(reply):
+            raise Rejected("HTTP 400")
+
     def _group(self, batch: Batch) -> int:
         """The id of the group that the batch belongs to; batches of several threads get the same."""
         rebuilds = {item.person.get("rebuild") for item in batch.items}
@@ -103,7 +151,7 @@ class LineAudience:
         ids: dict[str, int] = {}
         for group in self._listed(campaign):
             name = str(group.get("description")).casefold()
-            if name.split(" @ ")[0] == campaign.casefold() and group.get("status") != "EXPIRED":
+            if _is_of(campaign, group) and group.get("status") != "EXPIRED":
                 group_id = int(group["audienceGroupId"])
                 ids[name] = min(ids.get(name, group_id), group_id)
         if rebuild is not None:
@@ -130,7 +178,7 @@ class LineAudience:
     def _add(self, group: int, users: list[str], key: str) -> None:
         body = {"audienceGroupId": group, "uploadDescription": key, "audiences": [{"id": user} for user in users]}
         reply = self._channel.request("PUT", _UPLOAD, sees=(_BAD_REQUEST,), json=body)
-        if "AUDIENCE_GROUP_NOT_FOUND" in {fault.get("message") for fault in reply.fields.get("details", [])}:
+        if _is_gone(reply):
             raise Refused(f"group {group} is gone; check audience_group_id")
         if reply.status == _BAD_REQUEST:
             raise Rejected("HTTP 400")
@@ -154,6 +202,15 @@ class LineAudience:
         raise Unsure(f"the channel's job was not over after {self._settings.polls} looks")
 
 
+def _is_of(campaign: str, group: Mapping[str, Any]) -> bool:
+    """Whether the group is the campaign's, of whichever rebuild; names differ in case only."""
+    return str(group.get("description")).casefold().split(" @ ")[0] == campaign.casefold()
+
+
+def _is_gone(reply: Reply) -> bool:
+    return "AUDIENCE_GROUP_NOT_FOUND" in {fault.get("message") for fault in reply.fields.get("details", [])}
+
+
 def _name(campaign: str, rebuild: str | None) -> str:
     name = campaign if rebuild is None else f"{campaign} @ {rebuild}"
     if len(name) > _LONGEST_NAME:
@@ -168,13 +225,15 @@ KIND = ConnectorKind(
     settings=LineAudienceSettings,
     build=LineAudience,
     limits=Limits(batch_size=10_000, per_second=0.25),
-    operations=("add",),
+    operations=("add", "remove"),
     is_idempotent=True,
     is_rebuilt=True,
-    doc="LINE audiences; leavers need a rebuild, a new group under a new name",
+    doc="LINE audiences; who leaves is left out of a new group; when nobody is left all are deleted",
     unverified=(
         "a group may be made empty and filled afterwards",
         "a group that has just been made is listed at once",
         "a failed job added nobody",
+        "a group that is gone answers DELETE with 404, or 400 AUDIENCE_GROUP_NOT_FOUND as it answers GET",
+        "a group can be deleted while it is filled, and a narrowcast that is under way to it may go on",
     ),
 )

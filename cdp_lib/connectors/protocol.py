@@ -147,7 +147,12 @@ class ConnectorKind:
     shares_parts: bool = False
     """Whether one request carries one text for all its items."""
     is_rebuilt: bool = False
-    """Whether the channel can only take a whole list anew, because it has no remove."""
+    """Whether the channel can only take a whole list anew, because it removes nobody alone.
+
+    Its items then name in `person["rebuild"]` when that was planned: UTC, as `2025-01-31 12:00:00`. Where it has the
+    operation `remove` nevertheless, that is asked for all who are on a list of which nobody is left: what it took
+    before that moment is to be empty.
+    """
     doc: str = ""
     """One line for `cdp connectors list`."""
     unverified: tuple[str, ...] = ()

@@ -10,9 +10,9 @@ from cdp_lib.messages.rendering import Renderer
 from cdp_lib.messages.tokens import unsubscribe_token
 from cdp_lib.settings.activation import Activation, Offer
 from cdp_lib.settings.pack import Pack
-from cdp_lib.transforms.activation.ledger import REBUILD
+from cdp_lib.transforms.activation.ledger import EMPTYING, REBUILD
 
-_REBUILD = f"{REBUILD}:"
+_WHOLE_LIST = (f"{REBUILD}:", f"{EMPTYING}:")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Writer:
         if message is not None and row["operation"] == "send":
             parts = self.renderers[message].render(self._context(row, activation, url), row["language"])
         person = {**row["person"], "golden_id": row["golden_id"]}
-        if row["occasion"].startswith(_REBUILD):
-            # All of one planning go into one new list, and later members into the newest.
+        if row["occasion"].startswith(_WHOLE_LIST):
+            # All of one planning go into one new list, later members into the newest; what was before is emptied.
             person["rebuild"] = f"{row['planned_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         return Item(row["intent_id"], row["address"] or "", parts, person, url, row["expires_at"])
 

@@ -1,7 +1,9 @@
 """LINE audiences: the wire is as the golden file says, every answer is read, and one rebuild is one group."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, UTC
 from uuid import UUID
 
 import pytest
@@ -30,7 +32,8 @@ def test_exchange_is_as_the_golden_transcript(exchange: str) -> None:
     looks = [request for request in actual.wire if '"path":"/v2/bot/audienceGroup/' in request and '"GET"' in request]
     looks = [request for request in looks if "/list?" not in request]
     assert actual == expected
-    assert slept == [5.0] * max(len(looks) - 1, 0)
+    deletions = [request for request in actual.wire if '"DELETE"' in request]
+    assert slept == [5.0] * max(len(looks) - 1, 0) + [1.0] * max(len(deletions) - 1, 0)
 
 
 def test_batches_of_several_threads_fill_one_group() -> None:
@@ -75,3 +78,46 @@ def test_next_rebuild_leaves_out_who_has_left() -> None:
 
     numbers = {group.name: {int(user[1:], 16) for user in group.members} for group in fake.groups.values()}
     assert numbers == {"loyal_birthday @ 2026-11-25": {0, 1}, "loyal_birthday @ 2026-11-26": {1, 2}}
+
+
+def emptied(stamp: str, *numbers: int) -> Batch:
+    """Members of whom nobody is left in the audience."""
+    items = (replace(BENCH.item(number), person={"rebuild": stamp}) for number in numbers)
+    return Batch("remove", "loyal_birthday", tuple(items))
+
+
+def test_an_emptied_audience_has_no_group_until_somebody_comes_back() -> None:
+    fake = LineAudienceFake()
+    with serving(fake) as server, closing(KIND.build(KIND.settings(**BENCH.settings(server.url)))) as audience:
+        audience.deliver(rebuild(0), idempotency_key="first")
+        receipt = audience.deliver(emptied("2026-11-26 09:00:00", 0, 1), idempotency_key="second")
+        assert [outcome.status for outcome in receipt.outcomes] == ["accepted", "accepted"]
+        assert fake.groups == {}
+        audience.deliver(Batch("add", "loyal_birthday", (BENCH.item(5),)), idempotency_key="third")
+
+    assert [(group.name, group.members) for group in fake.groups.values()] == [
+        ("loyal_birthday", {BENCH.item(5).address})
+    ]
+
+
+def test_an_emptying_that_comes_late_leaves_the_list_of_those_who_came_since() -> None:
+    fake = LineAudienceFake()
+    fake.now = int(datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp())
+    with serving(fake) as server, closing(KIND.build(KIND.settings(**BENCH.settings(server.url)))) as audience:
+        audience.deliver(rebuild(3, "2026-11-27 09:00:00"), idempotency_key="first")
+        audience.deliver(emptied("2026-11-26 09:00:00", 0), idempotency_key="second")
+
+    assert [group.name for group in fake.groups.values()] == ["loyal_birthday @ 2026-11-27 09:00:00"]
+
+
+def test_an_emptying_that_was_taken_and_not_confirmed_can_be_asked_for_again() -> None:
+    fake = LineAudienceFake()
+    with serving(fake) as server, closing(KIND.build(KIND.settings(**BENCH.settings(server.url)))) as audience:
+        audience.deliver(rebuild(0), idempotency_key="first")
+        server.will("well", "5xx_after")
+        with pytest.raises(Retryable, match="HTTP 502"):
+            audience.deliver(emptied("2026-11-26 09:00:00", 0), idempotency_key="second")
+        receipt = audience.deliver(emptied("2026-11-26 09:00:00", 0), idempotency_key="second")
+
+    assert [outcome.status for outcome in receipt.outcomes] == ["accepted"]
+    assert fake.groups == {}

@@ -30,5 +30,9 @@ def test_a_later_rebuilding_on_the_same_data_is_another() -> None:
     assert rebuild_of(one, NOON.replace(minute=5)) == "2025-02-01 12:05:00"
 
 
+def test_an_emptying_is_of_its_own_moment_too() -> None:
+    assert rebuild_of(f"emptying:2025-01-31:{'a' * 64}") == "2025-02-01 12:00:00"
+
+
 def test_a_member_who_is_only_added_belongs_to_none() -> None:
     assert rebuild_of("first") is None

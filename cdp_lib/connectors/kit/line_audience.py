@@ -19,6 +19,8 @@ class Group:
 
     number: int
     name: str
+    created: int = 0
+    """UNIX time."""
     members: set[str] = field(default_factory=set)
     jobs: list[dict[str, Any]] = field(default_factory=list)
 
@@ -35,6 +37,7 @@ class Group:
             "status": "READY" if self.is_ready else "IN_PROGRESS",
             "createRoute": "MESSAGING_API",
             "audienceCount": len(self.members),
+            "created": self.created,
         }
 
 
@@ -44,6 +47,9 @@ class LineAudienceFake:
     def __init__(self) -> None:
         self.taken: list[tuple[str, str]] = []
         self.groups: dict[int, Group] = {}
+        self.now = 0
+        """UNIX time at which groups are made."""
+        self._made = 0
 
     def answer(self, request: Request) -> Response:
         """200 or 202, or what is wrong with the request."""
@@ -59,6 +65,8 @@ class LineAudienceFake:
         found = re.fullmatch(rf"{_ROOT}/([0-9]+)", address.path)
         if request.method == "GET" and found:
             return self._look(int(found[1]))
+        if request.method == "DELETE" and found:
+            return self._delete(int(found[1]))
         return Response(404, {"message": "Not found"})
 
     def _list(self, query: dict[str, str]) -> Response:
@@ -76,7 +84,8 @@ class LineAudienceFake:
             return _bad("body")
         if not 1 <= len(body.get("description", "")) <= 120:
             return _bad("description")
-        group = Group(1_000 + len(self.groups), body["description"])
+        group = Group(1_000 + self._made, body["description"], self.now)
+        self._made += 1
         self.groups[group.number] = group
         return Response(202, {"audienceGroupId": group.number, "description": group.name, "type": "UPLOAD"})
 
@@ -96,6 +105,13 @@ class LineAudienceFake:
         job = {"description": body.get("uploadDescription", ""), "type": "DIFF_ADD", "jobStatus": "QUEUED"}
         group.jobs.append({**job, "audienceGroupJobId": len(group.jobs) + 1})
         return Response(202, {})
+
+    def _delete(self, number: int) -> Response:
+        group = self.groups.pop(number, None)
+        if group is None:
+            return _bad("audienceGroupId", "AUDIENCE_GROUP_NOT_FOUND")
+        self.taken += [("remove", user) for user in sorted(group.members)]
+        return Response(200, {})
 
     def _look(self, number: int) -> Response:
         group = self.groups.get(number)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.activation import HOLDOUT
-from cdp_lib.transforms.activation.ledger import last_rebuilds, list_states, reached_before, REBUILD
+from cdp_lib.transforms.activation.ledger import EMPTYING, last_rebuilds, list_states, reached_before, REBUILD
 from cdp_lib.transforms.activation.ways import Moment, Way
 
 FIRST = "first"
@@ -94,52 +94,70 @@ def list_members(members: DataFrame, states: DataFrame, facts: Column) -> DataFr
 def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> DataFrame:
     """The rows of `list_members` that may have to be told, with `operation`, `occasion` and `is_before`.
 
-    `people` also have arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the member as the
-    audience does; or an intent is not over yet; or the channel refused just this before. Where a list can only be
-    taken anew and somebody must leave it, everybody else is planned. An occasion names the intent before it, so that a
-    chain cannot be doubled.
+    `people` also have address, arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the member as
+    the audience does; or an intent is not over yet; or the channel refused just this before. Where a list can only be
+    taken anew and somebody must leave it, everybody else is planned; where there is nobody else, all who are on it are
+    removed, which needs no address. An occasion names the intent before it, so that a chain cannot be doubled.
     """
-    is_held_out = F.col("arm") == HOLDOUT
-    is_wanted = F.col("is_member") & F.col("allowed") & ~F.col("is_suppressed") & ~is_held_out
-    must_leave = F.col("is_listed") & ~is_wanted
-    is_same = F.col("listed.payload_hash").eqNullSafe(F.col("payload_hash"))
-    judged = people.select(
-        "*", must_leave.alias("must_leave"), (F.col("is_listed") & is_wanted & ~is_same).alias("is_changed")
-    )
-    told = _with_rebuild(judged.where(F.col("must_leave") | F.col("is_member")), ways)
+    judged = _judged(people)
+    told = _with_whole_lists(judged.where(F.col("must_leave") | F.col("is_member")), ways)
     is_anew = F.col("is_anew") & ~F.col("must_leave")
+    is_emptied = F.col("is_emptied") & F.col("must_leave")
     asked = F.when(F.col("must_leave"), F.lit("remove")).when(F.col("is_changed") & ~is_anew, F.col("change_operation"))
     operation = F.coalesce(asked, "first_operation")
     before = F.coalesce("ended.intent_id", F.lit(FIRST))
-    occasion = F.when(is_anew, F.concat(F.lit(f"{REBUILD}:{moment.as_of}:"), before)).otherwise(before)
+    whole = F.when(is_anew, F.lit(f"{REBUILD}:{moment.as_of}:")).when(is_emptied, F.lit(f"{EMPTYING}:{moment.as_of}:"))
     is_as_wanted = F.col("is_listed") & ~F.col("must_leave") & ~F.col("is_changed") & ~is_anew
-    named = told.where(~F.col("must_leave") | F.col("can_remove")).select(
-        *people.columns, is_as_wanted.alias("_is_as_wanted"), operation.alias("operation"), occasion.alias("occasion")
+    needs_address = (F.col("needs_address") & ~is_emptied).alias("needs_address")
+    named = told.where(~F.col("must_leave") | F.col("can_remove") | is_emptied).select(
+        *[needs_address if name == "needs_address" else name for name in people.columns],
+        is_as_wanted.alias("_is_as_wanted"),
+        operation.alias("operation"),
+        F.concat(F.coalesce(whole, F.lit("")), before).alias("occasion"),
     )
-    is_before = F.col("is_open") | F.col("_is_as_wanted") | _was_refused()
+    is_before = F.col("is_open") | F.col("_is_as_wanted") | _was_refused(F.col("operation"))
     return named.select(*people.columns, "operation", "occasion", is_before.alias("is_before"))
 
 
-def _was_refused() -> Column:
+def _judged(people: DataFrame) -> DataFrame:
+    """With `must_leave`, `is_changed`, and `can_stay`: whether a list that is taken anew would have the member."""
+    is_wanted = F.col("is_member") & F.col("allowed") & ~F.col("is_suppressed") & (F.col("arm") != HOLDOUT)
+    is_same = F.col("listed.payload_hash").eqNullSafe(F.col("payload_hash"))
+    is_reached = F.col("address").isNotNull() | ~F.col("needs_address")
+    is_taken = F.col("is_open") | ~_was_refused(F.col("first_operation"))
+    return people.select(
+        "*",
+        (F.col("is_listed") & ~is_wanted).alias("must_leave"),
+        (F.col("is_listed") & is_wanted & ~is_same).alias("is_changed"),
+        (is_wanted & is_reached & is_taken).alias("can_stay"),
+    )
+
+
+def _was_refused(operation: Column) -> Column:
     """Whether the last that is over is the same asked for in vain, or the member held out as now."""
     is_rejected = (F.col("ended.status") == "rejected") & F.col("ended.payload_hash").eqNullSafe(F.col("payload_hash"))
     is_still_held_out = (F.col("ended.status") == "held_out") & (F.col("arm") == HOLDOUT)
-    is_same = F.col("ended.operation") == F.col("operation")
+    is_same = F.col("ended.operation") == operation
     return F.coalesce(is_same & (is_rejected | is_still_held_out), F.lit(False))
 
 
-def _with_rebuild(judged: DataFrame, ways: Sequence[Way]) -> DataFrame:
-    """With `is_anew`: whether the whole list is taken anew, because somebody must leave and cannot be removed."""
+def _with_whole_lists(judged: DataFrame, ways: Sequence[Way]) -> DataFrame:
+    """With `is_anew` and `is_emptied`: what becomes of the whole list, where somebody must leave and cannot alone.
+
+    It is emptied where nobody would be in the new one and the channel can do it, else taken anew.
+    """
     if not any(way.is_rebuilt for way in ways):
-        return judged.select("*", F.lit(False).alias("is_anew"))
-    left = (
-        judged.where(F.col("must_leave") & F.col("is_rebuilt"))
+        return judged.select("*", F.lit(False).alias("is_anew"), F.lit(False).alias("is_emptied"))
+    lists = (
+        judged.where(F.col("is_rebuilt"))
         .groupBy("activation_id")
-        .agg(F.lit(True).alias("has_leavers"))
+        .agg(F.max("must_leave").alias("_has_leavers"), F.max("can_stay").alias("_has_stayers"))
     )
     # One row per activation.
-    joined = judged.join(F.broadcast(left), "activation_id", "left")
-    return joined.select(*judged.columns, F.coalesce("has_leavers", F.lit(False)).alias("is_anew"))
+    joined = judged.join(F.broadcast(lists), "activation_id", "left")
+    has_leavers = F.coalesce("_has_leavers", F.lit(False))
+    is_emptied = has_leavers & F.col("can_empty") & ~F.coalesce("_has_stayers", F.lit(False))
+    return joined.select(*judged.columns, (has_leavers & ~is_emptied).alias("is_anew"), is_emptied.alias("is_emptied"))
 
 
 def _ways_where(facts: Column, is_asked: Callable[[Column], Column]) -> Column:

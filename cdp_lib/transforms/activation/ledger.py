@@ -11,6 +11,9 @@ OPEN = ("planned", "sent", "unknown")
 REBUILD = "rebuild"
 """Begins the occasion of intents that take a whole list anew."""
 
+EMPTYING = "emptying"
+"""Begins the occasion of intents to remove all whom a list holds that cannot lose them one by one."""
+
 _OF_INTENT = ("intent_id", "activation_id", "golden_id", "channel", "operation", "occasion")
 _CONTACT = ("planned", "sent", "accepted", "unknown")
 _DATED = r"^(?:entry|repeat):(\d{4}-\d{2}-\d{2})"
@@ -81,6 +84,10 @@ def list_states(states: DataFrame) -> DataFrame:
 
 
 def last_rebuilds(states: DataFrame) -> DataFrame:
-    """One row per activation_id: when its list was last taken anew. What was accepted before is not in it."""
-    taken = states.where(F.col("occasion").startswith(f"{REBUILD}:"))
+    """One row per activation_id: when its list was last taken anew, or emptied. What was accepted before is not in it.
+
+    An emptying counts once the channel has accepted it: there is no other list then.
+    """
+    is_emptied = F.col("occasion").startswith(f"{EMPTYING}:") & (F.col("status") == "accepted")
+    taken = states.where(F.col("occasion").startswith(f"{REBUILD}:") | is_emptied)
     return taken.groupBy("activation_id").agg(F.max("planned_at").alias("rebuilt_at"))

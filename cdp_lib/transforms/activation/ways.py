@@ -31,7 +31,7 @@ class Way:
     """SQL over the single view; null: the channel needs none, or nobody can be reached."""
     operations: tuple[str, ...] = ("send",)
     is_rebuilt: bool = False
-    """The list can only be taken anew, because the channel has no remove."""
+    """The list can only be taken anew, because the channel removes nobody alone; `remove` then empties it."""
 
     @property
     def is_contact(self) -> bool:
@@ -130,7 +130,8 @@ def _facts(way: Way, purposes: dict[str, str]) -> Column:
         F.lit(repeat_days).cast("int").alias("repeat_days"),
         F.lit(way.first_operation).alias("first_operation"),
         F.lit(way.change_operation).alias("change_operation"),
-        F.lit("remove" in way.operations).alias("can_remove"),
+        F.lit("remove" in way.operations and not way.is_rebuilt).alias("can_remove"),
+        F.lit("remove" in way.operations and way.is_rebuilt).alias("can_empty"),
         F.lit(way.is_synced).alias("is_synced"),
         F.lit(way.is_rebuilt).alias("is_rebuilt"),
         F.lit(way.is_contact).alias("is_contact"),

@@ -41,7 +41,7 @@ def message_way(name: str = "hello", channel: str = "email", address: str = "ema
 
 
 def list_way(name: str = "ads", operations: tuple[str, ...] = ("add", "update", "remove"), **more: Any) -> Way:
-    is_rebuilt = "remove" not in operations
+    is_rebuilt = "update" not in operations
     return Way(activation(name, **more), "ads", "audience", True, "email", operations, is_rebuilt)
 
 

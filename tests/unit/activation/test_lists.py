@@ -111,3 +111,69 @@ def test_a_list_without_remove_is_taken_anew_when_somebody_leaves(world: World) 
     anew = left.after([row], days=1)
     assert told(anew, **way) == {"g1": ("add", "sent_before")}
     assert told(anew.but(members=CLUB), **way) == {"g1": ("add", "sent_before"), "g2": ("add", "to_send")}
+
+
+EMPTIED = {"operations": ("add", "remove")}
+"""A list that is taken anew, and whose channel can empty it."""
+
+
+def test_a_list_that_is_taken_anew_is_emptied_when_nobody_is_left(world: World) -> None:
+    both = synced(world.but(people=TWO, members=CLUB), **EMPTIED)
+    left = both.but(members=())
+    found = left.planned(list_way(**EMPTIED))
+    assert [(row["golden_id"], row["operation"], row["decision"]) for row in found] == [
+        ("g1", "remove", "to_send"),
+        ("g2", "remove", "to_send"),
+    ]
+    assert all(row["occasion"].startswith("emptying:2025-02-01:") for row in found)
+    emptied = left.after(found, days=1)
+    assert told(emptied, **EMPTIED) == {}
+
+    back = emptied.but(members=CLUB[:1])
+    (row,) = back.planned(list_way(**EMPTIED))
+    assert (row["golden_id"], row["operation"], row["decision"]) == ("g1", "add", "to_send")
+    assert row["occasion"] == found[0]["intent_id"]
+    assert told(back.after([row], days=1).but(members=CLUB), **EMPTIED) == {
+        "g1": ("add", "sent_before"),
+        "g2": ("add", "to_send"),
+    }
+
+
+def test_a_list_is_taken_anew_as_long_as_anybody_is_left(world: World) -> None:
+    left = synced(world.but(people=TWO, members=CLUB), **EMPTIED).but(members=CLUB[:1])
+    (row,) = left.planned(list_way(**EMPTIED))
+    assert (row["golden_id"], row["operation"], row["occasion"][:8]) == ("g1", "add", "rebuild:")
+
+
+@pytest.mark.parametrize("status", ["planned", "sent", "unknown", "rejected"])
+def test_an_emptying_is_asked_for_once_and_until_it_is_done_a_new_member_has_a_new_list(
+    world: World, status: str
+) -> None:
+    left = synced(world, **EMPTIED).but(members=(), people=TWO)
+    asked = left.after(left.planned(list_way(**EMPTIED)), status, days=1)
+    assert told(asked, **EMPTIED) == {"g1": ("remove", "sent_before")}
+    (row,) = asked.but(members=CLUB[1:]).planned(list_way(**EMPTIED))
+    assert (row["golden_id"], row["decision"], row["occasion"][:8]) == ("g2", "to_send", "rebuild:")
+
+
+def test_who_could_not_be_on_the_new_list_does_not_keep_the_old_one(world: World) -> None:
+    """g2 is in the audience, but has no address any more, or was refused before."""
+    both = synced(world.but(people=TWO, members=CLUB), **EMPTIED)
+    unreached = both.but(members=CLUB[1:], people=(EMAIL, {"golden_id": "g2"}))
+    assert told(unreached, **EMPTIED) == {"g1": ("remove", "to_send"), "g2": ("add", "no_address")}
+    emptied = synced(unreached, **EMPTIED)
+    assert told(emptied.but(people=TWO), **EMPTIED) == {"g2": ("add", "to_send")}
+
+    first = synced(world, **EMPTIED).but(people=TWO, members=CLUB)
+    refused = synced(first, "rejected", **EMPTIED).but(members=CLUB[1:])
+    assert told(refused, **EMPTIED) == {"g1": ("remove", "to_send"), "g2": ("add", "sent_before")}
+
+
+def test_who_left_without_an_address_is_emptied_out_too(world: World) -> None:
+    gone = synced(world, **EMPTIED).but(members=(), people=())
+    assert told(gone, **EMPTIED) == {"g1": ("remove", "to_send")}
+
+
+def test_a_list_whose_last_member_is_held_out_is_emptied(world: World) -> None:
+    held = synced(world, **EMPTIED)
+    assert told(held, **EMPTIED, holdout_share=0.999999) == {"g1": ("remove", "to_send")}

@@ -1,0 +1,73 @@
+"""A list at LINE, which removes nobody: anew when somebody leaves, gone when nobody is left, back with the next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from cdp_lib.connectors.kit import line_audience
+from cdp_lib.connectors.kit.server import serving
+from cdp_lib.settings.settings import MlflowSettings
+from tests.integration.mailing import destination, Mailing, NOON, phones
+from tests.integration.shop import shop
+
+RULES = """
+kind: audience
+id: everybody
+where: {trait: order_count, gte: 1}
+---
+kind: activation
+id: follow
+audience: everybody
+destination: line
+needs_consent: false
+holdout_share: 0
+address: concat('U', md5(golden_id))
+---
+"""
+PASSED_BY: dict[str, dict[str, Any]] = {"c999": {"order_count": 0}}
+"""Somebody who never bought, and so is in no audience."""
+
+
+@dataclass
+class LineShop:
+    """The shop with its one list, an hour between two runs."""
+
+    mailing: Mailing
+    fake: line_audience.LineAudienceFake
+    hours: int = 0
+
+    def follow(self, people: dict[str, dict[str, Any]]) -> dict[str, int]:
+        """Groups at the channel with the number of their members, once they have heard of exactly these people."""
+        self.mailing.publish({**people, **PASSED_BY})
+        self.mailing.run(sends=True, at=NOON + timedelta(hours=self.hours))
+        self.hours += 1
+        return {group.name: len(group.members) for group in self.fake.groups.values()}
+
+
+@pytest.fixture
+def line_shop(
+    spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LineShop]:
+    fake = line_audience.LineAudienceFake()
+    with serving(fake) as server:
+        secrets: dict[str, str] = {}
+        named = destination("line", "line_audience", line_audience.BENCH.settings(server.url), secrets)
+        for name, value in secrets.items():
+            monkeypatch.setenv(name, value)
+        found = shop(spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, RULES + yaml.safe_dump(named))
+        yield LineShop(Mailing(found.suite, server, server), fake)
+
+
+@pytest.mark.slow
+def test_a_list_is_taken_anew_emptied_and_begun_again(line_shop: LineShop) -> None:
+    assert line_shop.follow(phones(3)) == {"follow": 3}
+    assert line_shop.follow(phones(2)) == {"follow": 3, "follow @ 2025-02-01 13:00:00": 2}
+    assert line_shop.follow({}) == {}
+    assert line_shop.mailing.statuses("follow") == {"planned": 7, "sent": 7, "accepted": 7}
+    assert line_shop.follow(phones(1, start=5)) == {"follow": 1}
