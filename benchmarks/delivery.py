@@ -2,7 +2,7 @@
 
     python -m benchmarks.delivery [--members 20000] [--singles 5000] [--connector NAME] [--json]
 
-The fake is on loopback in a process of its own; requests are as large as the channel allows, and no rate is kept. The
+Its channel is on loopback in a process of its own; requests are as large as it allows, and no rate is kept. The
 journal is on the disk (`--scratch`) before each request. Beside it the same connector with neither courier nor journal.
 CPU seconds are those of the sending process. A real channel answers later and sets the pace: `per_second` of its kind.
 """
@@ -25,7 +25,7 @@ from cdp_lib.connectors.batching import batches, key_of
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.checks import benches
-from cdp_lib.connectors.kit.server import Behaviour, serving
+from cdp_lib.connectors.kit.server import Behaviour
 from cdp_lib.connectors.protocol import Batch, Connector, Item
 from cdp_lib.io.journal import IntentJournal
 
@@ -44,10 +44,10 @@ class Pass:
 def serve(name: str, pipe: Connection, answers_after: float, requests: int) -> None:
     """A new channel until something comes through the pipe; then how many it took."""
     late: list[Behaviour] = ["slow"] * requests
-    with serving(benches()[name].fake(), late, slow_seconds=answers_after) as server:
-        pipe.send(server.url)
+    with benches()[name].channel(late, slow_seconds=answers_after) as served:
+        pipe.send(served.url)
         pipe.recv()
-        pipe.send(len(server.fake.taken))
+        pipe.send(len(served.taken()))
 
 
 @contextmanager

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, UTC
 from pathlib import Path
-from typing import Any
 
-from cdp_lib.connectors import drop, email
 from cdp_lib.connectors.courier import Courier
-from cdp_lib.connectors.kit.bench import Bench, intent_of
+from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.checks import benches
 from cdp_lib.connectors.protocol import Batch, Connector, Item, Receipt
 from cdp_lib.io.journal import IntentJournal, read_open
@@ -30,36 +28,9 @@ BAD = (17, 71)
 """Numbers of the items that the channel refuses, where it refuses anybody."""
 
 
-def _no_fake() -> Any:
-    raise NotImplementedError("it is sent to a real server, or into a folder")
-
-
-def _mail_settings(url: str) -> dict[str, Any]:
-    host, _, port = url.partition(":")
-    return {"host": host, "port": int(port), "security": "none", "sender": "news@example.com"}
-
-
-EMAIL = Bench(
-    kind=email.KIND,
-    fake=_no_fake,
-    settings=_mail_settings,
-    item=lambda n: Item(intent_of(n), f"person{n}@example.com", {"subject": "Hello", "text": f"Hi {n}\n"}),
-    bad_item=None,
-    whom=lambda item: item.address,
-)
-DROP = Bench(
-    kind=drop.KIND,
-    fake=_no_fake,
-    settings=lambda url: {"path": url},
-    item=lambda number: Item(intent_of(number), person={"golden_id": f"golden-{number}"}),
-    bad_item=None,
-    whom=lambda item: str(item.person["golden_id"]),
-)
 BENCHES = {
     "plain": bench_of(Plain),
     "plain_with_keys": bench_of(PlainWithKeys),
-    "email": EMAIL,
-    "drop": DROP,
     **benches(),
 }
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from cdp_lib.connectors.drop import DropConnector, DropSettings, harmless
 from cdp_lib.connectors.kit.bench import intent_of
+from cdp_lib.connectors.kit.file_server import file_server, PASSWORD, USER
 from cdp_lib.connectors.protocol import Batch, Item, Refused, Retryable
-from tests.connectors.file_server import file_server, PASSWORD, USER
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "drop.json").read_text())
 BATCH = Batch("add", "spring", tuple(Item(intent_of(n), person=who) for n, who in enumerate(GOLDEN["people"])))

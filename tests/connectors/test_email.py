@@ -17,8 +17,16 @@ from pydantic import ValidationError
 
 from cdp_lib.connectors.email import EmailConnector, EmailSettings, message_of
 from cdp_lib.connectors.kit.bench import intent_of
+from cdp_lib.connectors.kit.mail_server import (
+    authenticated,
+    certificate,
+    mail_server,
+    Mailbox,
+    PASSWORD,
+    pem,
+    USER,
+)
 from cdp_lib.connectors.protocol import Batch, Item, Receipt, Refused, Rejected, Retryable, Unsure
-from tests.connectors.mail_server import authenticated, certificate, mail_server, Mailbox, PASSWORD, pem, USER
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "email.json").read_text())
 NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)

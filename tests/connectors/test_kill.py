@@ -1,20 +1,18 @@
 """kill -9 at each step of a send to 5,000 members, by every connector: nobody is lost, nobody is reached twice.
 
 Each connector is killed once at each moment, by itself or by its channel, at a request drawn from a seed, and goes on
-in a new process. Batches are of 200 items at most, so that there are requests enough to die at. Mail goes to a real
-SMTP server, drops into a local folder; all others speak HTTP to the fake of their bench.
+in a new process. Batches are of 200 items at most, so that there are requests enough to die at. Mail and
+drops go to the real servers of their benches; all others speak HTTP to the fake of theirs.
 """
 
-import csv
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +23,6 @@ import pytest
 from cdp_lib.connectors.kit.bench import intent_of
 from cdp_lib.connectors.kit.server import ChannelFake, Request, Response, serving
 from cdp_lib.io.journal import read_open
-from tests.connectors.mail_server import mail_server, Mailbox
 from tests.connectors.send_and_die import BAD, BENCHES, MOMENTS
 
 ITEMS, BATCH = 5_000, 200
@@ -53,42 +50,27 @@ class Deadly:
 
 
 @dataclass(frozen=True)
-class Channel:
-    """Where to send, and whom it reached so far."""
+class Reached:
+    """Where to send, and who was told what so far."""
 
     url: str
-    taken: Callable[[], list[str]]
+    taken: Callable[[], Sequence[tuple[str, str]]]
     deadly: Deadly | None = None
 
 
 @contextmanager
-def channel_of(name: str, folder: Path) -> Iterator[Channel]:
-    if name == "email":
-        mailbox = Mailbox()
-        with mail_server(mailbox) as server:
-            yield Channel(f"127.0.0.1:{server.port}", lambda: [addressee(one) for one in mailbox.messages])
-    elif name == "drop":
-        folder.mkdir()
-        yield Channel(str(folder), lambda: list(dropped(folder)))
+def channel_of(name: str) -> Iterator[Reached]:
+    bench = BENCHES[name]
+    if bench.fake is None:
+        with bench.channel() as served:
+            yield Reached(served.url, served.taken)
     else:
-        deadly = Deadly(BENCHES[name].fake())
+        deadly = Deadly(bench.fake())
         with serving(deadly) as server:
-            yield Channel(server.url, lambda: [whom for _, whom in deadly.fake.taken], deadly)
+            yield Reached(server.url, lambda: deadly.fake.taken, deadly)
 
 
-def addressee(message: bytes) -> str:
-    found = re.search(rb"^To: (\S+)\r$", message, re.MULTILINE)
-    assert found is not None
-    return found[1].decode()
-
-
-def dropped(folder: Path) -> Iterator[str]:
-    for manifest in folder.glob("*.manifest.json"):
-        with (folder / manifest.name.replace(".manifest.json", ".csv")).open() as file:
-            yield from (row["golden_id"] for row in csv.DictReader(file))
-
-
-def run(channel: Channel, *arguments: Any, request: int, moment: str) -> int:
+def run(channel: Reached, *arguments: Any, request: int, moment: str) -> int:
     """How a process ended that sends what is left; it dies at that moment of that request."""
     command = [sys.executable, "-m", "tests.connectors.send_and_die", *map(str, (*arguments, request, moment))]
     deadly = channel.deadly
@@ -109,7 +91,7 @@ def test_a_send_that_is_killed_again_and_again_accounts_for_everybody(tmp_path: 
     bench = BENCHES[name]
     size = min(BATCH, bench.kind.limits.batch_size)
     draw = random.Random(f"deaths-{name}")
-    with channel_of(name, tmp_path / "drops") as channel:
+    with channel_of(name) as channel:
         deaths = [*MOMENTS, WHILE_ASKED] if channel.deadly else [*MOMENTS]
         draw.shuffle(deaths)
         most = ITEMS // size // (len(deaths) + 1)
@@ -117,7 +99,7 @@ def test_a_send_that_is_killed_again_and_again_accounts_for_everybody(tmp_path: 
         for moment in deaths:
             assert run(channel, *given, request=draw.randint(1, most), moment=moment) == -signal.SIGKILL
         assert run(channel, *given, request=0, moment="never") == 0
-        taken = Counter(channel.taken())
+        taken = Counter(whom for _, whom in channel.taken())
     state = read_open(tmp_path / "journal")
     assert state.open_batches == ()
     assert sorted(one.intent_id for one in state.outcomes) == [intent_of(number) for number in range(ITEMS)]

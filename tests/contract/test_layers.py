@@ -102,7 +102,16 @@ LAYERS: dict[str, Layer] = {
     ),
     "cdp_lib.simulate": Layer(DATA, {"numpy", "pyarrow"}, no_calls=frozenset(CLOCK)),
     "cdp_lib.messages": Layer(DATA, {"jinja2"}, no_stdlib=frozenset(FILES), no_calls=frozenset(CLOCK)),
-    "cdp_lib.connectors": Layer(DATA, {"httpx", "paramiko", "dkim", "cryptography", "tenacity", "pydantic"}),
+    "cdp_lib.connectors": Layer(
+        DATA,
+        {"httpx", "paramiko", "dkim", "cryptography", "tenacity", "pydantic", "aiosmtpd", "asyncssh"},
+        alone=frozenset(
+            {
+                ("aiosmtpd", "cdp_lib.connectors.kit.mail_server"),
+                ("asyncssh", "cdp_lib.connectors.kit.file_server"),
+            }
+        ),
+    ),
     "cdp_lib.io": Layer(
         DECLARED, {"pyspark", "py4j", "pydantic", "delta", "deltalake", "numpy", "pyarrow", "yaml", "filelock"}
     ),
@@ -301,7 +310,10 @@ PLANTED = {
     },
     "cdp_lib.models.churn": {"import mlflow": "imports mlflow: only cdp_lib.models.registry does"},
     "cdp_lib.simulate.people": {"from pyspark.sql import Row": "imports pyspark.sql.Row: not a library"},
-    "cdp_lib.connectors.sms": {"from cdp_lib.io import store": "imports cdp_lib.io.store: up or sideways"},
+    "cdp_lib.connectors.sms": {
+        "from cdp_lib.io import store": "imports cdp_lib.io.store: up or sideways",
+        "import asyncssh": "imports asyncssh: only cdp_lib.connectors.kit.file_server does",
+    },
     "cdp_lib.io.store": {
         "from cdp_lib.transforms.clean import email": "imports cdp_lib.transforms.clean.email: up or sideways",
         "reader.option('inferSchema', True)": "line 1: inferSchema",

@@ -15,12 +15,12 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from cdp_lib.connectors.kit.checks import benches
+from cdp_lib.connectors.kit.mail_server import mail_server, Mailbox
 from cdp_lib.connectors.kit.server import LoopbackServer, serving
 from cdp_lib.io.ledger import OpsLedger, utc_now
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.simulate.systems import simulate
 from jobs.compose import build_suite, HOME, Place, Request, run_named, Suite
-from tests.connectors.mail_server import mail_server, Mailbox
 from tests.integration.mailing import destination
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

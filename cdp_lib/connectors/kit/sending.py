@@ -10,15 +10,16 @@ from datetime import datetime, timedelta, UTC
 from pydantic import BaseModel, SecretStr
 
 from cdp_lib.connectors.courier import Courier
-from cdp_lib.connectors.kit.bench import Bench
-from cdp_lib.connectors.kit.server import Behaviour, LoopbackServer, serving
+from cdp_lib.connectors.kit.bench import Bench, Channel
+from cdp_lib.connectors.kit.server import Behaviour
 from cdp_lib.connectors.pace import Retry
 from cdp_lib.connectors.protocol import Batch, Item, Outcome, Refused
 
 BATCH_SIZE = 4
 """Items of one request in most checks: several requests with few items."""
 
-_TIMEOUT_SECONDS, _SLOW_SECONDS = 0.2, 0.6
+_SLOW = 3
+"""Times that a slow channel takes longer than the connector waits."""
 
 
 @dataclass
@@ -95,14 +96,16 @@ class Run:
 
 
 def send(bench: Bench, items: Iterable[Item], script: Iterable[Behaviour] = (), *, batch_size: int = BATCH_SIZE) -> Run:
-    with serving(bench.fake(), script, slow_seconds=_SLOW_SECONDS) as server:
-        return send_to(server, bench, items, batch_size=batch_size)
+    with bench.channel(script, slow_seconds=_SLOW * bench.timeout_seconds) as channel:
+        return send_to(channel, bench, items, batch_size=batch_size)
 
 
-def send_to(server: LoopbackServer, bench: Bench, items: Iterable[Item], *, batch_size: int = BATCH_SIZE) -> Run:
+def send_to(channel: Channel, bench: Bench, items: Iterable[Item], *, batch_size: int = BATCH_SIZE) -> Run:
     listed = tuple(items)
-    timeout = {"timeout_seconds": _TIMEOUT_SECONDS} if "timeout_seconds" in bench.kind.settings.model_fields else {}
-    settings = bench.kind.settings.model_validate({**bench.settings(server.url), **timeout})
+    timeout = (
+        {"timeout_seconds": bench.timeout_seconds} if "timeout_seconds" in bench.kind.settings.model_fields else {}
+    )
+    settings = bench.kind.settings.model_validate({**bench.settings(channel.url), **timeout})
     journal, clock = MemoryJournal(), _Clock()
     outcomes: list[Outcome] = []
     refusal = None
@@ -123,7 +126,7 @@ def send_to(server: LoopbackServer, bench: Bench, items: Iterable[Item], *, batc
         except Refused as problem:
             refusal = str(problem)
         said = "\n".join([*heard, repr(connector), repr(settings), repr(listed)])
-    taken = tuple(whom for _, whom in server.fake.taken)
+    taken = tuple(whom for _, whom in channel.taken())
     return Run(bench, listed, tuple(outcomes), taken, journal, refusal, said, tuple(_secrets(settings)))
 
 

@@ -1,6 +1,7 @@
 """A loopback server that speaks a channel's shape, and misbehaves as a script tells it."""
 
 import json
+import logging
 import socket
 import threading
 from collections import deque
@@ -112,6 +113,18 @@ def serving(
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def hushed(name: str) -> Iterator[None]:
+    """That library's logger and those below it say nothing while the block runs: a server's lines name people."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _handler(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:

@@ -1,0 +1,140 @@
+"""A real SFTP server on loopback that can deny, fail and hang up as a script tells it.
+
+Needs asyncssh, which sending needs not: only who wants this server imports this module.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+
+from cdp_lib.connectors.kit.server import Behaviour, hushed
+
+USER, PASSWORD = "dropper", "password-of-nobody"
+LOGIN = f"{USER}:{PASSWORD}"
+
+_COMMIT = b".manifest.json"
+"""A file of such a name makes a drop whole."""
+
+
+@dataclass
+class Desk:
+    """How the server misbehaves, one entry a listing of the folder; when it is used up, all goes well."""
+
+    script: deque[Behaviour] = field(default_factory=deque)
+    slow_seconds: float = 2.0
+
+    def next(self) -> Behaviour:
+        """What is to come now."""
+        return self.script.popleft() if self.script else "well"
+
+    def admits(self, user: str, password: str) -> bool:
+        """Whether it is the one user that it knows, and the script lets them in."""
+        if self.script and self.script[0] == "denied":
+            self.script.popleft()
+            return False
+        return (user, password) == (USER, PASSWORD)
+
+
+class _Login(asyncssh.SSHServer):
+    def __init__(self, desk: Desk, connections: list[asyncssh.SSHServerConnection]) -> None:
+        self._desk = desk
+        self._connections = connections
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connections.append(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return self._desk.admits(username, password)
+
+
+class _Files(asyncssh.SFTPServer):
+    """A folder. A request begins when it is listed; it is committed when its manifest gets its name."""
+
+    def __init__(self, desk: Desk, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
+        super().__init__(channel, chroot=bytes(root))
+        self._desk = desk
+        self._now: Behaviour = "well"
+
+    def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        self._now = self._desk.next()
+        if self._now == "429":
+            raise asyncssh.SFTPFailure("busy")
+        return super().scandir(path)
+
+    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        now, self._now = (self._now, "well") if newpath.endswith(_COMMIT) else ("well", self._now)
+        if now in ("well", "slow", "5xx_after", "cut_after"):
+            super().rename(oldpath, newpath)
+        if now == "slow":
+            await asyncio.sleep(self._desk.slow_seconds)
+        if now in ("cut_before", "cut_after"):
+            self.channel.get_connection().abort()
+        if now not in ("well", "slow"):
+            raise asyncssh.SFTPFailure("broken")
+
+
+@dataclass(frozen=True)
+class FileServer:
+    """Where it listens, and how it is known."""
+
+    port: int
+    host_key: str
+    """As a line of known_hosts, without the host."""
+
+
+@contextmanager
+def file_server(root: Path, user_key: asyncssh.SSHKey | None = None, desk: Desk | None = None) -> Iterator[FileServer]:
+    """The server, with `root` as its /, until the block ends. It logs nothing: its lines name files."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    keys = asyncssh.import_authorized_keys(user_key.export_public_key().decode()) if user_key else None
+    at = desk or Desk()
+    connections: list[asyncssh.SSHServerConnection] = []
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_factory=lambda: _Login(at, connections),
+            server_host_keys=[key],
+            authorized_client_keys=keys,
+            sftp_factory=lambda channel: _Files(at, channel, root),
+        )
+
+    with hushed("asyncssh"):
+        acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+        try:
+            yield FileServer(acceptor.get_port(), key.export_public_key().decode().strip())
+        finally:
+            asyncio.run_coroutine_threadsafe(_end(acceptor, connections), loop).result(10)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+
+async def _end(acceptor: asyncssh.SSHAcceptor, connections: list[asyncssh.SSHServerConnection]) -> None:
+    acceptor.close()
+    await acceptor.wait_closed()
+    for connection in connections:
+        connection.abort()
+        await connection.wait_closed()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    # A socket is closed one turn of the loop after its transport.
+    await asyncio.sleep(0)
