@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import Any, Literal
 
 from cdp_lib.connectors.protocol import Item
+from cdp_lib.errors import DeliveryError
 from cdp_lib.messages.rendering import Renderer
 from cdp_lib.messages.tokens import unsubscribe_token
 from cdp_lib.settings.activation import Activation, Offer
@@ -26,8 +27,13 @@ class Writer:
     """By message."""
 
     def item(self, row: Mapping[str, Any]) -> Item:
-        """The row as an item; raises DeliveryError naming a field that the customer lacks, never the customer."""
-        activation = next(one for one in self.pack.activations if one.id == row["activation_id"])
+        """The row as an item.
+
+        Raises DeliveryError naming a field that the customer lacks, never the customer, or an activation that is gone.
+        """
+        activation = next((one for one in self.pack.activations if one.id == row["activation_id"]), None)
+        if activation is None:
+            raise DeliveryError(f"activation {row['activation_id']} is not in the pack any more")
         url = self._way_out(row, activation)
         message = _of_arm(activation, row["arm"], "message")
         parts: Mapping[str, str] = {}

@@ -138,9 +138,14 @@ class _Post:
         self.destination = destination
         self._desk = desk
         self._kind = kind_named(destination.connector)
-        places = {one.id: (one.priority, one.id) for one in desk.pack.activations}
-        # Leavers go first: a list that is full for a moment would be wrong for both.
-        self._groups = sorted(groups, key=lambda one: (one["operation"] != "remove", places[one["activation_id"]]))
+        priority = {one.id: one.priority for one in desk.pack.activations}
+
+        def place(group: Mapping[str, Any]) -> tuple[bool, int, str]:
+            # Leavers go first: a list that is full for a moment would be wrong for both.
+            activation = group["activation_id"]
+            return group["operation"] != "remove", priority.get(activation, 0), activation
+
+        self._groups = sorted(groups, key=place)
         self._folder = desk.folder.journals / destination.id / lane
         self._journal = IntentJournal(self._folder)
         self._book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, self._flushed)

@@ -96,7 +96,7 @@ def cut_off(desk: Desk, name: str) -> tuple[str, ...]:
     return begun
 
 
-def staged(name: str, lacking: tuple[str, ...]) -> StagedRows:
+def staged(name: str, lacking: tuple[str, ...], activation: str = "hello") -> StagedRows:
     """What is still open, as Spark lays it out; some customers have lost their name since the request was begun."""
     bench = BENCHES[name]
     rows = []
@@ -104,6 +104,7 @@ def staged(name: str, lacking: tuple[str, ...]) -> StagedRows:
         first_name = None if intent_id in lacking else f"Name{number}"
         told = {"address": bench.item(number).address, "language": "en", "view": {"first_name": first_name}}
         row = {column: planned(intent_id).get(column) for column in DELIVERY.column_names}
+        told["activation_id"] = activation
         rows.append({**row, **told, "person": [], "products": [], "valid_until": None, "lane": 0})
     schema = pa.Table.from_pylist(rows).schema
     people = schema.set(schema.get_field_index("person"), pa.field("person", pa.map_(pa.string(), pa.string())))
@@ -160,3 +161,16 @@ def test_a_stop_before_a_request_is_made_again_is_told_and_keeps_it_for_later(tm
         send(desk, staged("line", lacking=()))
     assert told(desk) == dict.fromkeys(INTENTS, ACCEPTED)
     assert len(server.fake.taken) == len(INTENTS)
+
+
+@CHANNELS
+def test_what_was_planned_for_an_activation_that_the_pack_has_no_more_is_not_sent(tmp_path: Path, name: str) -> None:
+    with desk_at(tmp_path, name) as (desk, server):
+        begun = cut_off(desk, name)
+        send(desk, staged(name, lacking=(), activation="gone"))
+    assert told(desk) == {
+        one: ["planned", "sent", "unknown"] if one in begun else ["failed", "planned"] for one in INTENTS
+    }
+    reasons = {row["reason"] for row in desk.ledger.rows(DELIVERY) if row["status"] == "failed"}
+    assert reasons == {"activation gone is not in the pack any more"}
+    assert server.fake.taken == []
