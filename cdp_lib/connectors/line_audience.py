@@ -120,10 +120,18 @@ class LineAudience:
         return Receipt(tuple(Outcome(item.intent_id, "rejected", reason) for item in batch.items))
 
     def _made_before(self, campaign: str, moment: str) -> list[int]:
-        """Ids of the campaign's groups that are older than a moment in UTC, or that the channel gives no age of."""
+        """Ids of the campaign's groups that are older than a moment in UTC, or that the channel gives no age of.
+
+        A rebuild's group was planned when its name says; of the others the channel knows when they were made.
+        """
         end = datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
-        groups = [group for group in self._listed(campaign) if _is_of(campaign, group)]
-        return [int(group["audienceGroupId"]) for group in groups if int(group.get("created") or 0) < end]
+        old = []
+        for group in self._listed(campaign):
+            planned = str(group.get("description")).partition(" @ ")[2]
+            is_old = planned < moment if planned else int(group.get("created") or 0) < end
+            if _is_of(campaign, group) and is_old:
+                old.append(int(group["audienceGroupId"]))
+        return old
 
     def _delete(self, group: int) -> None:
         """The group is gone, whoever deleted it."""

@@ -15,8 +15,8 @@ from cdp_lib.connectors.protocol import Batch, Retryable
 from tests.connectors.transcript import exchanges, played
 
 
-def rebuild(first: int, stamp: str = "2026-11-25") -> Batch:
-    """Two made-up members of a rebuild."""
+def rebuild(first: int, stamp: str | None = "2026-11-25") -> Batch:
+    """Two made-up members of a rebuild; without a stamp of none."""
     items = tuple(replace(BENCH.item(number), person={"rebuild": stamp}) for number in (first, first + 1))
     return Batch("add", "loyal_birthday", items)
 
@@ -100,14 +100,15 @@ def test_an_emptied_audience_has_no_group_until_somebody_comes_back() -> None:
     ]
 
 
-def test_an_emptying_that_comes_late_leaves_the_list_of_those_who_came_since() -> None:
+@pytest.mark.parametrize("stamp", [None, "2026-11-27 09:00:00"])
+def test_an_emptying_that_comes_late_leaves_the_list_of_those_who_came_since(stamp: str | None) -> None:
     fake = LineAudienceFake()
     fake.now = int(datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp())
     with serving(fake) as server, closing(KIND.build(KIND.settings(**BENCH.settings(server.url)))) as audience:
-        audience.deliver(rebuild(3, "2026-11-27 09:00:00"), idempotency_key="first")
+        audience.deliver(rebuild(3, stamp), idempotency_key="first")
         audience.deliver(emptied("2026-11-26 09:00:00", 0), idempotency_key="second")
 
-    assert [group.name for group in fake.groups.values()] == ["loyal_birthday @ 2026-11-27 09:00:00"]
+    assert [len(group.members) for group in fake.groups.values()] == [2]
 
 
 def test_an_emptying_that_was_taken_and_not_confirmed_can_be_asked_for_again() -> None:
@@ -120,4 +121,14 @@ def test_an_emptying_that_was_taken_and_not_confirmed_can_be_asked_for_again() -
         receipt = audience.deliver(emptied("2026-11-26 09:00:00", 0), idempotency_key="second")
 
     assert [outcome.status for outcome in receipt.outcomes] == ["accepted"]
+    assert fake.groups == {}
+
+
+def test_a_rebuild_that_was_planned_before_is_emptied_whenever_its_group_was_made() -> None:
+    fake = LineAudienceFake()
+    fake.now = int(datetime(2026, 12, 24, tzinfo=UTC).timestamp())
+    with serving(fake) as server, closing(KIND.build(KIND.settings(**BENCH.settings(server.url)))) as audience:
+        audience.deliver(rebuild(0, "2026-11-25 09:00:00"), idempotency_key="first")
+        audience.deliver(emptied("2026-11-26 09:00:00", 0, 1), idempotency_key="second")
+
     assert fake.groups == {}
