@@ -4,10 +4,11 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, functions as F
 
-from cdp_lib.contracts import bronze, silver
+from cdp_lib.contracts import activation, bronze, identity, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.source import Feed, Source
+from cdp_lib.transforms.campaign.answers import with_recipients
 from cdp_lib.transforms.clean.customer_record import clean_customer_records, CleaningRules
 from cdp_lib.transforms.clean.shared import affected_by, mask_shared
 from cdp_lib.transforms.ingest.conform import conform_feed, newest_rows, not_older, rows_to_conform
@@ -32,7 +33,8 @@ def fed_entities(pack: Pack) -> tuple[Table, ...]:
 @job(
     reads=(_bronze_accepted,),
     writes=(fed_entities,),
-    remembers=(silver.CUSTOMER_RECORD,),
+    # What earlier runs sent, and to whom: answers come after it.
+    remembers=(silver.CUSTOMER_RECORD, activation.DELIVERY, identity.IDENTITY_EVENT, identity.GOLDEN_RECORD),
     shaped_by=("pack", "source", "identity"),
 )
 def run(ctx: JobContext) -> None:
@@ -48,14 +50,25 @@ def run(ctx: JobContext) -> None:
             continue
         ctx.say(f"{entity.name}: from {', '.join(dict.fromkeys(source.id for source, _ in feeds))}")
         mapped = reduce(DataFrame.unionByName, [_mapped(ctx, source, feed) for source, feed in feeds])
-        newest = newest_rows(mapped, entity)
-        ctx.write(entity, _people(ctx, newest) if entity is silver.CUSTOMER_RECORD else newest, whole=ctx.is_full)
+        ctx.write(entity, _completed(ctx, entity, newest_rows(mapped, entity)), whole=ctx.is_full)
 
 
 def _mapped(ctx: JobContext, source: Source, feed: Feed) -> DataFrame:
     table = bronze.accepted(source)
     rows = rows_to_conform(ctx.changes(table), ctx.read(table), source, feed, is_full=ctx.is_full)
     return conform_feed(rows, source, feed, ctx.pack.info)
+
+
+def _completed(ctx: JobContext, entity: Table, newest: DataFrame) -> DataFrame:
+    """With what the sources do not say."""
+    if entity is silver.CUSTOMER_RECORD:
+        return _people(ctx, newest)
+    if entity is not silver.CAMPAIGN_RESPONSE:
+        return newest
+    if not any("message_id" in feed.map for source in ctx.pack.sources for feed in source.feeds):
+        return newest.withColumn("person_source", F.lit(None).cast("string"))
+    sent = (activation.DELIVERY, identity.IDENTITY_EVENT, identity.GOLDEN_RECORD)
+    return with_recipients(newest, *[ctx.recall(table) for table in sent])
 
 
 def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from cdp_lib.contracts import activation, identity, silver
 from cdp_lib.transforms.activation.suppression import suppressed_customers
+from cdp_lib.transforms.campaign.answers import answers_of_holders
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
@@ -9,16 +10,20 @@ from jobs.page import run_page
 
 
 @job(
-    reads=(silver.CAMPAIGN_RESPONSE, silver.CONSENT, identity.IDENTITY_LINK),
+    reads=(silver.CAMPAIGN_RESPONSE, silver.CONSENT, identity.IDENTITY_LINK, identity.GOLDEN_RECORD),
     writes=(activation.suppression,),
     shaped_by=("pack", "audience", "activation"),
 )
 def run(ctx: JobContext) -> None:
-    """Reactions and decisions of everybody, under today's ids; the list is made anew."""
-    links = ctx.read(identity.IDENTITY_LINK)
-    responses = facts_of_people(ctx.read(silver.CAMPAIGN_RESPONSE), links)
+    """Reactions and decisions of everybody, under today's ids; the list is made anew.
+
+    An answer that names a mailbox and no message of ours is everybody's who holds the mailbox today.
+    """
+    links, responses = ctx.read(identity.IDENTITY_LINK), ctx.read(silver.CAMPAIGN_RESPONSE)
+    of_people = facts_of_people(responses, links)
+    of_holders = answers_of_holders(responses, ctx.read(identity.GOLDEN_RECORD))
     consents = facts_of_people(ctx.read(silver.CONSENT), links)
-    ctx.write(activation.SUPPRESSION, suppressed_customers(responses, consents))
+    ctx.write(activation.SUPPRESSION, suppressed_customers(of_people.unionByName(of_holders), consents))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from cdp_lib.contracts.reference_checks import fact_faults, row_faults, way_back
 from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.score_references import score_faults
 from cdp_lib.contracts.scores import customer_scores
-from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES, RAW_RECORD_FIELDS
+from cdp_lib.contracts.silver import COMPUTED, CUSTOMER_RECORD, ENTITIES, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.pack import Pack
@@ -49,10 +49,8 @@ def reference_faults(pack: Pack, functions: Collection[str] = (), *, is_whole: b
 
 def mappable_columns(entity: str) -> tuple[str, ...]:
     """Columns a feed may map: the entity's own but lineage, what is implied stays open to mapping."""
-    own = ENTITIES[entity].content_columns
-    if entity != CUSTOMER_RECORD.noun:
-        return own
-    return (*(name for name in own if name != "rejected"), *RAW_RECORD_FIELDS)
+    own = tuple(name for name in ENTITIES[entity].content_columns if name not in COMPUTED.get(entity, ()))
+    return (*own, *RAW_RECORD_FIELDS) if entity == CUSTOMER_RECORD.noun else own
 
 
 def required_columns(entity: str) -> tuple[str, ...]:

@@ -244,6 +244,17 @@ CAMPAIGN_RESPONSE = Table(
         instant("responded_at", "When.", required=True),
         text("channel", "By which channel."),
         text("offer_code", "Coupon or code used."),
+        text(
+            "message_id",
+            "What names the message: our Message-ID or intent id, or the channel's own id of it; null: not told.",
+            pii="online_id",
+        ),
+        text("sent_to", "Mailbox, or E.164 number, that the message went to; null: not told.", pii="email"),
+        text(
+            "person_source",
+            "Source whose record person_id is, where message_id names a message that the suite sent: the one of the "
+            "customer who got it, and campaign_id is its activation. Null: person_id is the source's own.",
+        ),
         _ATTRIBUTES,
         _UPDATED,
         *_CONFORM_LINEAGE,
@@ -298,6 +309,9 @@ FACT_TIME: dict[str, str] = {
     "enrichment": "observed_at",
 }
 """Entities that are facts about a person, and when each fact happened."""
+
+COMPUTED: dict[str, tuple[str, ...]] = {"customer_record": ("rejected",), "campaign_response": ("person_source",)}
+"""Columns that no feed maps, because the suite finds them."""
 
 RAW_RECORD_FIELDS = ("full_name",)
 """Fields a feed may map into customer_record although the cleaned table has them in another form."""

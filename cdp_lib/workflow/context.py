@@ -78,7 +78,7 @@ class JobContext:
         return upto is not None and upto != known
 
     def recall(self, table: Table) -> DataFrame:
-        """The job's own output as it was before this run, also when the run is tried again."""
+        """What this job, or one after it, wrote in earlier runs: as it was before this run, also in a second try."""
         self._declared(table, "remembers", self._job.remembered_tables(self.pack))
         version = self._before.get(table.name)
         return self._services.store.read(table, version) if version is not None else self._empty(table)

@@ -50,7 +50,7 @@ class Job:
         return _resolve(self.writes, pack)
 
     def remembered_tables(self, pack: Pack) -> tuple[Table, ...]:
-        """Own former output that the job reads: no edge."""
+        """What earlier runs wrote, this job or one that comes after it: no edge."""
         return _resolve(self.remembers, pack)
 
 

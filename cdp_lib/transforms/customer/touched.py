@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, functions as F
 from cdp_lib.contracts.silver import FACT_TIME, RECORD_KEY
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.customer.as_of import end_of_day
-from cdp_lib.transforms.customer.traits import fact_traits
+from cdp_lib.transforms.customer.traits import fact_traits, source_of_person
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def touched_customers(last: Snapshot, now: Snapshot, facts: Mapping[str, FactCha
 
 
 def _holders(changed: DataFrame, links: Iterable[DataFrame]) -> DataFrame:
-    records = changed.select("source_system", F.col("person_id").alias("source_record_id"))
+    records = changed.alias("f").select(
+        source_of_person(changed, "f").alias("source_system"), F.col("f.person_id").alias("source_record_id")
+    )
     return reduce(
         DataFrame.unionByName,
         [link.join(records, on=list(RECORD_KEY), how="left_semi").select("golden_id") for link in links],

@@ -35,10 +35,17 @@ def facts_of_people(facts: DataFrame, links: DataFrame) -> DataFrame:
 
     `links` are rows of silver.identity_link: all of them, or those of the people who are asked for.
     """
-    people = links.select(
-        "source_system", F.col("source_record_id").alias("person_id"), "golden_id"
-    )  # one row per record: identity_link's key
-    return facts.join(people, on=["source_system", "person_id"], how="inner")
+    is_theirs = (source_of_person(facts, "f") == F.col("l.source_system")) & (
+        F.col("f.person_id") == F.col("l.source_record_id")
+    )
+    joined = facts.alias("f").join(links.alias("l"), is_theirs, "inner")  # one row per record: identity_link's key
+    return joined.select("f.*", "l.golden_id")
+
+
+def source_of_person(facts: DataFrame, alias: str) -> Column:
+    """The source that `person_id` of the aliased facts is an id of: their own, unless `person_source` names another."""
+    own = F.col(f"{alias}.source_system")
+    return F.coalesce(F.col(f"{alias}.person_source"), own) if "person_source" in facts.columns else own
 
 
 def compute_traits(customers: DataFrame, facts: Mapping[str, DataFrame], pack: Pack, *, as_of: date) -> DataFrame:
