@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -95,15 +95,19 @@ def check_what_was_sent(shop: Town) -> None:
     assert [row["rank"] for row in areas] == list(range(1, len(areas) + 1))
 
 
-def check_what_came_of_it(shop: Town, opened: Sequence[str]) -> None:
+def check_what_came_of_it(shop: Town, opened: Mapping[str, str]) -> None:
     """Answers count once although they came twice, who may not be written to is listed, and KPIs are measured."""
     found, sent = figures(shop), states_of(shop)
     of_fans = found["c04_online_engagement", "all"]
     reactions = {name: of_fans[f"{name}_count"] for name in ("opened", "clicked", "bounced", "unsubscribed")}
     assert reactions == {"opened": len(opened), "clicked": 1, "bounced": 1, "unsubscribed": 1}
-    # Whose mail bounced also opened it: such a mailbox is there.
+    # Whose mail bounced also opened it: such a mailbox is there. One died later: all who hold it are listed.
     listed = shop.suite.store.read(activation.SUPPRESSION).collect()
-    assert [(row["channel"], row["reason"]) for row in listed] == [("email", "unsubscribed")]
+    assert {(row["channel"], row["reason"]) for row in listed} == {("email", "unsubscribed"), ("email", "bounced")}
+    people = sorted(opened)
+    assert [row["golden_id"] for row in listed if row["reason"] == "unsubscribed"] == [people[1]]
+    assert people[2] in {row["golden_id"] for row in listed if row["reason"] == "bounced"}
+    assert people[0] not in {row["golden_id"] for row in listed}
     for one in shop.suite.pack.activations:
         row = found[one.id, "all"]
         assert row["sent_count"] == row["accepted_count"] + row["rejected_count"] + row["unknown_count"]
@@ -128,8 +132,16 @@ def figures(shop: Town) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["activation_id"], row["arm"]): row for row in rows}
 
 
-def profiles_of(shop: Town, campaign: str) -> list[str]:
-    """A profile of each customer who was written to and has one."""
+def messages_of(shop: Town, campaign: str) -> dict[str, tuple[str, str]]:
+    """Customer: the mailbox and the Message-ID of the mail, as they stand in it."""
+    whose = {row["intent_id"]: row["golden_id"] for row in last_states(shop.suite, {"activation_id": {campaign}})}
+    mails = [message_from_bytes(message, policy=policy.default) for message in shop.mailbox.messages]
+    named = {mail["Message-ID"].strip("<>").split("@")[0]: mail for mail in mails}
+    return {whose[name]: (mail["To"], mail["Message-ID"]) for name, mail in named.items() if name in whose}
+
+
+def profiles_of(shop: Town, campaign: str) -> dict[str, str]:
+    """Each customer who was written to and has a profile: one of the profiles."""
     written = {
         row["golden_id"] for row in last_states(shop.suite, {"activation_id": {campaign}, "status": {"accepted"}})
     }
@@ -137,17 +149,29 @@ def profiles_of(shop: Town, campaign: str) -> list[str]:
     links = select_rows(shop.suite.store.path(identity.IDENTITY_LINK), ("golden_id", "source_record_id"), wanted)
     found = {row["golden_id"]: row["source_record_id"] for row in links}
     assert len(found) > 5
-    return sorted(found.values())
+    return found
 
 
-def answer(shop: Town, campaign: str, profiles: Sequence[str]) -> None:
-    """The mail tool's file of what it saw, delivered twice: all open, the first one bounces, the second signs off."""
-    head = ["response_id", "campaign", "profile_id", "email", "action", "at"]
-    deeds = [(one, "opened") for one in profiles]
-    deeds += [(profiles[0], "bounced"), (profiles[1], "unsubscribed"), (profiles[2], "clicked")]
-    rows = [
-        [f"r{place}", campaign, whom, "", action, "2025-02-22 12:00:00"] for place, (whom, action) in enumerate(deeds)
+def answer(shop: Town, campaign: str, profiles: Mapping[str, str]) -> None:
+    """The mail tool's file of what it saw, delivered twice: all open, one bounces, one signs off, one clicks.
+
+    The one who signs off is told by profile, all others by the message alone: the tool does not know our customers.
+    """
+    head = ["response_id", "campaign", "profile_id", "email", "message_id", "action", "at"]
+    mails = messages_of(shop, campaign)
+    people = sorted(profiles)
+    deeds = [(one, "opened") for one in people]
+    deeds += [(people[0], "bounced"), (people[1], "unsubscribed"), (people[2], "clicked")]
+    named = [
+        (profiles[one], "", "", action) if action == "unsubscribed" else ("", *mails[one], action)
+        for one, action in deeds
     ]
+    rows = [
+        [f"r{place}", campaign if profile else "all our mail", profile, mailbox, name, action, "2025-02-22 12:00:00"]
+        for place, (profile, mailbox, name, action) in enumerate(named)
+    ]
+    # A mailbox that died, without a word of which mail it was: the third one's, who opened nothing since.
+    rows.append(["dead", "all our mail", "", mails[people[2]][0], "", "bounced", "2025-02-23 12:00:00"])
     for name in ("2025-02-22_callback.csv", "2025-02-22_callback_again.csv"):
         with (Path(shop.suite.landing) / "email" / name).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([head, *rows, rows[0]])
