@@ -64,6 +64,8 @@ def _facts(kind: ConnectorKind) -> Iterator[str]:
         yield f"* a message has {', '.join(kind.parts)}{optional}"
     if kind.needs_address:
         yield f"* finds customers by `{kind.address}`" if kind.address else "* the activation says its `address`"
+    if kind.identifiers is not None:
+        yield "* what finds a member again is kept in `ops.list_entry` until they are off the list"
 
 
 def _settings(kind: ConnectorKind) -> Iterator[str]:

@@ -19,7 +19,7 @@ from cdp_lib.connectors.protocol import (
     Rejected,
     Unsure,
 )
-from cdp_lib.connectors.rows import accepted, code, objects, rejected
+from cdp_lib.connectors.rows import accepted, check_count, code, names_of, objects, rejected
 
 Consent = Literal["granted", "denied"]
 _PATHS = {
@@ -28,6 +28,7 @@ _PATHS = {
     "remove": "/v1/audienceMembers:remove",
 }
 _BAD_REQUEST = 400
+_MOST_MEMBERS = 10_000
 _SCOPE = "https://www.googleapis.com/auth/datamanager"
 _TIMEOUT_SECONDS = 60.0
 """Ten thousand members take their time."""
@@ -60,13 +61,14 @@ class GoogleAudience:
         One bad member fails the whole request and nothing of it is taken. The members that the answer names are only
         known to be bad, the others not to be good, so Rejected is raised and the courier halves the batch.
         """
-        hashed = [(item, _identifiers(item)) for item in batch.items]
-        sent = [item for item, identifiers in hashed if identifiers]
-        nobody = [item for item, identifiers in hashed if not identifiers]
-        unknown = rejected(nobody, "neither e-mail nor international phone")
+        named = [(item, names_of(item, batch.operation, identifiers(item))) for item in batch.items]
+        sent = [item for item, names in named if names]
+        unknown = rejected([item for item, names in named if not names], "neither e-mail nor international phone")
         if not sent:
             return Receipt(unknown)
-        body = self._body(batch, [identifiers for _, identifiers in hashed if identifiers])
+        members = [[{kind: value} for kind, value in one.items()] for _, names in named for one in names]
+        check_count(members, _MOST_MEMBERS)
+        body = self._body(batch, members)
         reply = self._channel.request("POST", _PATHS[batch.operation], sees=(_BAD_REQUEST,), json=body)
         if reply.status == _BAD_REQUEST:
             raise _problem(reply)
@@ -92,7 +94,7 @@ class GoogleAudience:
             destination["loginAccount"] = {"accountType": "GOOGLE_ADS", "accountId": settings.login_account_id}
         body: dict[str, Any] = {
             "destinations": [destination],
-            "audienceMembers": [{"userData": {"userIdentifiers": identifiers}} for identifiers in members],
+            "audienceMembers": [{"userData": {"userIdentifiers": member}} for member in members],
             "encoding": "HEX",
             "validateOnly": settings.validate_only,
         }
@@ -106,10 +108,11 @@ class GoogleAudience:
         return body
 
 
-def _identifiers(item: Item) -> list[dict[str, str]]:
+def identifiers(item: Item) -> dict[str, str]:
+    """Hashes of the customer's e-mail and international phone, by Google's names; empty without either."""
     email = normalise.sha256(normalise.google_email(item.person.get("email")))
     phone = normalise.sha256(normalise.google_phone(item.person.get("phone")))
-    return [{name: one} for name, one in (("emailAddress", email), ("phoneNumber", phone)) if one]
+    return {name: one for name, one in (("emailAddress", email), ("phoneNumber", phone)) if one}
 
 
 def _problem(reply: Reply) -> Exception:
@@ -133,10 +136,11 @@ KIND = ConnectorKind(
     mode="audience",
     settings=GoogleAudienceSettings,
     build=GoogleAudience,
-    limits=Limits(batch_size=10_000, per_second=5.0),
+    limits=Limits(batch_size=_MOST_MEMBERS, per_second=5.0),
     needs_address=False,
     operations=("add", "update", "remove"),
     is_idempotent=True,
+    identifiers=identifiers,
     doc="Members of a Google audience (customer match); accepted means taken over, the audience needs 100 members",
     unverified=(
         "names of a destination's fields: operatingAccount, loginAccount, productDestinationId, accountType",

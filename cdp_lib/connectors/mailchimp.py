@@ -1,6 +1,7 @@
 """Mailchimp: members of a list, by address."""
 
 import base64
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator, SecretStr
@@ -13,14 +14,18 @@ from cdp_lib.connectors.protocol import (
     ConnectorSettings,
     Item,
     Limits,
+    Operation,
     Outcome,
     Receipt,
     Rejected,
     reveal,
     Unsure,
 )
-from cdp_lib.connectors.rows import code, objects, told, whole
+from cdp_lib.connectors.rows import check_count, code, names_of, objects, told, whole
 from cdp_lib.settings.kind import Name
+
+_ADDRESS = "email_address"
+_MOST_MEMBERS = 500
 
 
 class MailchimpSettings(ConnectorSettings):
@@ -70,29 +75,42 @@ class Mailchimp:
         customer made is not: Mailchimp refuses that row. Two customers with one address cannot stand in one request,
         which would say only once what became of them, so Rejected parts them.
         """
-        by_member = {mailchimp_member(item.address): item for item in batch.items}
-        if len(by_member) < len(batch.items):
+        addresses = {item.intent_id: _addresses(item, batch.operation) for item in batch.items}
+        told_of = [(item, address) for item in batch.items for address in addresses[item.intent_id].values()]
+        if len({member for of_item in addresses.values() for member in of_item}) < len(told_of):
             raise Rejected("two customers of the batch have one address")
-        members = [self._member(item, batch.operation == "remove") for item in batch.items]
+        check_count(told_of, _MOST_MEMBERS)
+        members = [self._member(item, address, batch.operation == "remove") for item, address in told_of]
         body = {"members": members, "update_existing": True}
         reply = self._channel.request("POST", f"/3.0/lists/{self._settings.list_id}", json=body)
-        return Receipt(_outcomes(by_member, reply))
+        return Receipt(_outcomes(addresses, reply))
 
     def close(self) -> None:
         """Let go of the connections."""
         self._channel.close()
 
-    def _member(self, item: Item, leaves: bool) -> dict[str, object]:
+    def _member(self, item: Item, address: str, leaves: bool) -> dict[str, object]:
         """Who leaves is told by address alone."""
         if leaves:
-            return {"email_address": item.address, "status": "unsubscribed"}
+            return {"email_address": address, "status": "unsubscribed"}
         asked = told(item, self._settings.merge_fields)
         fields = {name.upper(): value for name, value in asked.items()}
-        return {"email_address": item.address, "status": self._settings.status_if_new, "merge_fields": fields}
+        return {"email_address": address, "status": self._settings.status_if_new, "merge_fields": fields}
 
 
-def _outcomes(by_member: dict[str, Item], reply: Reply) -> tuple[Outcome, ...]:
-    """Rejected: named in errors. Accepted: named as new or updated. Neither: unknown."""
+def identifiers(item: Item) -> dict[str, str]:
+    """The address as it was told: Mailchimp takes no hash for who leaves."""
+    return {_ADDRESS: item.address} if item.address else {}
+
+
+def _addresses(item: Item, operation: Operation) -> dict[str, str]:
+    """Member: address, of everything that the item is about."""
+    named = [one[_ADDRESS] for one in names_of(item, operation, {_ADDRESS: item.address})]
+    return {mailchimp_member(address): address for address in named}
+
+
+def _outcomes(addresses: Mapping[str, Collection[str]], reply: Reply) -> tuple[Outcome, ...]:
+    """Rejected: a member of the item is named in errors. Accepted: all are named as new or updated. Else: unknown."""
     errors = objects(reply.fields.get("errors"))
     refused = {_member_named(one): f"{code(one.get('error_code'))} {code(one.get('field'))}" for one in errors}
     taken = {
@@ -103,14 +121,15 @@ def _outcomes(by_member: dict[str, Item], reply: Reply) -> tuple[Outcome, ...]:
     if whole(reply.fields.get("error_count")) != len(errors) or not (refused or taken):
         raise Unsure(f"HTTP {reply.status} that does not tell the members it took and the error_count of its errors")
     outcomes = []
-    for member, item in by_member.items():
-        if member in refused:
-            outcomes.append(Outcome(item.intent_id, "rejected", refused[member]))
-        elif member in taken:
-            contact = taken[member]
-            outcomes.append(Outcome(item.intent_id, "accepted", provider_id=str(contact or member)))
+    for intent_id, members in addresses.items():
+        reasons = [refused[member] for member in members if member in refused]
+        if reasons:
+            outcomes.append(Outcome(intent_id, "rejected", reasons[0]))
+        elif all(member in taken for member in members):
+            contact = next(taken[member] or member for member in members)
+            outcomes.append(Outcome(intent_id, "accepted", provider_id=str(contact)))
         else:
-            outcomes.append(Outcome(item.intent_id, "unknown", "the answer does not name the member"))
+            outcomes.append(Outcome(intent_id, "unknown", "the answer does not name the member"))
     return tuple(outcomes)
 
 
@@ -130,10 +149,11 @@ KIND = ConnectorKind(
     mode="audience",
     settings=MailchimpSettings,
     build=Mailchimp,
-    limits=Limits(batch_size=500, per_second=5.0),
+    limits=Limits(batch_size=_MOST_MEMBERS, per_second=5.0),
     address="email",
     operations=("add", "update", "remove"),
     is_idempotent=True,
+    identifiers=identifiers,
     doc="Members of a Mailchimp list; who leaves the audience is unsubscribed there",
     unverified=(
         "the answer names every member it took, under new_members or updated_members, with a contact_id",

@@ -1,6 +1,6 @@
 """Meta custom audiences: members by hashed details, kept in step by add and remove."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
@@ -20,9 +20,11 @@ from cdp_lib.connectors.protocol import (
     reveal,
     Unsure,
 )
-from cdp_lib.connectors.rows import accepted, code, rejected, whole
+from cdp_lib.connectors.rows import accepted, check_count, code, names_of, rejected, whole
 
 Detail = Literal["EMAIL", "PHONE", "FN", "LN", "CT", "ST", "ZIP", "COUNTRY", "DOBY", "DOBM", "DOBD", "GEN"]
+_EXTERN_ID = "EXTERN_ID"
+_MOST_ROWS = 10_000
 _SEEN = frozenset({400, 401, 403, 500})
 _UPLOAD_BLOCKED = (100, 1713230)
 _NO_RIGHT = frozenset({10, 102, 190, 294, *range(200, 300)})
@@ -65,14 +67,15 @@ class MetaAudience:
         others again leaves the same audience. A member who is removed needs no detail but the golden_id.
         """
         is_removal = batch.operation == "remove"
-        rows = [(item, _row(item, self._match_by)) for item in batch.items]
-        sent = [item for item, row in rows if is_removal or any(row[1:])]
-        data = [row for _, row in rows if is_removal or any(row[1:])]
-        nobody = [item for item, row in rows if not is_removal and not any(row[1:])]
-        unknown = rejected(nobody, "nothing to match the customer by")
+        named = [(item, names_of(item, batch.operation, self._names(item, is_removal))) for item in batch.items]
+        sent = [item for item, names in named if names]
+        unknown = rejected([item for item, names in named if not names], "nothing to match the customer by")
         if not sent:
             return Receipt(unknown)
-        payload = {"schema": ["EXTERN_ID", *self._match_by], "data": data}
+        schema = [_EXTERN_ID, *self._match_by]
+        data = [[one.get(name, "") for name in schema] for _, names in named for one in names]
+        check_count(data, _MOST_ROWS)
+        payload = {"schema": schema, "data": data}
         method = "DELETE" if is_removal else "POST"
         reply = self._channel.request(method, self._path, sees=_SEEN, json={"payload": payload})
         if reply.status in _SEEN:
@@ -80,21 +83,31 @@ class MetaAudience:
         received, invalid = whole(reply.fields.get("num_received")), whole(reply.fields.get("num_invalid_entries"))
         if received is None or invalid is None:
             raise Unsure(f"HTTP {reply.status} that does not say how many rows were received and how many invalid")
-        if invalid >= len(sent):
+        if invalid >= len(data):
             return Receipt((*unknown, *rejected(sent, "num_invalid_entries: no detail of the row is valid")))
-        if invalid or received < len(sent):
-            raise Rejected(f"num_received {received} of {len(sent)}, num_invalid_entries {invalid}", partly_taken=True)
+        if invalid or received < len(data):
+            raise Rejected(f"num_received {received} of {len(data)}, num_invalid_entries {invalid}", partly_taken=True)
         return Receipt((*unknown, *accepted(sent, str(reply.fields.get("session_id") or "") or None)))
 
     def close(self) -> None:
         """Let go of the connections."""
         self._channel.close()
 
+    def _names(self, item: Item, is_removal: bool) -> dict[str, str]:
+        """The golden_id as it is, and the hash of each detail that is known; empty where a new member has none."""
+        details = _hashes(item, self._match_by)
+        return {_EXTERN_ID: item.person.get("golden_id") or "", **details} if details or is_removal else {}
 
-def _row(item: Item, match_by: tuple[Detail, ...]) -> tuple[str, ...]:
-    """golden_id as it is, then each detail's hash; empty where it is unknown."""
+
+def identifiers(item: Item) -> dict[str, str]:
+    """The golden_id, and hashes of e-mail and phone, by Meta's names."""
+    return {_EXTERN_ID: item.person.get("golden_id") or "", **_hashes(item, ("EMAIL", "PHONE"))}
+
+
+def _hashes(item: Item, details: Iterable[Detail]) -> dict[str, str]:
     plain = _plain(item.person)
-    return (item.person.get("golden_id") or "", *(normalise.sha256(plain[name]) or "" for name in match_by))
+    hashes = {name: normalise.sha256(plain[name]) for name in details}
+    return {name: one for name, one in hashes.items() if one}
 
 
 def _plain(person: Mapping[str, str | None]) -> dict[Detail, str | None]:
@@ -136,10 +149,11 @@ KIND = ConnectorKind(
     mode="audience",
     settings=MetaAudienceSettings,
     build=MetaAudience,
-    limits=Limits(batch_size=10_000, per_second=5.0),
+    limits=Limits(batch_size=_MOST_ROWS, per_second=5.0),
     needs_address=False,
     operations=("add", "update", "remove"),
     is_idempotent=True,
+    identifiers=identifiers,
     doc="Members of a Meta custom audience, by hashed details; up to 24 hours until it shows",
     unverified=(
         "Meta takes the token in the header Authorization",

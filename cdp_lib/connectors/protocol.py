@@ -36,6 +36,8 @@ class Item:
     """https address that identifies recipient and list; null: none."""
     expires_at: datetime | None = None
     """Not sent after it."""
+    told_before: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    """Of who leaves a list: each thing once that the kind's `identifiers` said when the list was told of them."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,9 @@ class ConnectorKind:
     operation `remove` nevertheless, that is asked for all who are on a list of which nobody is left: what it took
     before that moment is to be empty.
     """
+    identifiers: Callable[[Item], Mapping[str, str]] | None = None
+    """Of a list: by what it finds a member again when nothing else is known of them, hashed where it takes hashes;
+    empty: by nothing. It is kept from before the member is told of until they are off the list. Null: nothing is."""
     doc: str = ""
     """One line for `cdp connectors list`."""
     unverified: tuple[str, ...] = ()

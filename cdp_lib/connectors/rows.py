@@ -1,10 +1,10 @@
 """Rows of a request: what a tool is told of a customer, and what an answer says without repeating what it quotes."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cdp_lib.connectors.protocol import Item, Outcome
+from cdp_lib.connectors.protocol import Item, Operation, Outcome, Rejected
 
 DETAILS = frozenset(
     {"golden_id", "email", "phone", "first_name", "last_name", "birth_date", "gender", "city", "postcode", "country"}
@@ -22,6 +22,22 @@ def told(item: Item, names: Mapping[str, str]) -> dict[str, str]:
     fields = {name: value for name, value in item.person.items() if name not in DETAILS}
     asked = {theirs: item.person.get(ours) for theirs, ours in names.items()}
     return {name: value for name, value in {**fields, **asked}.items() if value is not None}
+
+
+def names_of(item: Item, operation: Operation, names_now: Mapping[str, str]) -> tuple[Mapping[str, str], ...]:
+    """By what a list's channel is to find a member: who leaves, by all that it was told before; else by what is known.
+
+    Empty: by nothing.
+    """
+    if operation == "remove" and item.told_before:
+        return item.told_before
+    return (names_now,) if names_now else ()
+
+
+def check_count(rows: Sequence[object], most: int) -> None:
+    """Raises Rejected, so that the batch is halved, where its members have more names than a request bears."""
+    if len(rows) > most:
+        raise Rejected(f"the members have {len(rows):,} names, a request bears {most:,}")
 
 
 def code(value: object) -> str:

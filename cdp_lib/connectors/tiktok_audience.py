@@ -19,9 +19,10 @@ from cdp_lib.connectors.protocol import (
     reveal,
     Unsure,
 )
-from cdp_lib.connectors.rows import accepted, code, rejected, whole
+from cdp_lib.connectors.rows import accepted, check_count, code, names_of, rejected, whole
 
 _PATH = "/open_api/v1.3/segment/mapping/"
+_MOST_MEMBERS = 1000
 _SCHEMA = ("EMAIL_SHA256", "PHONE_SHA256")
 _ACTIONS = {"add": "add", "update": "add", "remove": "delete"}
 _NO_RIGHT = frozenset({40001, *range(40100, 40116)}) - {40100}
@@ -53,16 +54,18 @@ class TikTokAudience:
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
         """All or nothing: HTTP 2xx alone is no success, the body's `code` must be 0 too."""
-        hashed = [(item, _hashes(item)) for item in batch.items]
-        sent = [item for item, hashes in hashed if any(hashes)]
-        unknown = rejected([item for item, hashes in hashed if not any(hashes)], "neither e-mail nor phone")
+        named = [(item, names_of(item, batch.operation, identifiers(item))) for item in batch.items]
+        sent = [item for item, names in named if names]
+        unknown = rejected([item for item, names in named if not names], "neither e-mail nor phone")
         if not sent:
             return Receipt(unknown)
+        members = [one for _, names in named for one in names]
+        check_count(members, _MOST_MEMBERS)
         body = {
             "action": _ACTIONS[batch.operation],
             "advertiser_ids": list(self._settings.advertiser_ids),
             "id_schema": list(_SCHEMA),
-            "batch_data": [[self._entry(one) for one in hashes] for _, hashes in hashed if any(hashes)],
+            "batch_data": [[self._entry(one.get(name)) for name in _SCHEMA] for one in members],
         }
         fields = self._channel.request("POST", _PATH, json=body).fields
         _check(whole(fields.get("code")))
@@ -77,10 +80,10 @@ class TikTokAudience:
         return {"id": hashed, "audience_ids": [self._settings.audience_id]} if hashed else {}
 
 
-def _hashes(item: Item) -> tuple[str | None, str | None]:
-    """In the order of `_SCHEMA`."""
-    email, phone = (normalise.tiktok_text(item.person.get(name)) for name in ("email", "phone"))
-    return normalise.sha256(email), normalise.sha256(phone)
+def identifiers(item: Item) -> dict[str, str]:
+    """Hashes of the customer's e-mail and phone, by TikTok's names; empty without either."""
+    hashes = [normalise.sha256(normalise.tiktok_text(item.person.get(name))) for name in ("email", "phone")]
+    return {name: one for name, one in zip(_SCHEMA, hashes, strict=True) if one}
 
 
 def _check(number: int | None) -> None:
@@ -102,10 +105,11 @@ KIND = ConnectorKind(
     mode="audience",
     settings=TikTokAudienceSettings,
     build=TikTokAudience,
-    limits=Limits(batch_size=1000, per_second=10.0, batch_bytes=1_000_000),
+    limits=Limits(batch_size=_MOST_MEMBERS, per_second=10.0, batch_bytes=1_000_000),
     needs_address=False,
     operations=("add", "update", "remove"),
     is_idempotent=True,
+    identifiers=identifiers,
     doc="Members of a TikTok segment, by hashed e-mail and phone",
     unverified=(
         "which codes of a body speak of rights (40001, 40101 to 40115), of pace (40016, 40100, 40133) and of faults "
