@@ -12,20 +12,22 @@ from pyspark.sql import Column, DataFrame, functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from cdp_lib.connectors import kind_named
-from cdp_lib.contracts import activation
+from cdp_lib.contracts import activation, identity
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import DeliveryError
 from cdp_lib.io.caching import cached
 from cdp_lib.io.sending_folder import sending_folder, SendingFolder
 from cdp_lib.io.staging import staged, StagedRows
 from cdp_lib.io.yaml_files import environment_secret
+from cdp_lib.transforms.activation.entries import told_before
 from cdp_lib.transforms.activation.plan import plan
 from cdp_lib.transforms.activation.recipients import recipients
 from cdp_lib.transforms.activation.ways import Moment, Way
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.activation.book import CONSTANT
-from jobs.activation.inputs import moment_of, plan_inputs, products_of, reads_of
+from jobs.activation.entries import drop_entries, note_entries
+from jobs.activation.inputs import moment_of, of_today, plan_inputs, products_of, reads_of
 from jobs.activation.outbox import write_outbox
 from jobs.activation.rendering import writer_of
 from jobs.activation.sender import Desk, lane_count, recover, send, Tally
@@ -45,7 +47,7 @@ def leave(ctx: JobContext) -> str:
 @job(
     reads=(reads_of,),
     writes=activation.SENDING_TABLES,
-    remembers=(activation.DELIVERY,),
+    remembers=(activation.DELIVERY, activation.LIST_ENTRY),
     shaped_by=("pack", "activation", "message", "offer", "destination", "contact_policy"),
     watches=leave,
 )
@@ -63,7 +65,7 @@ def run(ctx: JobContext) -> None:
             ctx.say(f"{recovered:,} outcomes of a run that was cut off")
     # Asked once for the plan, and once more for each activation.
     with cached(scored_view(ctx.pack, ctx.read)) as customers:
-        inputs = plan_inputs(ctx.pack, ctx.read, customers, ctx.recall(activation.DELIVERY))
+        inputs = plan_inputs(ctx.pack, ctx.read, customers, ctx.recall)
         planned = plan(inputs, ways, ctx.pack, moment)
         with staged(planned, f"{ctx.folder}/_staging/{ctx.run.run_id}.plan") as rows:
             _account(ctx, rows)
@@ -145,10 +147,18 @@ def _render(ctx: JobContext, desk: Desk, intents: DataFrame, customers: DataFram
 
 
 def _send(ctx: JobContext, desk: Desk, customers: DataFrame, ways: Sequence[Way]) -> None:
+    # Also what a run that was cut off left.
+    drop_entries(ctx)
     with staged(
         _outgoing(ctx, _open_intents(ctx), customers, ways), f"{ctx.folder}/_staging/{ctx.run.run_id}.out"
     ) as rows:
-        tally = send(desk, rows)
+        note_entries(desk, rows)
+        ctx.reached("remembered")
+        try:
+            tally = send(desk, rows)
+        finally:
+            ctx.reached("sent")
+            drop_entries(ctx)
     _say_tally(ctx, tally)
 
 
@@ -167,16 +177,20 @@ def _open_intents(ctx: JobContext) -> DataFrame:
 def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> DataFrame:
     """Each intent with its customer's address, fields and texts' figures; whoever is gone has none of them."""
     products, messages = products_of(ctx.pack, ctx.read), ctx.pack.messages
+    listed = told_before(of_today(ctx.newest(activation.LIST_ENTRY), ctx.read(identity.IDENTITY_EVENT)))
     parts = [
         recipients(customers, way, messages, products, ctx.pack).withColumn("activation_id", F.lit(way.activation.id))
         for way in ways
     ]
     told = reduce(DataFrame.unionByName, parts)
     wanted = [*CONSTANT, "valid_until"]
+    is_removal = F.col("operation") == "remove"
+    before = [F.when(is_removal, F.col(name)).alias(name) for name in ("told_before", "entry_ids")]
     return (
         intents.select(*wanted)
         .join(told, ["activation_id", "golden_id"], "left")
-        .select(*wanted, "address", "person", "language", "view", "products", _lane(ctx).alias("lane"))
+        .join(listed, ["activation_id", "destination", "golden_id"], "left")
+        .select(*wanted, "address", "person", "language", "view", "products", *before, _lane(ctx).alias("lane"))
     )
 
 

@@ -104,6 +104,30 @@ DELIVERY = Table(
     cluster_by=("activation_id", "golden_id"),
 )
 
+LIST_ENTRY = Table(
+    name="ops.list_entry",
+    purpose="What a channel's list was told of whom, until they are off it: a row per list, customer and identifiers.",
+    key=("entry_id",),
+    columns=(
+        text("entry_id", "SHA-256 of activation, destination, customer and identifiers.", required=True),
+        _ACTIVATION,
+        text("destination", "Destination of the pack.", required=True),
+        _CUSTOMER,
+        Column(
+            "identifiers",
+            "map<string,string>",
+            "What the channel finds the member by: hashed where it takes hashes, else the address.",
+            required=True,
+            pii="email",
+        ),
+        text("intent_id", "Intent that tells the channel of it first.", required=True),
+        text("removal_id", "Intent that takes it off the list, the last one planned; null: none was."),
+        instant("told_at", "When it was noted: before the channel was told.", required=True),
+        text("run_id", "Run that noted it.", required=True),
+    ),
+    write=MergeByKey(),
+)
+
 OFFER_CODE = Table(
     name="ops.offer_code",
     purpose="Every code that was given to a customer: one row per offer, activation, customer and occasion.",
@@ -193,7 +217,7 @@ JOURNEY_STATE = Table(
     cluster_by=("journey_id", "golden_id"),
 )
 
-SENDING_TABLES = (DELIVERY, OFFER_CODE, ACTIVATION_ACCOUNT)
+SENDING_TABLES = (DELIVERY, LIST_ENTRY, OFFER_CODE, ACTIVATION_ACCOUNT)
 """What sending notes down."""
 
 OPS_TABLES = (*SENDING_TABLES, JOURNEY_STATE)

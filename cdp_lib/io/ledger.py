@@ -92,6 +92,39 @@ class OpsLedger:
         deltalake.write_deltalake(path, batches, mode="append", configuration=statistics, commit_properties=done)
         return True
 
+    def add_new(self, table: Table, batches: pa.RecordBatchReader) -> int:
+        """Add the rows whose key the table does not have, in one commit; how many. None is new: no commit."""
+        path = self.path(table)
+        statistics = {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
+        schema = to_arrow_schema(table.schema(), timezone="UTC")
+        stored = deltalake.DeltaTable.create(path, schema=schema, mode="ignore", configuration=statistics)
+        done = _merged(stored, table, batches).when_not_matched_insert_all().execute()
+        return int(done["num_target_rows_inserted"])
+
+    def change(self, table: Table, batches: pa.RecordBatchReader, column: str) -> int:
+        """Give the rows of these keys their new value of the column, in one commit; how many. None differs: no commit.
+
+        A key that the table does not have changes nothing.
+        """
+        try:
+            stored = deltalake.DeltaTable(self.path(table))
+        except TableNotFoundError:
+            return 0
+        differs = f"there.{column} IS DISTINCT FROM given.{column}"
+        changing = _merged(stored, table, batches).when_matched_update({column: f"given.{column}"}, predicate=differs)
+        return int(changing.execute()["num_target_rows_updated"])
+
+    def drop(self, table: Table, keys: pa.RecordBatchReader) -> int:
+        """Take the rows with these keys out, in one commit; how many. None is there: no commit.
+
+        Older versions of the table have them until it is vacuumed.
+        """
+        try:
+            stored = deltalake.DeltaTable(self.path(table))
+        except TableNotFoundError:
+            return 0
+        return int(_merged(stored, table, keys).when_matched_delete().execute()["num_target_rows_deleted"])
+
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows, oldest commit first within equal times; none where the table does not exist."""
         try:
@@ -113,6 +146,11 @@ class OpsLedger:
         return sorted(
             found, key=lambda state: (state.run_number, state.recorded_at, state.attempt, order.get(state.status, 1))
         )
+
+
+def _merged(stored: deltalake.DeltaTable, table: Table, given: pa.RecordBatchReader) -> deltalake.table.TableMerger:
+    same = " AND ".join(f"there.{name} = given.{name}" for name in table.key)
+    return stored.merge(given, predicate=same, source_alias="given", target_alias="there")
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,14 @@ def morning_after(as_of: date, pack: Pack, at: datetime | None, *, run_id: str, 
 
 
 def plan_inputs(
-    pack: Pack, read: Read, customers: DataFrame, deliveries: DataFrame, members: DataFrame | None = None
+    pack: Pack, read: Read, customers: DataFrame, recall: Read, members: DataFrame | None = None
 ) -> PlanInputs:
-    """The inputs of `plan`; `deliveries` is ops.delivery as it was when planning began.
+    """The inputs of `plan`; `recall` reads ops.delivery and ops.list_entry as they were when planning began.
 
     `members` are rows of gold.audience_member that stand in for the published ones.
     """
-    today = _of_today(deliveries, read(identity.IDENTITY_EVENT))
+    events = read(identity.IDENTITY_EVENT)
+    today = of_today(recall(activation.DELIVERY), events)
     return PlanInputs(
         customers=customers,
         members=read(activation.AUDIENCE_MEMBER) if members is None else members,
@@ -61,15 +62,16 @@ def plan_inputs(
         consents=facts_of_people(read(silver.CONSENT), read(identity.IDENTITY_LINK)),
         suppressions=read(activation.SUPPRESSION),
         deliveries=today,
+        entries=of_today(recall(activation.LIST_ENTRY), events),
     )
 
 
-def _of_today(deliveries: DataFrame, events: DataFrame) -> DataFrame:
-    """What was sent, each row with the id that stands for its customer today."""
-    today = resolve(events, deliveries.select("golden_id").distinct())
-    joined = deliveries.join(today, "golden_id", "left")  # one row per golden_id
+def of_today(noted: DataFrame, events: DataFrame) -> DataFrame:
+    """Rows with golden_id, each with the id that stands for its customer today; who was retired keeps the last one."""
+    today = resolve(events, noted.select("golden_id").distinct())
+    joined = noted.join(today, "golden_id", "left")  # one row per golden_id
     current = F.coalesce("current_golden_id", "golden_id").alias("golden_id")
-    return joined.select(*[current if name == "golden_id" else name for name in deliveries.columns])
+    return joined.select(*[current if name == "golden_id" else name for name in noted.columns])
 
 
 def _journey_sends(states: DataFrame) -> DataFrame:

@@ -43,7 +43,8 @@ class Writer:
         if row["occasion"].startswith(_WHOLE_LIST):
             # All of one planning go into one new list, later members into the newest; what was before is emptied.
             person["rebuild"] = f"{row['planned_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        return Item(row["intent_id"], row["address"] or "", parts, person, url, row["expires_at"])
+        before = tuple(dict(one) for one in row["told_before"] or ())
+        return Item(row["intent_id"], row["address"] or "", parts, person, url, row["expires_at"], before)
 
     def _way_out(self, row: Mapping[str, Any], activation: Activation) -> str | None:
         policy = self.pack.contact_policy

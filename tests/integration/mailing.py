@@ -130,8 +130,8 @@ def mailing(
 
 
 def destination(name: str, connector: str, settings: Mapping[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """The document of a destination whose tokens are named, not written; they go into `secrets`."""
-    hidden = {key: value for key, value in settings.items() if key.endswith("token")}
+    """The document of a destination whose tokens and keys are named, not written; they go into `secrets`."""
+    hidden = {key: value for key, value in settings.items() if key.endswith(("token", "api_key"))}
     secrets.update({f"{name}_{key}".upper(): value for key, value in hidden.items()})
     named = {key: "${SECRET:" + f"{name}_{key}".upper() + "}" for key in hidden}
     return {"kind": "destination", "id": name, "connector": connector, "settings": {**settings, **named}}

@@ -3,10 +3,14 @@
 from datetime import date, datetime, UTC
 from pathlib import Path
 
+import deltalake
+import pyarrow as pa
 import pytest
 from pyarrow import fs
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from cdp_lib.contracts import ops
+from cdp_lib.contracts.activation import LIST_ENTRY
 from cdp_lib.errors import LockedError, WorkflowError
 from cdp_lib.io.arrow_tables import open_dataset
 from cdp_lib.io.ledger import History, JobState, OpsLedger, RUN_ITSELF
@@ -84,3 +88,42 @@ def test_a_second_run_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:
 
 def test_a_holder_without_a_note_is_still_named(tmp_path: Path) -> None:
     assert held_by(tmp_path) == "another run (it left no note yet)"
+
+
+def entries(*names: str) -> pa.RecordBatchReader:
+    schema = to_arrow_schema(LIST_ENTRY.schema(), timezone="UTC")
+    shared = {"activation_id": "ads", "destination": "wall", "golden_id": "g", "told_at": NOON}
+    shared |= {"run_id": "r", "intent_id": "i"}
+    given = [{"entry_id": name, "identifiers": {"email": f"hash of {name}"}, **shared} for name in names]
+    return pa.Table.from_pylist(given, schema).to_reader()
+
+
+def test_rows_are_added_once_and_dropped_by_their_key(tmp_path: Path) -> None:
+    ledger = OpsLedger(str(tmp_path))
+    keys = pa.table({"entry_id": ["a", "c"]})
+    assert ledger.drop(LIST_ENTRY, keys.to_reader()) == 0
+    assert [ledger.add_new(LIST_ENTRY, entries(*names)) for names in ("ab", "bc", "abc", "")] == [2, 1, 0, 0]
+    kept = {row["entry_id"]: row["identifiers"] for row in ledger.rows(LIST_ENTRY)}
+    assert kept == {name: {"email": f"hash of {name}"} for name in "abc"}
+    version = deltalake.DeltaTable(ledger.path(LIST_ENTRY)).version()
+    assert [ledger.drop(LIST_ENTRY, keys.to_reader()) for _ in range(2)] == [2, 0]
+    assert [row["entry_id"] for row in ledger.rows(LIST_ENTRY)] == ["b"]
+    assert deltalake.DeltaTable(ledger.path(LIST_ENTRY)).version() == version + 1
+
+
+def test_a_column_is_changed_where_it_differs_and_nothing_else(tmp_path: Path) -> None:
+    ledger = OpsLedger(str(tmp_path))
+    given = pa.table({"entry_id": ["a", "stranger"], "removal_id": ["i2", "i3"]})
+    assert ledger.change(LIST_ENTRY, given.to_reader(), "removal_id") == 0
+    ledger.add_new(LIST_ENTRY, entries("a", "b"))
+    assert [ledger.change(LIST_ENTRY, given.to_reader(), "removal_id") for _ in range(2)] == [1, 0]
+    stored = {row["entry_id"]: (row["removal_id"], row["intent_id"]) for row in ledger.rows(LIST_ENTRY)}
+    assert stored == {"a": ("i2", "i"), "b": (None, "i")}
+    assert deltalake.DeltaTable(ledger.path(LIST_ENTRY)).version() == 2
+
+
+def test_what_people_are_found_by_has_no_statistics(tmp_path: Path) -> None:
+    ledger = OpsLedger(str(tmp_path))
+    ledger.add_new(LIST_ENTRY, entries("a"))
+    log = "".join(file.read_text() for file in Path(ledger.path(LIST_ENTRY)).glob("_delta_log/*.json"))
+    assert "hash of a" not in log

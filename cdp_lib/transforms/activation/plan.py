@@ -22,6 +22,7 @@ from cdp_lib.transforms.activation.candidates import (
     with_turn,
 )
 from cdp_lib.transforms.activation.consent import consent_in_force, with_consent
+from cdp_lib.transforms.activation.entries import entries_left, with_entries
 from cdp_lib.transforms.activation.ledger import contacts_made, last_states
 from cdp_lib.transforms.activation.offers import offer_code
 from cdp_lib.transforms.activation.policy import is_quiet, with_caps
@@ -37,9 +38,10 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
 
     A candidate is a member whose activation sends something, a message that a journey asked for, or somebody who is in
     an audience or on its list. The first of `contracts.activation.DECISIONS` that holds is the decision. Taking
-    somebody off a list needs no consent and waits for nothing; it is decided `no_address`, `sent_before` or `to_send`
-    only. `consent` is null where none was needed. Offers and codes stand only where one is made to the customer;
-    `expires_at` is the end of the offer. Raises ConfigError without a way.
+    somebody off a list needs no consent and waits for nothing; it is decided `sent_before`, `to_send`, or `no_address`
+    where neither the customer's address nor what the list was told is known. `consent` is null where none was needed.
+    Offers and codes stand only where one is made to the customer; `expires_at` is the end of the offer. Raises
+    ConfigError without a way.
     """
     if not ways:
         raise ConfigError(f"pack {pack.name}: nothing to plan. Write an activation.")
@@ -49,8 +51,11 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
     if any(not way.is_synced for way in ways):
         parts.append(_messages(inputs, states, ways, pack, moment))
     if any(way.is_synced for way in ways):
-        members = list_members(inputs.members, states, way_facts(ways, pack))
-        parts.append(with_difference(_known(members, inputs, ways, pack, moment), ways, moment).drop(*_OF_LISTS))
+        on_lists = inputs.entries.join(entries_left(inputs.entries, states), "entry_id", "left_anti")
+        members = with_entries(list_members(inputs.members, states, way_facts(ways, pack)), on_lists)
+        told = with_difference(_known(members, inputs, ways, pack, moment), ways, moment)
+        finds = (F.col("operation") == "remove") & F.col("is_noted")
+        parts.append(told.withColumn("needs_address", F.col("needs_address") & ~finds).drop(*_OF_LISTS))
     candidates = reduce(DataFrame.unionByName, parts)
     judged = _judged(candidates, ways, pack, moment)
     capped = with_caps(judged, contacts_made(states), policy.caps, at=moment.at)
@@ -62,7 +67,7 @@ def waterfall(planned: DataFrame) -> DataFrame:
     return planned.groupBy("activation_id", "operation", "decision").agg(F.count("*").alias("customer_count"))
 
 
-_OF_LISTS = ("is_member", "is_listed", "is_open", "listed", "ended")
+_OF_LISTS = ("is_member", "is_listed", "is_open", "is_noted", "listed", "ended")
 
 
 def _messages(inputs: PlanInputs, states: DataFrame, ways: Sequence[Way], pack: Pack, moment: Moment) -> DataFrame:

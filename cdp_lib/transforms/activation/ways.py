@@ -70,6 +70,8 @@ class PlanInputs:
     """silver.suppression."""
     deliveries: DataFrame
     """ops.delivery."""
+    entries: DataFrame
+    """ops.list_entry."""
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class World:
     consents: tuple[Mapping[str, Any], ...] = ()
     suppressions: tuple[Mapping[str, Any], ...] = ()
     deliveries: tuple[Mapping[str, Any], ...] = ()
+    entries: tuple[Mapping[str, Any], ...] = ()
     pack: Pack = field(default_factory=pack_of)
     moment: Moment = MOMENT
 
@@ -79,6 +80,7 @@ class World:
             consents=self.spark.createDataFrame(told, with_id),
             suppressions=rows(self.spark, tables.SUPPRESSION, *self.suppressions),
             deliveries=rows(self.spark, tables.DELIVERY, *self.deliveries),
+            entries=rows(self.spark, tables.LIST_ENTRY, *self.entries),
         )
 
     def plan(self, *ways: Way) -> DataFrame:

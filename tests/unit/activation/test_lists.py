@@ -85,9 +85,31 @@ def test_a_removal_waits_for_no_hour_cap_or_holdout(world: World) -> None:
     assert told(left) == {"g1": ("remove", "to_send")}
 
 
-def test_without_an_address_nobody_can_be_taken_off(world: World) -> None:
+def test_without_an_address_nobody_can_be_taken_off_unless_the_list_was_told_what_finds_them(world: World) -> None:
     gone = synced(world).but(members=(), people=())
     assert told(gone) == {"g1": ("remove", "no_address")}
+    entry = {"activation_id": "ads", "destination": "post", "golden_id": "g1"}
+    others = ({**entry, "golden_id": "g2"}, {**entry, "destination": "wire"}, {**entry, "activation_id": "hello"})
+    assert told(gone.but(entries=others)) == {"g1": ("remove", "no_address")}
+    found = gone.but(entries=(entry, {**entry, "run_id": "another"}))
+    assert told(found) == {"g1": ("remove", "to_send")}
+    (removal,) = found.planned(list_way())
+    removed = synced(found).but(entries=({**entry, "removal_id": removal["intent_id"]},))
+    assert told(removed) == {}
+    assert told(synced(found, "unknown")) == {"g1": ("remove", "sent_before")}
+    # It says nothing of people who are to be told more: they have no address.
+    nameless = found.but(members=(member("g1"),))
+    assert told(nameless) == {"g1": ("update", "no_address")}
+
+
+def test_of_merged_people_the_one_who_is_still_on_the_list_is_taken_off(world: World) -> None:
+    """Both were added, g2 was taken off; today both are g1, of whom the ledger knows the removal as the last word."""
+    both = synced(world.but(people=TWO, members=CLUB))
+    parted = synced(both.but(members=CLUB[:1]))
+    entry = {"activation_id": "ads", "destination": "post", "golden_id": "g1", "intent_id": "of g1"}
+    as_one = parted.but(deliveries=tuple({**row, "golden_id": "g1"} for row in parted.deliveries), people=TWO[:1])
+    assert told(as_one.but(members=())) == {}
+    assert told(as_one.but(members=(), entries=(entry,))) == {"g1": ("remove", "to_send")}
 
 
 def test_merged_people_are_on_a_list_once(world: World) -> None:

@@ -1,0 +1,84 @@
+"""What lists are told of their members, in ops.list_entry: noted before it is sent, dropped when they are off."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from cdp_lib.connectors import kind_named
+from cdp_lib.connectors.protocol import ConnectorKind
+from cdp_lib.contracts.activation import DELIVERY, LIST_ENTRY
+from cdp_lib.io.staging import BATCH_ROWS, staged, StagedRows
+from cdp_lib.settings.pack import Pack
+from cdp_lib.transforms.activation.entries import entries_left
+from cdp_lib.transforms.activation.ledger import last_states
+from cdp_lib.workflow.context import JobContext
+from jobs.activation.sender import Desk
+
+_TELLS, _LEAVES = ("add", "update"), "remove"
+
+
+def note_entries(desk: Desk, rows: StagedRows) -> None:
+    """Of everybody whom a list is about to be told of: what finds them again; of who leaves: which intent sees to it.
+
+    What is noted already stays as it is.
+    """
+    kinds = _lists(desk.pack)
+    groups = rows.counts("activation_id", "operation")
+    told_of = sorted({one["activation_id"] for one in groups if one["operation"] in _TELLS} & set(kinds))
+    if told_of:
+        about = rows.rows({"activation_id": told_of, "operation": list(_TELLS)})
+        desk.ledger.add_new(LIST_ENTRY, _reader(_entries(desk, kinds, about), LIST_ENTRY.column_names))
+    leaving = rows.rows({"operation": _LEAVES}) if any(one["operation"] == _LEAVES for one in groups) else ()
+    named = (
+        {"entry_id": entry_id, "removal_id": row["intent_id"]} for row in leaving for entry_id in row["entry_ids"] or ()
+    )
+    desk.ledger.change(LIST_ENTRY, _reader(named, ("entry_id", "removal_id")), "removal_id")
+
+
+def drop_entries(ctx: JobContext) -> None:
+    """Without entries of members who are off their lists, and of those whom the channel did not take."""
+    lists = sorted(_lists(ctx.pack))
+    if not lists:
+        return
+    states = last_states(ctx.newest(DELIVERY).where(F.col("activation_id").isin(lists)))
+    left = entries_left(ctx.newest(LIST_ENTRY), states)
+    with staged(left, f"{ctx.folder}/_staging/{ctx.run.run_id}.left") as rows:
+        ctx.ledger.drop(LIST_ENTRY, _reader(rows.rows({}), LIST_ENTRY.key))
+
+
+def _lists(pack: Pack) -> dict[str, ConnectorKind]:
+    """Activations that keep a list in step whose channel finds members by what it was told; each with its kind."""
+    kinds = {one.id: kind_named(one.connector) for one in pack.destinations}
+    named = {one.id: kinds[one.destination] for one in pack.activations if one.audience is not None}
+    return {name: kind for name, kind in named.items() if kind.mode == "audience" and kind.identifiers is not None}
+
+
+def _entries(
+    desk: Desk, kinds: Mapping[str, ConnectorKind], rows: Iterable[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    now = desk.ledger.clock()
+    for row in rows:
+        identify = kinds[row["activation_id"]].identifiers
+        identifiers = dict(identify(desk.writer.item(row))) if identify is not None else {}
+        if identifiers:
+            named = [row["activation_id"], row["destination"], row["golden_id"], sorted(identifiers.items())]
+            entry_id = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+            noted = {"entry_id": entry_id, "identifiers": identifiers, "told_at": now, "run_id": desk.run_id}
+            kept = ("activation_id", "destination", "golden_id", "intent_id")
+            yield {**noted, "removal_id": None, **{name: row[name] for name in kept}}
+
+
+def _reader(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pa.RecordBatchReader:
+    """The rows as a stream of Arrow batches with those columns of the table."""
+    whole = to_arrow_schema(LIST_ENTRY.schema(), timezone="UTC")
+    schema = pa.schema([whole.field(name) for name in columns])
+    left = iter(rows)
+    parts = iter(lambda: [dict(row) for row in islice(left, BATCH_ROWS)], [])
+    batches = (pa.RecordBatch.from_pylist(part, schema) for part in parts)
+    return pa.RecordBatchReader.from_batches(schema, batches)

@@ -1,0 +1,190 @@
+"""People who are gone leave the lists: by what each list was told of them, which is kept until then and no longer."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from cdp_lib.connectors import normalise
+from cdp_lib.connectors.kit import mailchimp, tiktok_audience
+from cdp_lib.connectors.kit.server import serving
+from cdp_lib.contracts import activation, identity
+from cdp_lib.settings.settings import MlflowSettings
+from jobs.compose import Suite
+from jobs.deliveries import last_states
+from tests.integration.mailing import destination, Mailing
+from tests.integration.shop import shop as open_shop
+
+pytestmark = pytest.mark.slow
+
+RULES = """
+kind: audience
+id: everybody
+where: {trait: order_count, gte: 1}
+---
+kind: activation
+id: follow
+audience: everybody
+destination: network
+needs_consent: false
+holdout_share: 0
+---
+kind: activation
+id: club
+audience: everybody
+destination: letters
+needs_consent: false
+holdout_share: 0
+---
+"""
+
+
+class PowerCutError(BaseException):
+    """Nothing that a job or its runner would take for a fault."""
+
+
+class CutOffSuite(Suite):
+    """Its runs end when a point of sending is reached that the test names."""
+
+    point = ""
+
+    @property
+    def failpoint(self) -> Callable[[str], None]:
+        def reached(point: str) -> None:
+            if point == type(self).point:
+                raise PowerCutError
+
+        return reached
+
+
+@pytest.fixture
+def shop(
+    spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mailing]:
+    """Two lists: one that takes hashes, one that takes addresses."""
+    secrets: dict[str, str] = {}
+    with serving(mailchimp.BENCH.fake()) as letters, serving(tiktok_audience.BENCH.fake()) as network:
+        documents = [
+            destination("letters", "mailchimp", mailchimp.BENCH.settings(letters.url), secrets),
+            destination("network", "tiktok_audience", tiktok_audience.BENCH.settings(network.url), secrets),
+        ]
+        for name, value in secrets.items():
+            monkeypatch.setenv(name, value)
+        found = open_shop(
+            spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, RULES + yaml.safe_dump_all(documents)
+        )
+        quick = found.suite.settings.sending.model_copy(update={"flush_count": 4, "longest_wait_seconds": 0.01})
+        settings = found.suite.settings.model_copy(update={"sending": quick})
+        yield Mailing(replace(found.suite, settings=settings), letters, network)
+
+
+def mails(*numbers: int, **more: str) -> dict[str, dict[str, Any]]:
+    """Made-up people with a mailbox each, or the one that is given."""
+    return {f"c{number}": {"email": more.get(f"c{number}", f"c{number}@example.com")} for number in numbers}
+
+
+def out(shop: Mailing) -> tuple[set[str], set[str]]:
+    """Whom either channel was told to take off, by what they know people by."""
+    letters = {whom for deed, whom in shop.texts.fake.taken if deed == "remove"}
+    return letters, {whom for deed, whom in shop.network.fake.taken if deed == "delete"}
+
+
+def known_as(*addresses: str) -> tuple[set[str], set[str]]:
+    """The same people as both channels know them."""
+    letters = {normalise.mailchimp_member(address) for address in addresses}
+    return letters, {normalise.sha256(address) or "" for address in addresses}
+
+
+def entries(shop: Mailing) -> list[tuple[str, str, tuple[str, ...]]]:
+    """List, customer and what finds them."""
+    rows = shop.suite.ledger.rows(activation.LIST_ENTRY)
+    return sorted((row["activation_id"], row["golden_id"], tuple(row["identifiers"].values())) for row in rows)
+
+
+def of_people(**mailboxes: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The entries of people who are on both lists under these mailboxes."""
+    told = [(who, address) for who, addresses in mailboxes.items() for address in addresses]
+    hashed = [("follow", who, (normalise.sha256(address) or "",)) for who, address in told]
+    return sorted([("club", who, (address,)) for who, address in told] + hashed)
+
+
+def statuses(shop: Mailing, operation: str) -> set[str]:
+    return {row["status"] for row in last_states(shop.suite) if row["operation"] == operation}
+
+
+def test_who_is_erased_leaves_every_list_once_and_nothing_of_them_is_kept(shop: Mailing) -> None:
+    shop.publish(mails(0, 1, 2))
+    shop.run(sends=True)
+    everybody = of_people(c0=["c0@example.com"], c1=["c1@example.com"], c2=["c2@example.com"])
+    assert entries(shop) == everybody
+    version = deltalake.DeltaTable(shop.suite.ledger.path(activation.LIST_ENTRY)).version()
+    shop.run(sends=True)
+    assert deltalake.DeltaTable(shop.suite.ledger.path(activation.LIST_ENTRY)).version() == version
+
+    shop.publish(mails(1, 2))
+    shop.run(sends=False)
+    assert (out(shop), entries(shop)) == (known_as(), everybody)
+    shop.run(sends=True)
+    assert out(shop) == known_as("c0@example.com")
+    assert statuses(shop, "remove") == {"accepted"}
+    assert entries(shop) == of_people(c1=["c1@example.com"], c2=["c2@example.com"])
+    asked = len(shop.texts.requests), len(shop.network.requests)
+    shop.run(sends=True)
+    assert (len(shop.texts.requests), len(shop.network.requests)) == asked
+
+
+def test_all_that_was_told_of_merged_and_moved_people_leaves_the_lists(shop: Mailing) -> None:
+    shop.publish(mails(0, 1, 2))
+    shop.run(sends=True)
+    shop.publish(mails(0, 1, 2, c1="moved@example.com"))
+    shop.run(sends=True)
+    assert entries(shop) == of_people(
+        c0=["c0@example.com"], c1=["c1@example.com", "moved@example.com"], c2=["c2@example.com"]
+    )
+    # c2 turns out to be c1, and then leaves with all that either was told of.
+    shop.write(identity.IDENTITY_EVENT, [{"event_type": "merge", "golden_id": "c2", "into_golden_id": "c1"}])
+    shop.publish(mails(0))
+    shop.run(sends=True)
+    assert out(shop) == known_as("c1@example.com", "moved@example.com", "c2@example.com")
+    assert entries(shop) == of_people(c0=["c0@example.com"])
+
+
+def test_a_run_that_is_cut_off_anywhere_goes_on_to_the_same(shop: Mailing) -> None:
+    shop.publish(mails(0, 1))
+    cut_off(shop, "remembered:activate", sends=0)
+    assert entries(shop) == of_people(c0=["c0@example.com"], c1=["c1@example.com"])
+    shop.run(sends=True, resume=True)
+    assert entries(shop) == of_people(c0=["c0@example.com"], c1=["c1@example.com"])
+
+    shop.publish(mails(1))
+    cut_off(shop, "settled:activate", sends=1)
+    shop.run(sends=True, resume=True)
+    assert out(shop) == known_as("c0@example.com")
+    assert entries(shop) == of_people(c1=["c1@example.com"])
+
+    shop.publish({"nobody": {}})
+    cut_off(shop, "sent:activate", sends=1)
+    assert entries(shop) == of_people(c1=["c1@example.com"])
+    shop.run(sends=True, resume=True)
+    assert entries(shop) == []
+    assert statuses(shop, "remove") == {"accepted"}
+    for server in (shop.texts, shop.network):
+        deeds = [deed for deed, _ in server.fake.taken]
+        assert (deeds.count("add"), len(deeds)) == (2, 4)
+
+
+def cut_off(shop: Mailing, point: str, *, sends: int) -> None:
+    """A run that ends there, when channels had at least so many requests of it, or none."""
+    before = len(shop.texts.requests) + len(shop.network.requests)
+    CutOffSuite.point = point
+    whole, shop.suite = shop.suite, CutOffSuite(**vars(shop.suite))
+    with pytest.raises(PowerCutError):
+        shop.run(sends=True)
+    shop.suite = whole
+    told = len(shop.texts.requests) + len(shop.network.requests) - before
+    assert told >= sends if sends else told == 0
