@@ -16,7 +16,14 @@ PACK = pack_of(
 
 def rebuild_of(occasion: str, planned_at: datetime = NOON) -> str | None:
     row: dict[str, Any] = {"intent_id": "1", "activation_id": "ads", "golden_id": "g1", "operation": "add"}
-    told = {"occasion": occasion, "planned_at": planned_at, "arm": "everybody", "channel": "line", "expires_at": None}
+    told = {
+        "occasion": occasion,
+        "planned_at": planned_at,
+        "arm": "everybody",
+        "channel": "line",
+        "expires_at": None,
+        "told_before": None,
+    }
     return writer_of(PACK, "key").item({**row, **told, "address": None, "person": {}}).person.get("rebuild")
 
 

@@ -105,7 +105,7 @@ def staged(name: str, lacking: tuple[str, ...], activation: str = "hello") -> St
         told = {"address": bench.item(number).address, "language": "en", "view": {"first_name": first_name}}
         row = {column: planned(intent_id).get(column) for column in DELIVERY.column_names}
         told["activation_id"] = activation
-        rows.append({**row, **told, "person": [], "products": [], "valid_until": None, "lane": 0})
+        rows.append({**row, **told, "person": [], "products": [], "valid_until": None, "told_before": None, "lane": 0})
     schema = pa.Table.from_pylist(rows).schema
     people = schema.set(schema.get_field_index("person"), pa.field("person", pa.map_(pa.string(), pa.string())))
     return StagedRows(ds.dataset(pa.Table.from_pylist(rows, people)), None)
