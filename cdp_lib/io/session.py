@@ -39,8 +39,11 @@ _LEAN_OPTIONS: Mapping[str, str] = {
     # They note the Python line behind every column expression: half of all calls into the JVM, a tenth of a small run.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.dataFrameQueryContext.enabled": "false",
+    # HotSpot never compiles a longer method: Spark's one loop over such a row would be interpreted for good. Above it
+    # Spark writes many small ones instead.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
-"""What makes building a plan cheap; `spark.extra` may say otherwise."""
+"""What makes plans cheap to build and to run; `spark.extra` may say otherwise."""
 
 _QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """PySpark's own loggers print the JVM's message of a failed query, which may quote a row."""

@@ -58,6 +58,9 @@ class Veto(Frozen):
     unless: tuple[Name, ...] = Field(default=(), description="Agreement on one of these lifts the veto")
 
 
+_HOUSE = "nullif(regexp_extract(address, '[0-9]+', 0), '')"
+"""The house's number, which stays the same however the street is spelt."""
+
 _BLOCKING = tuple(
     BlockingRule(on=on)
     for on in (
@@ -68,6 +71,9 @@ _BLOCKING = tuple(
         ("first_name", "birth_date"),
         ("sort_array(split(first_name || ' ' || last_name, ' '))",),
         ("address", "substr(first_name, 1, 1)"),
+        ("soundex(last_name)", _HOUSE, "city"),
+        ("soundex(first_name)", _HOUSE, "city"),
+        ("postcode", _HOUSE),
         ("birth_date", "postcode"),
         ("split_part(email, '@', 1)",),
         ("last_name", "postcode", "substr(first_name, 1, 1)"),

@@ -94,6 +94,11 @@ def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
     )
 
 
+def _summed(scored: DataFrame) -> DataFrame:
+    """Without what each field weighs: explanations show it, matching needs the sum."""
+    return scored.drop(*(name for name in scored.columns if name.endswith("_weight") and name != "match_weight"))
+
+
 def weights_of(model: Model) -> Weights:
     """The model as scoring takes it."""
     return Weights(
@@ -133,7 +138,7 @@ def _learnt(
                 yield None
                 return
             model = fit_model(evidence)
-            scored = kept.enter_context(cached(weigh(compared, model, matching)))
+            scored = kept.enter_context(cached(_summed(weigh(compared, model, matching))))
             threshold = _threshold(scored, matching, decisions)
         matcher = Matcher(
             model=model,
