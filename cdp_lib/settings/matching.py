@@ -73,7 +73,7 @@ _BLOCKING = tuple(
         ("address", "substr(first_name, 1, 1)"),
         ("soundex(last_name)", _HOUSE, "city"),
         ("soundex(first_name)", _HOUSE, "city"),
-        ("postcode", _HOUSE),
+        ("postcode", _HOUSE, "substr(first_name, 1, 1)"),
         ("birth_date", "postcode"),
         ("split_part(email, '@', 1)",),
         ("last_name", "postcode", "substr(first_name, 1, 1)"),
