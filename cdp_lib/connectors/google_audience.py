@@ -19,7 +19,7 @@ from cdp_lib.connectors.protocol import (
     Rejected,
     Unsure,
 )
-from cdp_lib.connectors.rows import accepted, check_count, code, names_of, objects, rejected
+from cdp_lib.connectors.rows import accepted, code, named_members, objects, rejected
 
 Consent = Literal["granted", "denied"]
 _PATHS = {
@@ -61,14 +61,11 @@ class GoogleAudience:
         One bad member fails the whole request and nothing of it is taken. The members that the answer names are only
         known to be bad, the others not to be good, so Rejected is raised and the courier halves the batch.
         """
-        named = [(item, names_of(item, batch.operation, identifiers(item))) for item in batch.items]
-        sent = [item for item, names in named if names]
-        unknown = rejected([item for item, names in named if not names], "neither e-mail nor international phone")
+        sent, names, nobody = named_members(batch, identifiers, _MOST_MEMBERS)
+        unknown = rejected(nobody, "neither e-mail nor international phone")
         if not sent:
             return Receipt(unknown)
-        members = [[{kind: value} for kind, value in one.items()] for _, names in named for one in names]
-        check_count(members, _MOST_MEMBERS)
-        body = self._body(batch, members)
+        body = self._body(batch, [[{kind: value} for kind, value in one.items()] for one in names])
         reply = self._channel.request("POST", _PATHS[batch.operation], sees=(_BAD_REQUEST,), json=body)
         if reply.status == _BAD_REQUEST:
             raise _problem(reply)

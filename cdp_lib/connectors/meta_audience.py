@@ -20,7 +20,7 @@ from cdp_lib.connectors.protocol import (
     reveal,
     Unsure,
 )
-from cdp_lib.connectors.rows import accepted, check_count, code, names_of, rejected, whole
+from cdp_lib.connectors.rows import accepted, code, named_members, rejected, whole
 
 Detail = Literal["EMAIL", "PHONE", "FN", "LN", "CT", "ST", "ZIP", "COUNTRY", "DOBY", "DOBM", "DOBD", "GEN"]
 _EXTERN_ID = "EXTERN_ID"
@@ -67,14 +67,12 @@ class MetaAudience:
         others again leaves the same audience. A member who is removed needs no detail but the golden_id.
         """
         is_removal = batch.operation == "remove"
-        named = [(item, names_of(item, batch.operation, self._names(item, is_removal))) for item in batch.items]
-        sent = [item for item, names in named if names]
-        unknown = rejected([item for item, names in named if not names], "nothing to match the customer by")
+        sent, names, nobody = named_members(batch, lambda item: self._names(item, is_removal), _MOST_ROWS)
+        unknown = rejected(nobody, "nothing to match the customer by")
         if not sent:
             return Receipt(unknown)
         schema = [_EXTERN_ID, *self._match_by]
-        data = [[one.get(name, "") for name in schema] for _, names in named for one in names]
-        check_count(data, _MOST_ROWS)
+        data = [[one.get(name, "") for name in schema] for one in names]
         payload = {"schema": schema, "data": data}
         method = "DELETE" if is_removal else "POST"
         reply = self._channel.request(method, self._path, sees=_SEEN, json={"payload": payload})

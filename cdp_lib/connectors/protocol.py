@@ -40,6 +40,10 @@ class Item:
     """Of who leaves a list: each thing once that the kind's `identifiers` said when the list was told of them."""
 
 
+Identifiers = Callable[[Item], Mapping[str, str]]
+"""By what a list's channel finds a member again, by name; empty: by nothing."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Items for one request; all have the same parts where the connector's kind `shares_parts`."""
@@ -155,7 +159,7 @@ class ConnectorKind:
     operation `remove` nevertheless, that is asked for all who are on a list of which nobody is left: what it took
     before that moment is to be empty.
     """
-    identifiers: Callable[[Item], Mapping[str, str]] | None = None
+    identifiers: Identifiers | None = None
     """Of a list: by what it finds a member again when nothing else is known of them, hashed where it takes hashes;
     empty: by nothing. It is kept from before the member is told of until they are off the list. Null: nothing is."""
     doc: str = ""

@@ -1,10 +1,10 @@
 """Rows of a request: what a tool is told of a customer, and what an answer says without repeating what it quotes."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from cdp_lib.connectors.protocol import Item, Operation, Outcome, Rejected
+from cdp_lib.connectors.protocol import Batch, Item, Operation, Outcome, Rejected
 
 DETAILS = frozenset(
     {"golden_id", "email", "phone", "first_name", "last_name", "birth_date", "gender", "city", "postcode", "country"}
@@ -32,6 +32,19 @@ def names_of(item: Item, operation: Operation, names_now: Mapping[str, str]) -> 
     if operation == "remove" and item.told_before:
         return item.told_before
     return (names_now,) if names_now else ()
+
+
+def named_members(
+    batch: Batch, names_now: Callable[[Item], Mapping[str, str]], most: int
+) -> tuple[list[Item], list[Mapping[str, str]], list[Item]]:
+    """Items that the channel can find, all their names in that order, and items that it cannot find.
+
+    Raises Rejected as `check_count` does.
+    """
+    named = [(item, names_of(item, batch.operation, names_now(item))) for item in batch.items]
+    names = [one for _, of_item in named for one in of_item]
+    check_count(names, most)
+    return [item for item, of_item in named if of_item], names, [item for item, of_item in named if not of_item]
 
 
 def check_count(rows: Sequence[object], most: int) -> None:

@@ -19,7 +19,7 @@ from cdp_lib.connectors.protocol import (
     reveal,
     Unsure,
 )
-from cdp_lib.connectors.rows import accepted, check_count, code, names_of, rejected, whole
+from cdp_lib.connectors.rows import accepted, code, named_members, rejected, whole
 
 _PATH = "/open_api/v1.3/segment/mapping/"
 _MOST_MEMBERS = 1000
@@ -54,13 +54,10 @@ class TikTokAudience:
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
         """All or nothing: HTTP 2xx alone is no success, the body's `code` must be 0 too."""
-        named = [(item, names_of(item, batch.operation, identifiers(item))) for item in batch.items]
-        sent = [item for item, names in named if names]
-        unknown = rejected([item for item, names in named if not names], "neither e-mail nor phone")
+        sent, members, nobody = named_members(batch, identifiers, _MOST_MEMBERS)
+        unknown = rejected(nobody, "neither e-mail nor phone")
         if not sent:
             return Receipt(unknown)
-        members = [one for _, names in named for one in names]
-        check_count(members, _MOST_MEMBERS)
         body = {
             "action": _ACTIONS[batch.operation],
             "advertiser_ids": list(self._settings.advertiser_ids),

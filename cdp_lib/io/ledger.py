@@ -69,10 +69,8 @@ class OpsLedger:
         if rows:
             schema = to_arrow_schema(table.schema(), timezone="UTC")
             filled = [{name: row.get(name) for name in table.column_names} for row in rows]
-            # Only a new table takes them: Delta's log must not hold the least and greatest of people's ids.
-            statistics = {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
             deltalake.write_deltalake(
-                self.path(table), pa.Table.from_pylist(filled, schema), mode="append", configuration=statistics
+                self.path(table), pa.Table.from_pylist(filled, schema), mode="append", configuration=_statistics(table)
             )
 
     def append_once(self, table: Table, batches: pa.RecordBatchReader, writer: str, number: int) -> bool:
@@ -80,24 +78,22 @@ class OpsLedger:
 
         `number` rises with every run. Whether rows were added. Batches stream through: they are never all in memory.
         """
-        path = self.path(table)
-        try:
-            known = deltalake.DeltaTable(path).transaction_version(writer)
-        except TableNotFoundError:
-            known = None
+        stored = self._stored(table)
+        known = None if stored is None else stored.transaction_version(writer)
         if known is not None and known >= number:
             return False
         done = deltalake.CommitProperties(app_transactions=[deltalake.Transaction(writer, number)])
-        statistics = {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
-        deltalake.write_deltalake(path, batches, mode="append", configuration=statistics, commit_properties=done)
+        deltalake.write_deltalake(
+            self.path(table), batches, mode="append", configuration=_statistics(table), commit_properties=done
+        )
         return True
 
     def add_new(self, table: Table, batches: pa.RecordBatchReader) -> int:
         """Add the rows whose key the table does not have, in one commit; how many. None is new: no commit."""
-        path = self.path(table)
-        statistics = {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
         schema = to_arrow_schema(table.schema(), timezone="UTC")
-        stored = deltalake.DeltaTable.create(path, schema=schema, mode="ignore", configuration=statistics)
+        stored = deltalake.DeltaTable.create(
+            self.path(table), schema=schema, mode="ignore", configuration=_statistics(table)
+        )
         done = _merged(stored, table, batches).when_not_matched_insert_all().execute()
         return int(done["num_target_rows_inserted"])
 
@@ -106,9 +102,8 @@ class OpsLedger:
 
         A key that the table does not have changes nothing.
         """
-        try:
-            stored = deltalake.DeltaTable(self.path(table))
-        except TableNotFoundError:
+        stored = self._stored(table)
+        if stored is None:
             return 0
         differs = f"there.{column} IS DISTINCT FROM given.{column}"
         changing = _merged(stored, table, batches).when_matched_update({column: f"given.{column}"}, predicate=differs)
@@ -119,11 +114,17 @@ class OpsLedger:
 
         Older versions of the table have them until it is vacuumed.
         """
-        try:
-            stored = deltalake.DeltaTable(self.path(table))
-        except TableNotFoundError:
+        stored = self._stored(table)
+        if stored is None:
             return 0
         return int(_merged(stored, table, keys).when_matched_delete().execute()["num_target_rows_deleted"])
+
+    def _stored(self, table: Table) -> deltalake.DeltaTable | None:
+        """The newest version of the table; None where there is none."""
+        try:
+            return deltalake.DeltaTable(self.path(table))
+        except TableNotFoundError:
+            return None
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows, oldest commit first within equal times; none where the table does not exist."""
@@ -146,6 +147,11 @@ class OpsLedger:
         return sorted(
             found, key=lambda state: (state.run_number, state.recorded_at, state.attempt, order.get(state.status, 1))
         )
+
+
+def _statistics(table: Table) -> dict[str, str]:
+    """Only a new table takes them: Delta's log must not hold the least and greatest of people's ids."""
+    return {STATISTICS_COLUMNS: table_properties(table)[STATISTICS_COLUMNS]}
 
 
 def _merged(stored: deltalake.DeltaTable, table: Table, given: pa.RecordBatchReader) -> deltalake.table.TableMerger:
