@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from cdp_lib.connectors import kind_named
-from cdp_lib.connectors.protocol import ConnectorKind
+from cdp_lib.connectors.protocol import Identifiers
 from cdp_lib.contracts.activation import DELIVERY, LIST_ENTRY
 from cdp_lib.io.staging import BATCH_ROWS, staged, StagedRows
 from cdp_lib.settings.pack import Pack
@@ -28,17 +28,19 @@ def note_entries(desk: Desk, rows: StagedRows) -> None:
 
     What is noted already stays as it is.
     """
-    kinds = _lists(desk.pack)
+    lists = _lists(desk.pack)
     groups = rows.counts("activation_id", "operation")
-    told_of = sorted({one["activation_id"] for one in groups if one["operation"] in _TELLS} & set(kinds))
+    told_of = sorted({one["activation_id"] for one in groups if one["operation"] in _TELLS} & set(lists))
     if told_of:
         about = rows.rows({"activation_id": told_of, "operation": list(_TELLS)})
-        desk.ledger.add_new(LIST_ENTRY, _reader(_entries(desk, kinds, about), LIST_ENTRY.column_names))
-    leaving = rows.rows({"operation": _LEAVES}) if any(one["operation"] == _LEAVES for one in groups) else ()
-    named = (
-        {"entry_id": entry_id, "removal_id": row["intent_id"]} for row in leaving for entry_id in row["entry_ids"] or ()
-    )
-    desk.ledger.change(LIST_ENTRY, _reader(named, ("entry_id", "removal_id")), "removal_id")
+        desk.ledger.add_new(LIST_ENTRY, _reader(_entries(desk, lists, about), LIST_ENTRY.column_names))
+    if any(one["operation"] == _LEAVES for one in groups):
+        named = (
+            {"entry_id": entry_id, "removal_id": row["intent_id"]}
+            for row in rows.rows({"operation": _LEAVES})
+            for entry_id in row["entry_ids"] or ()
+        )
+        desk.ledger.change(LIST_ENTRY, _reader(named, ("entry_id", "removal_id")), "removal_id")
 
 
 def drop_entries(ctx: JobContext) -> None:
@@ -52,20 +54,23 @@ def drop_entries(ctx: JobContext) -> None:
         ctx.ledger.drop(LIST_ENTRY, _reader(rows.rows({}), LIST_ENTRY.key))
 
 
-def _lists(pack: Pack) -> dict[str, ConnectorKind]:
-    """Activations that keep a list in step whose channel finds members by what it was told; each with its kind."""
+def _lists(pack: Pack) -> dict[str, Identifiers]:
+    """Activations that keep a list in step whose channel finds members by what it was told, with what tells that."""
     kinds = {one.id: kind_named(one.connector) for one in pack.destinations}
     named = {one.id: kinds[one.destination] for one in pack.activations if one.audience is not None}
-    return {name: kind for name, kind in named.items() if kind.mode == "audience" and kind.identifiers is not None}
+    return {
+        name: kind.identifiers
+        for name, kind in named.items()
+        if kind.mode == "audience" and kind.identifiers is not None
+    }
 
 
 def _entries(
-    desk: Desk, kinds: Mapping[str, ConnectorKind], rows: Iterable[Mapping[str, Any]]
+    desk: Desk, lists: Mapping[str, Identifiers], rows: Iterable[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     now = desk.ledger.clock()
     for row in rows:
-        identify = kinds[row["activation_id"]].identifiers
-        identifiers = dict(identify(desk.writer.item(row))) if identify is not None else {}
+        identifiers = dict(lists[row["activation_id"]](desk.writer.item(row)))
         if identifiers:
             named = [row["activation_id"], row["destination"], row["golden_id"], sorted(identifiers.items())]
             entry_id = hashlib.sha256(json.dumps(named).encode()).hexdigest()

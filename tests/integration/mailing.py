@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from cdp_lib.connectors.kit import meta_audience, sms
+from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.server import LoopbackServer
 from cdp_lib.contracts import activation, gold, identity, silver
 from cdp_lib.contracts.table import Table
@@ -117,16 +118,32 @@ def mailing(
 ) -> tuple[Mailing, dict[str, str]]:
     """The shop below `folder`, and the environment that holds its secrets."""
     texts, network = servers
+    channels = {"texts": (sms.BENCH, texts), "network": (meta_audience.BENCH, network)}
+    suite, secrets = shop_with(spark, folder, mlflow, RULES, channels)
+    return Mailing(sending_in_fours(suite), texts, network), secrets
+
+
+def shop_with(
+    spark: SparkSession,
+    folder: Path,
+    mlflow: MlflowSettings,
+    rules: str,
+    channels: Mapping[str, tuple[Bench, LoopbackServer]],
+) -> tuple[Suite, dict[str, str]]:
+    """A shop below `folder` with these documents and destinations, and the environment that holds their secrets."""
     secrets: dict[str, str] = {}
     destinations = [
-        destination("texts", "sms", sms.BENCH.settings(texts.url), secrets),
-        destination("network", "meta_audience", meta_audience.BENCH.settings(network.url), secrets),
+        destination(name, bench.kind.name, bench.settings(server.url), secrets)
+        for name, (bench, server) in channels.items()
     ]
-    documents = RULES + yaml.safe_dump_all(destinations)
-    found = shop(spark, folder / "cafe", folder / "lake", mlflow, documents)
-    quick = found.suite.settings.sending.model_copy(update={"flush_count": 4, "longest_wait_seconds": 0.01})
-    settings = found.suite.settings.model_copy(update={"sending": quick})
-    return Mailing(replace(found.suite, settings=settings), texts, network), secrets
+    found = shop(spark, folder / "cafe", folder / "lake", mlflow, rules + yaml.safe_dump_all(destinations))
+    return found.suite, secrets
+
+
+def sending_in_fours(suite: Suite) -> Suite:
+    """The suite, which notes outcomes four at a time and hardly waits for a channel."""
+    quick = suite.settings.sending.model_copy(update={"flush_count": 4, "longest_wait_seconds": 0.01})
+    return replace(suite, settings=suite.settings.model_copy(update={"sending": quick}))
 
 
 def destination(name: str, connector: str, settings: Mapping[str, Any], secrets: dict[str, str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The journey job day by day, cut off and resumed; the same journey simulated; and where customers stand."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from cdp_lib.workflow.progress import PlainLines
 from cdp_lib.workflow.runner import RunOptions
 from jobs.compose import job_named, Suite
 from jobs.journeys import journey_named, show_journeys, show_simulation, simulate, Simulation
+from tests.integration.cut_off import cut_off_at, PowerCutError
 from tests.integration.shop import FIRST_DAY, Purchase, Shop, shop
 
 pytestmark = pytest.mark.slow
@@ -122,22 +123,6 @@ AFTER: Mapping[date, dict[str, tuple[Any, ...]]] = {
 }
 
 
-class PowerCutError(Exception):
-    """Nothing that a job would catch."""
-
-
-class CutOffSuite(Suite):
-    """Its runs end when the journey job has published and the ledger does not know it yet."""
-
-    @property
-    def failpoint(self) -> Callable[[str], None]:
-        def reached(point: str) -> None:
-            if point == "after:ops_journey":
-                raise PowerCutError
-
-        return reached
-
-
 def test_three_days_one_of_them_cut_off_and_a_simulation_tell_the_same(opened: Shop) -> None:
     opened.publish(PURCHASES)
     told = io.StringIO()
@@ -146,7 +131,7 @@ def test_three_days_one_of_them_cut_off_and_a_simulation_tell_the_same(opened: S
     assert "journey care: 2 entered, 0 moved, 0 sends, 0 exits" in told.getvalue()
 
     with pytest.raises(PowerCutError):
-        run_day(CutOffSuite(**vars(opened.suite)), SECOND, told)
+        run_day(cut_off_at(opened.suite, "after:ops_journey"), SECOND, told)
     assert of_care(opened) == AFTER[SECOND]
     version = opened.suite.store.version(JOURNEY_STATE)
     run_day(opened.suite, SECOND, told, resume=True)

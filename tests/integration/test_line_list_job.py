@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pyspark.sql import SparkSession
 
 from cdp_lib.connectors.kit import line_audience
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.settings.settings import MlflowSettings
-from tests.integration.mailing import destination, Mailing, NOON, phones
-from tests.integration.shop import shop
+from tests.integration.mailing import Mailing, NOON, phones, shop_with
 
 RULES = """
 kind: audience
@@ -56,12 +54,10 @@ def line_shop(
 ) -> Iterator[LineShop]:
     fake = line_audience.LineAudienceFake()
     with serving(fake) as server:
-        secrets: dict[str, str] = {}
-        named = destination("line", "line_audience", line_audience.BENCH.settings(server.url), secrets)
+        suite, secrets = shop_with(spark, tmp_path, mlflow_store, RULES, {"line": (line_audience.BENCH, server)})
         for name, value in secrets.items():
             monkeypatch.setenv(name, value)
-        found = shop(spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, RULES + yaml.safe_dump(named))
-        yield LineShop(Mailing(found.suite, server, server), fake)
+        yield LineShop(Mailing(suite, server, server), fake)
 
 
 @pytest.mark.slow

@@ -1,13 +1,11 @@
 """People who are gone leave the lists: by what each list was told of them, which is kept until then and no longer."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import deltalake
 import pytest
-import yaml
 from pyspark.sql import SparkSession
 
 from cdp_lib.connectors import normalise
@@ -15,10 +13,9 @@ from cdp_lib.connectors.kit import mailchimp, tiktok_audience
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.contracts import activation, identity
 from cdp_lib.settings.settings import MlflowSettings
-from jobs.compose import Suite
 from jobs.deliveries import last_states
-from tests.integration.mailing import destination, Mailing
-from tests.integration.shop import shop as open_shop
+from tests.integration.cut_off import cut_off_at, PowerCutError
+from tests.integration.mailing import Mailing, sending_in_fours, shop_with
 
 pytestmark = pytest.mark.slow
 
@@ -44,43 +41,17 @@ holdout_share: 0
 """
 
 
-class PowerCutError(BaseException):
-    """Nothing that a job or its runner would take for a fault."""
-
-
-class CutOffSuite(Suite):
-    """Its runs end when a point of sending is reached that the test names."""
-
-    point = ""
-
-    @property
-    def failpoint(self) -> Callable[[str], None]:
-        def reached(point: str) -> None:
-            if point == type(self).point:
-                raise PowerCutError
-
-        return reached
-
-
 @pytest.fixture
 def shop(
     spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailing]:
     """Two lists: one that takes hashes, one that takes addresses."""
-    secrets: dict[str, str] = {}
     with serving(mailchimp.BENCH.fake()) as letters, serving(tiktok_audience.BENCH.fake()) as network:
-        documents = [
-            destination("letters", "mailchimp", mailchimp.BENCH.settings(letters.url), secrets),
-            destination("network", "tiktok_audience", tiktok_audience.BENCH.settings(network.url), secrets),
-        ]
+        channels = {"letters": (mailchimp.BENCH, letters), "network": (tiktok_audience.BENCH, network)}
+        suite, secrets = shop_with(spark, tmp_path, mlflow_store, RULES, channels)
         for name, value in secrets.items():
             monkeypatch.setenv(name, value)
-        found = open_shop(
-            spark, tmp_path / "cafe", tmp_path / "lake", mlflow_store, RULES + yaml.safe_dump_all(documents)
-        )
-        quick = found.suite.settings.sending.model_copy(update={"flush_count": 4, "longest_wait_seconds": 0.01})
-        settings = found.suite.settings.model_copy(update={"sending": quick})
-        yield Mailing(replace(found.suite, settings=settings), letters, network)
+        yield Mailing(sending_in_fours(suite), letters, network)
 
 
 def mails(*numbers: int, **more: str) -> dict[str, dict[str, Any]]:
@@ -181,8 +152,7 @@ def test_a_run_that_is_cut_off_anywhere_goes_on_to_the_same(shop: Mailing) -> No
 def cut_off(shop: Mailing, point: str, *, sends: int) -> None:
     """A run that ends there, when channels had at least so many requests of it, or none."""
     before = len(shop.texts.requests) + len(shop.network.requests)
-    CutOffSuite.point = point
-    whole, shop.suite = shop.suite, CutOffSuite(**vars(shop.suite))
+    whole, shop.suite = shop.suite, cut_off_at(shop.suite, point)
     with pytest.raises(PowerCutError):
         shop.run(sends=True)
     shop.suite = whole

@@ -94,10 +94,11 @@ def list_members(members: DataFrame, states: DataFrame, facts: Column) -> DataFr
 def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> DataFrame:
     """The rows of `list_members` that may have to be told, with `operation`, `occasion` and `is_before`.
 
-    `people` also have address, arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the member as
-    the audience does; or an intent is not over yet; or the channel refused just this before. Where a list can only be
-    taken anew and somebody must leave it, everybody else is planned; where there is nobody else, all who are on it are
-    removed, which needs no address. An occasion names the intent before it, so that a chain cannot be doubled.
+    `people` also have is_noted, address, arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the
+    member as the audience does; or an intent is not over yet; or the channel refused just this before. Where a list can
+    only be taken anew and somebody must leave it, everybody else is planned; where there is nobody else, all who are on
+    it are removed. That needs no address, nor does the removal of somebody whom an entry finds. An occasion names the
+    intent before it, so that a chain cannot be doubled.
     """
     judged = _judged(people)
     told = _with_whole_lists(judged.where(F.col("must_leave") | F.col("is_member")), ways)
@@ -108,7 +109,8 @@ def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> D
     before = F.coalesce("ended.intent_id", F.lit(FIRST))
     whole = F.when(is_anew, F.lit(f"{REBUILD}:{moment.as_of}:")).when(is_emptied, F.lit(f"{EMPTYING}:{moment.as_of}:"))
     is_as_wanted = F.col("is_listed") & ~F.col("must_leave") & ~F.col("is_changed") & ~is_anew
-    needs_address = (F.col("needs_address") & ~is_emptied).alias("needs_address")
+    is_found = is_emptied | (F.col("must_leave") & F.col("is_noted"))
+    needs_address = (F.col("needs_address") & ~is_found).alias("needs_address")
     named = told.where(~F.col("must_leave") | F.col("can_remove") | is_emptied).select(
         *[needs_address if name == "needs_address" else name for name in people.columns],
         is_as_wanted.alias("_is_as_wanted"),

@@ -53,9 +53,7 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
     if any(way.is_synced for way in ways):
         on_lists = inputs.entries.join(entries_left(inputs.entries, states), "entry_id", "left_anti")
         members = with_entries(list_members(inputs.members, states, way_facts(ways, pack)), on_lists)
-        told = with_difference(_known(members, inputs, ways, pack, moment), ways, moment)
-        finds = (F.col("operation") == "remove") & F.col("is_noted")
-        parts.append(told.withColumn("needs_address", F.col("needs_address") & ~finds).drop(*_OF_LISTS))
+        parts.append(with_difference(_known(members, inputs, ways, pack, moment), ways, moment).drop(*_OF_LISTS))
     candidates = reduce(DataFrame.unionByName, parts)
     judged = _judged(candidates, ways, pack, moment)
     capped = with_caps(judged, contacts_made(states), policy.caps, at=moment.at)
