@@ -25,6 +25,13 @@ FEW_ROWS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
+    # Each sort and aggregation takes a page, of 16 MB and more unless told: the heap would fill with empty ones.
+    "spark.buffer.pageSize": "1m",
+    # What a browser would show of past queries is kept on the heap too, and nobody looks.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.ui.retainedExecutions": "20",
+    "spark.ui.retainedJobs": "20",
+    "spark.ui.retainedStages": "20",
 }
 """Options of a session that sees rows by the dozen."""
 
@@ -74,7 +81,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             driver_memory="2g",
             jars_dir=str(ROOT / ".jars"),
             local_dir=str(scratch / "local"),
-            java_options=f"-XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC {archiving}",
+            java_options=f"-Xms2g -Xmn600m -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC {archiving}",
             extra={**FEW_ROWS, "spark.sql.warehouse.dir": str(scratch / "warehouse")},
         ),
         log=LogSettings(spark_level="ERROR", spark_file=str(scratch / "spark.log")),

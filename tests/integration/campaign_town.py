@@ -45,11 +45,11 @@ class Town:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 file.rename(place)
 
-    def run(self, as_of: date, now: datetime, *, sends: bool) -> None:
-        """A daily run as of that day, on a clock that says `now` as it begins."""
+    def run(self, as_of: date, now: datetime, *, sends: bool, only: tuple[str, ...] = ()) -> None:
+        """A daily run as of that day, or these jobs of it, on a clock that says `now` as it begins."""
         ahead = now - utc_now()
         suite = replace(self.suite, ledger=OpsLedger(self.suite.ledger.root, lambda: utc_now() + ahead))
-        request = Request(as_of=as_of, send=sends, at=None if sends else now)
+        request = Request(only=only, as_of=as_of, send=sends, at=None if sends else now)
         run_named(suite, request, Console(file=io.StringIO()))
 
 
