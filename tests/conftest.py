@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from cdp_lib.io.java import find_java
 from cdp_lib.io.session import build_session
-from cdp_lib.settings.settings import LogSettings, Settings, SparkSettings
+from cdp_lib.settings.settings import LogSettings, MlflowSettings, Settings, SparkSettings
 
 ROOT = Path(__file__).parents[1]
 ARCHIVES = ROOT / ".cache" / "class-data"
@@ -104,6 +104,13 @@ def keep_archive(gateway: object, partial: Path, archive: Path) -> None:
         partial.replace(archive)
         for outdated in set(ARCHIVES.glob("*.jsa")) - {archive}:
             outdated.unlink()
+
+
+@pytest.fixture(scope="session")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> MlflowSettings:
+    """One MLflow store for all tests: making its tables takes ten seconds."""
+    folder = tmp_path_factory.mktemp("mlflow_store")
+    return MlflowSettings(tracking_uri=f"sqlite:///{folder}/mlflow.db", artifacts=str(folder / "artifacts"))
 
 
 @pytest.fixture
