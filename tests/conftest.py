@@ -81,6 +81,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             driver_memory="2g",
             jars_dir=str(ROOT / ".jars"),
             local_dir=str(scratch / "local"),
+            # A heap that grew by steps was collected whole at each of them.
             java_options=f"-Xms2g -Xmn600m -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC {archiving}",
             extra={**FEW_ROWS, "spark.sql.warehouse.dir": str(scratch / "warehouse")},
         ),

@@ -16,9 +16,11 @@ pytestmark = pytest.mark.fault
 FIRST_DAY = (
     "planned:bronze_ingest",
     "inside:bronze_ingest:bronze.loans",
+    "after:bronze_ingest",
     "inside:silver_conform:silver.customer_record",
     "after:silver_conform",
     "committed:silver_identity:silver.identity_link",
+    "after:silver_identity",
     "inside:gold_customer:gold.customer",
     "committed:gold_customer:gold.customer",
 )

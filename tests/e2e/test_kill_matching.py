@@ -17,7 +17,7 @@ from tests.integration.people import Business, business, simulated
 
 pytestmark = pytest.mark.fault
 
-SETTINGS = "identifiers: [{field: member_no, max_values: 1}]\nmatching: {random_pairs: 5000}\n"
+SETTINGS = "identifiers: [{field: member_no, max_values: 1}]\nmatching: {random_pairs: 20000}\n"
 POINTS = (
     "registered:silver_identity",
     "committed:silver_identity:silver.match_pair",

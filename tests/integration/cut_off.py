@@ -6,7 +6,7 @@ from jobs.compose import Suite
 
 
 class PowerCutError(BaseException):
-    """Nothing that a job or its runner would take for a fault."""
+    """Caught by no job. The runner notes the run as failed on the way out, which no kill would do: tests/e2e kills."""
 
 
 def cut_off_at(suite: Suite, point: str) -> Suite:

@@ -14,7 +14,7 @@ from jobs.matching.matchers import MATCH
 from tests.integration.people import Business, business, simulated
 
 EXACT = "identifiers: [{field: member_no, max_values: 1}]\n"
-PROBABLE = EXACT + "matching: {random_pairs: 5000}\n"
+PROBABLE = EXACT + "matching: {random_pairs: 20000}\n"
 EXACT_ONLY_COLUMNS = ("source_system", "source_record_id", "cluster_id", "component_id", "matched_by")
 
 New = Callable[..., Business]
@@ -48,9 +48,9 @@ def content(shop: Business) -> dict[str, list[tuple]]:
 
 @pytest.mark.slow
 def test_days_one_by_one_find_the_same_people_as_all_at_once(new_business: New) -> None:
-    rows = simulated(300)
+    rows = simulated(600)
     by_day, at_once = new_business(), new_business(lake="at_once")
-    days = [rows[:225], rows[225:250], [moved(row) for row in rows[20:30]] + rows[250:]]
+    days = [rows[:450], rows[450:500], [moved(row) for row in rows[20:30]] + rows[500:]]
     for number, news in enumerate(days, start=1):
         by_day.publish(news, number)
         assert by_day.run().status == "succeeded"
@@ -65,11 +65,11 @@ def test_days_one_by_one_find_the_same_people_as_all_at_once(new_business: New) 
 @pytest.mark.slow
 def test_ids_come_back_when_a_stricter_rule_is_taken_back(new_business: New) -> None:
     shop = new_business()
-    shop.publish(simulated(300), 1)
+    shop.publish(simulated(600), 1)
     shop.run()
     before = shop.ids()
 
-    strict = new_business(PROBABLE.replace("5000", "5000, threshold: 25"))
+    strict = new_business(PROBABLE.replace("20000", "20000, threshold: 25"))
     strict.run()
     assert len(set(strict.ids().values())) > len(set(before.values()))
     back = new_business()
