@@ -29,6 +29,7 @@ from cdp_lib.connectors.protocol import Batch, Outcome, Receipt
 from cdp_lib.contracts import activation, gold, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.io.journal import IntentJournal
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.session import build_session
 from cdp_lib.io.staging import staged, StagedRows
 from cdp_lib.settings.pack import assemble_pack, Document, Pack
@@ -128,7 +129,7 @@ class World:
         return PlanInputs(
             customers=self.read(f"customers_{day}"),
             members=self.read(f"members_{day}"),
-            journey_sends=self.spark.createDataFrame([], _SENDS),
+            journey_sends=local_rows(self.spark, _SENDS),
             consents=self.read("consents"),
             suppressions=self.read("suppressions"),
             deliveries=self.read(deliveries),

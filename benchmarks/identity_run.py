@@ -10,6 +10,7 @@ from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.contracts.silver import RECORD_KEY
 from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
@@ -38,7 +39,7 @@ def match_records(
         weighed = kept.enter_context(weigh_all(records, matching, Unkept(known)))
         trained = time.monotonic() - started
         keep = kept.enter_context(checkpoints(spark, str(answer.with_name("checkpoints"))))
-        undecided = spark.createDataFrame([], "record_l binary, record_r binary, is_link boolean")
+        undecided = local_rows(spark, "record_l binary, record_r binary, is_link boolean")
         evidence = Evidence(identifier_keys(records, identity), weighed.pairs, undecided, records, weighed.known)
         members = kept.enter_context(group_records(evidence, identity, weighed.named, keep))
         parted = time.monotonic() - started

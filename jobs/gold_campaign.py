@@ -10,6 +10,7 @@ from cdp_lib.contracts import activation, identity, results, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import AccountError
 from cdp_lib.io.caching import cached
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.experiment import Experiment, Sample
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.campaign.figures import campaign_rows
@@ -107,7 +108,7 @@ def _experiment_frame(ctx: JobContext, known: DataFrame, people: DataFrame, stat
     table = results.EXPERIMENT_RESULT
     filled = [tuple(row[name] for name in table.content_columns) for row in found]
     schema = T.StructType([field for field in table.schema() if field.name in table.content_columns])
-    return ctx.spark.createDataFrame(filled, schema)
+    return local_rows(ctx.spark, schema, filled)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from cdp_lib.contracts import activation, gold
 from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.selection import count_rows
 from cdp_lib.settings.journey import Journey
 from cdp_lib.settings.pack import Pack
@@ -120,7 +121,7 @@ def _walked(suite: Suite, known: Known, pack: Pack, days: Iterable[date], keep: 
     """Every entry at the end of the last day. The members are today's, so no identity event lies behind them."""
     now = replace(known, events=known.events.limit(0))
     table = activation.JOURNEY_STATE
-    states = suite.session().createDataFrame([], table.schema()).select(*table.content_columns)
+    states = local_rows(suite.session(), table.schema()).select(*table.content_columns)
     for day in days:
         over = states.where(F.col("step").isNull())
         states = keep(next_states(states, now, pack, day, keep).unionByName(over))

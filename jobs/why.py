@@ -13,6 +13,7 @@ from cdp_lib.contracts import activation, gold, identity
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import ConfigError, IdentityError, near_miss, WorkflowError
 from cdp_lib.io.ledger import JobState
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.selection import select_rows
 from cdp_lib.settings.audience import Audience, Condition, SUPPRESSION
 from cdp_lib.settings.pack import Pack
@@ -66,7 +67,7 @@ class _Desk:
         """A table as that run read it; no rows where it did not exist."""
         version = self.state.inputs.get(of.name)
         if version is None:
-            return self.suite.session().createDataFrame([], of.schema())
+            return local_rows(self.suite.session(), of.schema())
         return self.suite.store.read(of, version)
 
     def members(self) -> DataFrame:

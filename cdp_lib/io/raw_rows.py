@@ -14,6 +14,7 @@ from cdp_lib.errors import IngestError
 from cdp_lib.io.csv_rows import csv_batches
 from cdp_lib.io.inspection import pack_bins
 from cdp_lib.io.landing import Inspection, LandingFile, open_file
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.parquet_rows import byte_columns, parquet_batches
 from cdp_lib.io.text_stream import lines, utf8_stream
 from cdp_lib.settings.source import Source
@@ -62,7 +63,7 @@ def read_raw_rows(spark: SparkSession, source: Source, files: Sequence[Inspectio
         raise IngestError(f"refused files cannot be read: {'; '.join(refused)}")
     pieces = [piece for file in files if not file.is_empty for piece in _pieces(file)]
     if not pieces:
-        return spark.createDataFrame([], raw_schema(source))
+        return local_rows(spark, raw_schema(source))
     sizes = [piece.byte_count for piece in pieces]
     bins = pack_bins(pieces, sizes, max(spark.sparkContext.defaultParallelism, -(-sum(sizes) // TASK_BYTES)))
     tasks = spark.range(len(bins), numPartitions=len(bins))

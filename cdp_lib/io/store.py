@@ -20,6 +20,7 @@ from cdp_lib.io.caching import cached
 from cdp_lib.io.commit import commit, refusal, Stamp, stored_columns, transaction
 from cdp_lib.io.declared import align_with_contract, create_table, keeps_change_feed
 from cdp_lib.io.fingerprint import fingerprint
+from cdp_lib.io.local_rows import local_rows
 
 __all__ = ["Batch", "DeltaStore", "Stamp"]
 
@@ -56,7 +57,7 @@ class DeltaStore:
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table's rows, at a version if given; no rows where the table does not exist yet."""
         if version is None and self.version(table) is None:
-            return self._session().createDataFrame([], table.schema())
+            return local_rows(self._session(), table.schema())
         reader = self._session().read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)

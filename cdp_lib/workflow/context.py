@@ -16,6 +16,7 @@ from cdp_lib.errors import near_miss, QualityError, WorkflowError
 from cdp_lib.io.checkpoints import checkpoints
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.ledger import JobState, OpsLedger
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.store import Batch, Stamp
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.services import GateRequest, RunInfo, Sending, Services
@@ -226,7 +227,7 @@ class JobContext:
         return self._services.store.read(known[name])
 
     def _empty(self, table: Table) -> DataFrame:
-        return self.spark.createDataFrame([], table.schema())
+        return local_rows(self.spark, table.schema())
 
     def _declared(self, table: Table, how: str, declared: Iterable[Table]) -> None:
         names = [one.name for one in declared]

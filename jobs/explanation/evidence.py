@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, functions as F
 from cdp_lib.contracts import silver
 from cdp_lib.errors import ModelError
 from cdp_lib.io.caching import cached
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
@@ -95,8 +96,8 @@ def weigh_asked(suite: Suite, named: NamedMatcher, members: Sequence[Member], pa
         return Weighings({}, {})
     spark, records = suite.session(), suite.store.read(silver.CUSTOMER_RECORD)
     scale = Scale(settings, weights_of(named.matcher.model), named.matcher.caps)
-    rows = [tuple(bytearray.fromhex(name) for name in pair) for pair in sorted(pairs)]
-    asked = spark.createDataFrame(rows, "record_l binary, record_r binary")
+    rows = [[bytes.fromhex(name) for name in pair] for pair in sorted(pairs)]
+    asked = local_rows(spark, "record_l binary, record_r binary", rows)
     with ExitStack() as kept:
         few = kept.enter_context(cached(comparable_records(only(records, members), settings)))
         all_keys = block_keys(comparable_records(records, settings), settings)

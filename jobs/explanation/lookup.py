@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from cdp_lib.contracts import identity, matching as tables, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import IdentityError, near_miss, StorageError
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.selection import select_rows
 from cdp_lib.transforms.identity.exact import ID_DIGITS, record_hash
 from cdp_lib.transforms.identity.history import resolve
@@ -106,7 +107,7 @@ def trace_golden_id(suite: Suite, golden_id: str) -> Lived:
     if members_of(suite, golden_id):
         return Lived(golden_id, golden_id)
     events = suite.store.read(identity.IDENTITY_EVENT)
-    given = suite.session().createDataFrame([(golden_id,)], "golden_id string")
+    given = local_rows(suite.session(), "golden_id string", [(golden_id,)])
     row = resolve(events, given).first()
     today = None if row is None else row["current_golden_id"]
     if today == golden_id:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import reduce
 
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.io.caching import cached
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.linkage import Limits
 from cdp_lib.models.identity.people import fits_one_machine, IdentityGraph, PAIR_SCHEMA, part_records
 from cdp_lib.models.identity.people_on_spark import IdentityFrames, part_records_on_spark
@@ -16,6 +18,9 @@ from cdp_lib.transforms.identity.comparable import comparable_records, known_fie
 from cdp_lib.transforms.identity.exact import record_key
 from cdp_lib.transforms.identity.increment import records_in
 from jobs.matching.matchers import NamedMatcher
+
+KNOWN_AT_MOST = 5_000_000
+"""Records, of 24 bytes, whose known fields are taken whole: to pick those that the evidence names would cost more."""
 
 Keep = Callable[[DataFrame], DataFrame]
 """Computes a frame and gives it back without its lineage: see io/checkpoints.py."""
@@ -38,12 +43,12 @@ class Evidence:
 
 def no_pairs(spark: SparkSession) -> DataFrame:
     """No scored pair."""
-    return spark.createDataFrame([], "record_l binary, record_r binary, match_weight double, is_vetoed boolean")
+    return local_rows(spark, "record_l binary, record_r binary, match_weight double, is_vetoed boolean")
 
 
 def no_known(spark: SparkSession) -> DataFrame:
     """No record says anything that could be compared: where the pack matches by identifiers alone."""
-    return spark.createDataFrame([], "record_key binary, known_fields bigint")
+    return local_rows(spark, "record_key binary, known_fields bigint")
 
 
 def known_of(records: DataFrame, matching: Matching | None) -> DataFrame:
@@ -67,18 +72,39 @@ def group_records(
     with ExitStack() as kept:
         keys = kept.enter_context(cached(evidence.keys))
         pairs = kept.enter_context(cached(evidence.pairs.select(*PAIR_SCHEMA.names)))
-        once = [] if identity.matching is None else list(identity.matching.one_record_per_source)
-        listed = evidence.records.where(F.col("source_system").isin(once))
-        sources = listed.select(record_key().alias("record_key"), "source_system")
-        ends = pairs.select("record_l", "record_r").unionByName(evidence.decisions.select("record_l", "record_r"))
-        named_records = keys.select("record_key").unionByName(records_in(ends))
-        known = evidence.known.join(named_records, "record_key", "left_semi")
-        frames = IdentityFrames(keys, pairs, evidence.decisions, sources, known)
-        if fits_one_machine(keys.count(), pairs.count()):
+        frames = IdentityFrames(keys, pairs, evidence.decisions, _listed_once(evidence, identity), evidence.known)
+        key_count, pair_count, known_count = _counts(keys, pairs, evidence.known)
+        if known_count > KNOWN_AT_MOST:
+            frames = replace(frames, known=_named_in(frames))
+        if fits_one_machine(key_count, pair_count):
             graph = IdentityGraph(*(getattr(frames, kind.name).toArrow() for kind in fields(IdentityGraph)))
             yield spark.createDataFrame(part_records(graph, identity, limits))
             return
         yield part_records_on_spark(frames, identity, limits, keep)
+
+
+def _counts(*frames: DataFrame) -> tuple[int, ...]:
+    """How many rows each has, by one query, which also computes what is cached of them."""
+    places = [frame.select(F.lit(place).alias("place")) for place, frame in enumerate(frames)]
+    counted = reduce(DataFrame.unionByName, places).groupBy("place").count().collect()
+    found = {row["place"]: row["count"] for row in counted}
+    return tuple(found.get(place, 0) for place in range(len(frames)))
+
+
+def _listed_once(evidence: Evidence, identity: Identity) -> DataFrame:
+    """The records of sources that list everybody once, if there are such sources: record_key, source_system."""
+    once = [] if identity.matching is None else list(identity.matching.one_record_per_source)
+    if not once:
+        return local_rows(evidence.records.sparkSession, "record_key binary, source_system string")
+    listed = evidence.records.where(F.col("source_system").isin(once))
+    return listed.select(record_key().alias("record_key"), "source_system")
+
+
+def _named_in(frames: IdentityFrames) -> DataFrame:
+    """What is known of the records that any evidence names."""
+    ends = frames.pairs.select("record_l", "record_r").unionByName(frames.decisions.select("record_l", "record_r"))
+    named_records = frames.keys.select("record_key").unionByName(records_in(ends))
+    return frames.known.join(named_records, "record_key", "left_semi")
 
 
 def _limits(matching: Matching | None, named: NamedMatcher | None) -> Limits:

@@ -5,10 +5,12 @@ from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts.matching import match_pair
 from cdp_lib.io.caching import cached
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
 from cdp_lib.models.identity.match_model import Model
 from cdp_lib.models.identity.matcher import Matcher, rule_rows
@@ -17,12 +19,13 @@ from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import (
     block_keys,
     block_sizes,
+    candidate_and_random_pairs,
     candidate_pairs,
     choose_caps,
-    random_pairs,
-    random_records,
+    kept_keys,
+    with_block_keys,
 )
-from cdp_lib.transforms.identity.comparable import comparable_records, known_fields
+from cdp_lib.transforms.identity.comparable import comparable_records, known_bits
 from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
 from jobs.matching.matchers import Lesson, Matchers, NamedMatcher
@@ -55,8 +58,9 @@ def weigh_all(
     """
     with ExitStack() as kept:
         width = int(str(records.sparkSession.conf.get("spark.sql.shuffle.partitions")))
-        comparable = kept.enter_context(cached(comparable_records(records, matching, partitions=width)))
-        known = known_fields(comparable, matching)
+        of_records = comparable_records(records, matching, partitions=width)
+        comparable = kept.enter_context(cached(of_records.select("*", known_bits(matching).alias("known_fields"))))
+        known = comparable.select("record_key", "known_fields")
         present = matchers.in_force()
         if present is None:
             with _learnt(comparable, matching, decisions) as learnt:
@@ -115,7 +119,7 @@ def _no_kept_pairs(records: DataFrame, matching: Matching) -> DataFrame:
     table = match_pair(matching)
     binary = {"record_l": "binary", "record_r": "binary"}
     schema = ", ".join(f"`{column.name}` {binary.get(column.name, column.type)}" for column in table.columns)
-    return records.sparkSession.createDataFrame([], schema)
+    return local_rows(records.sparkSession, schema)
 
 
 @contextmanager
@@ -128,17 +132,20 @@ def _learnt(
     """
     sources = {row["source_system"]: row["count"] for row in comparable.groupBy("source_system").count().collect()}
     count = sum(sources.values())
-    sizes = block_sizes(block_keys(comparable, matching), one_in=KEYS_SEEN if count > FEW_RECORDS else 1).toArrow()
-    caps = choose_caps(sizes, matching, record_count=count)
-    pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
     with ExitStack() as kept:
+        # Apart from the records: all in one would make more code than HotSpot compiles.
+        keyed = kept.enter_context(cached(with_block_keys(comparable, matching)))
+        sizes = block_sizes(kept_keys(keyed, matching), one_in=KEYS_SEEN if count > FEW_RECORDS else 1).toArrow()
+        caps = choose_caps(sizes, matching, record_count=count)
+        pairs = candidate_and_random_pairs(keyed, matching, caps, record_count=count)
         with cached(compare_pairs(pairs, comparable, matching)) as compared:
             evidence = _evidence(comparable, compared, sources, matching, caps)
             if evidence.candidates.num_rows == 0:
                 yield None
                 return
             model = fit_model(evidence)
-            scored = kept.enter_context(cached(_summed(weigh(compared, model, matching))))
+            candidates = compared.where(F.col("rule").isNotNull())
+            scored = kept.enter_context(cached(_summed(weigh(candidates, model, matching))))
             threshold = _threshold(scored, matching, decisions)
         matcher = Matcher(
             model=model,
@@ -173,17 +180,21 @@ def _evidence(
     count = sum(sources.values())
     total = count * (count - 1) / 2
     total -= sum(sources[name] * (sources[name] - 1) / 2 for name in matching.one_record_per_source if name in sources)
-    # The candidates first: counting them is what computes and caches them.
-    candidates = pattern_counts(compared, matching).toArrow()
-    with cached(random_records(comparable, matching, record_count=count)) as drawn:
-        strangers = random_pairs(drawn, matching, record_count=count)
-        apart = pattern_counts(compare_pairs(strangers, drawn, matching), matching).toArrow()
+    # The pairs first: counting them is what computes and caches them.
+    patterns = pattern_counts(compared, matching).toArrow()
     return Evidence(
-        candidates=candidates,
-        strangers=apart,
+        candidates=_counted(patterns, "pair_count"),
+        strangers=_counted(patterns, "random_count"),
         terms=term_counts(comparable, matching).toArrow(),
         sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
         total_pairs=float(max(total, 1)),
         rivals={rival.name: rival.shared for rival in matching.rivals},
         caps={rule.on[0]: cap for rule, cap in zip(matching.blocking, caps, strict=True) if len(rule.on) == 1 and cap},
     )
+
+
+def _counted(patterns: pa.Table, count: str) -> pa.Table:
+    """The patterns that this count found, with it as their pair_count."""
+    found = patterns.filter(pc.greater(patterns[count], 0))
+    others = found.drop_columns(["pair_count", "random_count"])
+    return others.append_column("pair_count", found[count])

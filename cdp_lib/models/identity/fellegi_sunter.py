@@ -47,10 +47,11 @@ _FEWEST_PAIRS = 1e-12
 class Evidence:
     """What a model is learned from, as Spark counted it.
 
-    `candidates` and `strangers` are `pattern_counts` of candidate and of random pairs, `terms` is `term_counts`,
-    `sizes` the number of levels of each field, `total_pairs` how many pairs of records may be one person at all,
-    `rivals` the fields that each rival kind of pair shares. `caps` names fields of which a rule compares every two
-    records that agree, up to so many records a value: what more records share says nothing of the others.
+    `candidates` and `strangers` are the patterns (`<field>_level`, is_vetoed, pair_count) of candidate and of random
+    pairs, `terms` is `term_counts`, `sizes` the number of levels of each field, `total_pairs` how many pairs of records
+    may be one person at all, `rivals` the fields that each rival kind of pair shares. `caps` names fields of which a
+    rule compares every two records that agree, up to so many records a value: what more records share says nothing of
+    the others.
     """
 
     candidates: pa.Table

@@ -3,30 +3,55 @@
 import operator
 from collections.abc import Sequence
 from functools import reduce
+from itertools import chain
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, functions as F, Window as W
+from pyspark.sql import Column, DataFrame, functions as F, GroupedData, Window as W
 
 from cdp_lib.settings.matching import Matching
 
-_RULE_BITS = 5
-"""Bits of a key that name its rule; the settings allow no more rules."""
+RULE_BITS = 6
+"""Bits of a key that name its rule: the settings allow 32, and random groups of strangers count as one more."""
+
+BLOCK_KEYS = "block_keys"
 
 _STRANGERS_PER_BLOCK = 64
 """Members of a block of random records: 2,016 pairs of many different people."""
 
 
 def block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | None = None) -> DataFrame:
-    """One row per record and rule that it has a key for: record_key, key (64 bits; the last five name the rule).
+    """One row per record and rule that it has a key for: record_key, key (64 bits; the last RULE_BITS name the rule).
 
     Rules whose cap is 0 are left out. Two keys that meet by chance only add a pair, which is then compared like any
     other. Where sources list everybody once, `source` is that source, null for any other.
     """
-    used = [place for place in range(len(matching.blocking)) if caps is None or caps[place] > 0]
-    keys = F.array(*(_key(place, matching.blocking[place].on) for place in used)).cast("array<bigint>")
+    return kept_keys(with_block_keys(comparable, matching, caps), matching)
+
+
+def with_block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | None = None) -> DataFrame:
+    """One row per record: record_key, source_system, `block_keys`: an array of its keys, null for rules it has none of.
+
+    Rules whose cap is 0 are left out. Applying all rules costs more than keeping what they give.
+    """
+    used = {place: rule.on for place, rule in enumerate(matching.blocking) if caps is None or caps[place] > 0}
+    # Rules share their parts, which cost far more than their hashes: each is a column of its own, computed once.
+    parts = {text: f"_part_{place}" for place, text in enumerate(dict.fromkeys(chain.from_iterable(used.values())))}
+    parted = comparable.select(
+        "record_key", "source_system", *(F.expr(text).alias(name) for text, name in parts.items())
+    )
+    keys = F.array(*(_key(place, [F.col(parts[text]) for text in on]) for place, on in used.items()))
+    return parted.select("record_key", "source_system", keys.cast("array<bigint>").alias(BLOCK_KEYS))
+
+
+def kept_keys(keyed: DataFrame, matching: Matching) -> DataFrame:
+    """What `block_keys` says of records that hold their keys (`with_block_keys`)."""
+    return _each_key(keyed, matching, F.col(BLOCK_KEYS))
+
+
+def _each_key(keyed: DataFrame, matching: Matching, keys: Column) -> DataFrame:
     # In a step of its own, so that Spark compiles the rules: inside the generator it would interpret them row by row.
     # And `outer`, for before a plain explode it would apply them all once more to ask whether there is a key.
-    held = comparable.select("record_key", *_source(matching), keys.alias("keys"))
+    held = keyed.select("record_key", *_source(matching), keys.alias("keys"))
     each = held.select(*held.columns[:-1], F.explode_outer("keys").alias("key"))
     return each.where(F.col("key").isNotNull())
 
@@ -37,9 +62,9 @@ def block_sizes(keys: DataFrame, *, one_in: int = 1) -> DataFrame:
     With `one_in` above 1 only so many keys are looked at, chosen by their hash, and block_count is scaled up: blocks
     are seen whole or not at all, so the sizes are right and the counts about right, at a fraction of the shuffle.
     """
-    seen = keys.where(F.pmod(F.shiftright("key", _RULE_BITS), F.lit(one_in)) == 0)
+    seen = keys.where(F.pmod(F.shiftright("key", RULE_BITS), F.lit(one_in)) == 0)
     sized = seen.groupBy("key").agg(F.count(F.lit(1)).alias("record_count"))
-    counted = sized.where(F.col("record_count") > 1).groupBy(_rule().alias("rule"), "record_count")
+    counted = sized.where(F.col("record_count") > 1).groupBy(rule_of_key().alias("rule"), "record_count")
     return counted.agg((F.count("key") * one_in).alias("block_count"))
 
 
@@ -75,31 +100,38 @@ def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) ->
     Left out: blocks above their rule's cap (silver.match_key tells how many), and two records of a source that lists
     everybody once.
     """
+    return _pairs_by_left(keys, matching, caps).agg(F.min("rule").alias("rule"))
+
+
+def candidate_and_random_pairs(
+    keyed: DataFrame, matching: Matching, caps: Sequence[int], *, record_count: int
+) -> DataFrame:
+    """The `candidate_pairs`, and about `random_pairs` pairs of records drawn at random (all of them if they are fewer).
+
+    record_l, record_r, rule (null for a random pair that no rule brings together), is_random. `keyed` are all records,
+    as `with_block_keys` returns them. The draw depends on the records alone: they come in groups of 64 random ones, and
+    so many groups as are needed. Such a group is one more block, so that both kinds are paired and compared in one go.
+    """
+    place, pairs_each = len(matching.blocking), _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
+    group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(max(record_count // _STRANGERS_PER_BLOCK, 1)))
+    own = F.when(group < matching.random_pairs // pairs_each + 1, _named(group, place))
+    used = F.filter(BLOCK_KEYS, lambda key: _cap_of(key, caps) > 0)
+    keys = _each_key(keyed, matching, F.concat(used, F.array(own)))
+    found = _pairs_by_left(keys, matching, (*caps, record_count)).agg(
+        F.min(F.when(F.col("rule") < place, F.col("rule"))).alias("rule"),
+        F.bool_or(F.col("rule") == place).alias("is_random"),
+    )
+    return found
+
+
+def _pairs_by_left(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> GroupedData:
+    """Pairs (record_l, record_r) with each `rule` that brings them together."""
     # Counted first: most keys stand alone, and a member of a large block must not be given the others' names.
     counted = keys.select("*", F.count(F.lit(1)).over(W.partitionBy("key")).alias("record_count"))
     kept = counted.where(F.col("record_count").between(2, cap_of_key(caps)))
     pairs = _pairs_within(kept, matching).select("record_l", "record_r", rule_of_key().alias("rule"))
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
-    by_left = pairs.repartition("record_l")
-    return by_left.groupBy("record_l", "record_r").agg(F.min("rule").alias("rule"))
-
-
-def random_pairs(comparable: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
-    """About `random_pairs` pairs of records drawn at random (all of them if there are fewer): record_l, record_r.
-
-    The draw depends on the records alone. Records come in groups of 64 random ones, and so many groups as are needed.
-    `comparable` may be just their `random_records`.
-    """
-    drawn = random_records(comparable, matching, record_count=record_count)
-    keys = drawn.select("record_key", *_source(matching), _random_group(record_count).alias("key"))
-    return _pairs_within(keys, matching).select("record_l", "record_r")
-
-
-def random_records(comparable: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
-    """Those of the comparable records that `random_pairs` pairs: some thousands, which are cheap to join."""
-    pairs_each = _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
-    wanted = matching.random_pairs // pairs_each + 1
-    return comparable.where(_random_group(record_count) < wanted)
+    return pairs.repartition("record_l").groupBy("record_l", "record_r")
 
 
 def rule_name(matching: Matching) -> Column:
@@ -107,15 +139,18 @@ def rule_name(matching: Matching) -> Column:
     return F.get(F.array(*(F.lit(rule.name) for rule in matching.blocking)), F.col("rule"))
 
 
-def _key(place: int, expressions: tuple[str, ...]) -> Column:
-    values = [F.expr(expression) for expression in expressions]
+def _key(place: int, values: Sequence[Column]) -> Column:
     is_whole = reduce(operator.and_, [value.isNotNull() for value in values])
-    name = F.shiftleft(F.xxhash64(F.lit(place), *values), _RULE_BITS).bitwiseOR(F.lit(place).cast("bigint"))
-    return F.when(is_whole, name)
+    return F.when(is_whole, _named(F.xxhash64(F.lit(place), *values), place))
 
 
-def _rule() -> Column:
-    return F.col("key").bitwiseAND(F.lit(2**_RULE_BITS - 1)).cast("int")
+def _named(block: Column, place: int) -> Column:
+    """The key of a block that belongs to the rule at this place."""
+    return F.shiftleft(block, RULE_BITS).bitwiseOR(F.lit(place).cast("bigint"))
+
+
+def _rule_of(key: Column) -> Column:
+    return key.bitwiseAND(F.lit(2**RULE_BITS - 1)).cast("int")
 
 
 def _source(matching: Matching) -> list[Column]:
@@ -123,11 +158,6 @@ def _source(matching: Matching) -> list[Column]:
     if not listed:
         return []
     return [F.when(F.col("source_system").isin(listed), F.col("source_system")).alias("source")]
-
-
-def _random_group(record_count: int) -> Column:
-    groups = max(record_count // _STRANGERS_PER_BLOCK, 1)
-    return F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(groups))
 
 
 def _pairs_within(keys: DataFrame, matching: Matching) -> DataFrame:
@@ -147,9 +177,13 @@ def _pairs_within(keys: DataFrame, matching: Matching) -> DataFrame:
 
 def cap_of_key(caps: Sequence[int]) -> Column:
     """The cap of the rule that the row's `key` belongs to."""
-    return F.get(F.array(*(F.lit(cap) for cap in caps)), _rule())
+    return _cap_of(F.col("key"), caps)
 
 
 def rule_of_key() -> Column:
     """The place, from 0, of the rule that the row's `key` belongs to."""
-    return _rule()
+    return _rule_of(F.col("key"))
+
+
+def _cap_of(key: Column, caps: Sequence[int]) -> Column:
+    return F.get(F.array(*(F.lit(cap) for cap in caps)), _rule_of(key))

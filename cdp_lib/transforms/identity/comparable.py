@@ -36,12 +36,16 @@ def known_fields(comparable: DataFrame, matching: Matching) -> DataFrame:
     `comparable` are the records as `comparable_records` returns them. Records without a common bit have no level at
     all: nothing can be compared. From MOST_BITS fields on, the rest share the last bit.
     """
+    return comparable.select("record_key", known_bits(matching).alias("known_fields"))
+
+
+def known_bits(matching: Matching) -> Column:
+    """A bit for each field that the row, a comparable record, says something of."""
     bits = [
         F.when(F.col(field).isNotNull(), F.lit(1 << min(place, MOST_BITS - 1)).cast("bigint"))
         for place, field in enumerate(comparable_fields(matching))
     ]
-    known = reduce(Column.bitwiseOR, [F.coalesce(bit, F.lit(0).cast("bigint")) for bit in bits])
-    return comparable.select("record_key", known.alias("known_fields"))
+    return reduce(Column.bitwiseOR, [F.coalesce(bit, F.lit(0).cast("bigint")) for bit in bits])
 
 
 def comparable_fields(matching: Matching) -> tuple[str, ...]:

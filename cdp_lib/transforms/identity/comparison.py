@@ -42,12 +42,14 @@ def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -
     # A table in memory of the records, which are unique and slim, spares the sorting of both sides.
     of_left = pairs.join(left.hint("shuffle_hash"), "record_l", "inner")
     both = of_left.join(right.hint("shuffle_hash"), "record_r", "inner")
-    graded = both.select(
+    measured = both.select(
         *pairs.columns,
-        *(_agreement(entry).alias(f"{entry.field}_agreement") for entry in matching.comparisons if _is_fuzzy(entry)),
         *(F.col(f"{field}_{side}") for field in fields for side in "lr"),
+        *(_agreement(entry).alias(f"{entry.field}_agreement") for entry in matching.comparisons if _is_fuzzy(entry)),
+        *(_slips(field).alias(f"{field}_slips") for field in _with_slips(matching)),
+        *(words for entry in matching.comparisons if entry.kind == "address" for words in _words(entry.field)),
     )
-    leveled = graded.select(
+    leveled = measured.select(
         *pairs.columns,
         *(_level(entry).cast("tinyint").alias(f"{entry.field}_level") for entry in matching.comparisons),
         *(F.col(f"{entry.field}_l") for entry in matching.comparisons if entry.term_frequency),
@@ -73,6 +75,14 @@ def _is_fuzzy(entry: Comparison) -> bool:
     return entry.kind in ("name", "text")
 
 
+def _with_slips(matching: Matching) -> tuple[str, ...]:
+    """The fields of which slips of the key are counted."""
+    counted = ("birth_date", "email", "phone", "id_number", "postcode", "address")
+    slipping = [entry.field for entry in matching.comparisons if entry.kind in counted]
+    areas = [entry.coarser[0] for entry in matching.comparisons if entry.kind == "address" and entry.coarser]
+    return tuple(dict.fromkeys([*slipping, *areas]))
+
+
 def _agreement(entry: Comparison) -> Column:
     """Graded in Python, for values that differ only: see `name_agreement`."""
     left, right = _sides(entry.field)
@@ -80,15 +90,21 @@ def _agreement(entry: Comparison) -> Column:
     return name_agreement(F.when(to_grade, left), F.when(to_grade, right))
 
 
+def _slips(field: str) -> Column:
+    """Characters wrong, missing or added in values that differ: 1, 2, or -1 for more. Several levels ask for it."""
+    left, right = _sides(field)
+    return F.when(left != right, F.levenshtein(left, right, 2))
+
+
 def _level(entry: Comparison) -> Column:
     left, right = _sides(entry.field)
-    graders: dict[ComparisonKind, Callable[[Column, Column], Column]] = {
+    graders: dict[ComparisonKind, Callable[[str], Column]] = {
         "birth_date": _date_level,
         "email": _email_level,
-        "phone": lambda one, other: _slips_level(one, other),
-        "id_number": lambda one, other: _slips_level(one, other),
+        "phone": _slips_level,
+        "id_number": _slips_level,
         "postcode": _postcode_level,
-        "exact": lambda one, other: (one == other).cast("int"),
+        "exact": lambda _: (left == right).cast("int"),
     }
     if entry.kind == "name":
         level = _name_level(entry)
@@ -97,7 +113,7 @@ def _level(entry: Comparison) -> Column:
     elif entry.kind == "address":
         return _address_level(entry)
     else:
-        level = graders[entry.kind](left, right)
+        level = graders[entry.kind](entry.field)
     return F.when(left.isNotNull() & right.isNotNull(), level)
 
 
@@ -114,70 +130,84 @@ def _name_level(entry: Comparison) -> Column:
     return level.otherwise(F.col(f"{entry.field}_agreement"))
 
 
-def _date_level(left: Column, right: Column) -> Column:
+def _date_level(field: str) -> Column:
     """Dates are ISO text, so that impossible ones compare too."""
-    parts = [(F.split_part(left, F.lit("-"), F.lit(n)), F.split_part(right, F.lit("-"), F.lit(n))) for n in (1, 2, 3)]
-    (year_l, year_r), (month_l, month_r), (day_l, day_r) = parts
-    same_parts = sum(((one == other).cast("int") for one, other in parts[1:]), (year_l == year_r).cast("int"))
-    is_turned = (year_l == year_r) & (month_l == day_r) & (day_l == month_r)
+    left, right = _sides(field)
+    (year_l, year_r), (month_l, month_r), (day_l, day_r) = (
+        (F.substring(left, first, length), F.substring(right, first, length))
+        for first, length in ((1, 4), (6, 2), (9, 2))
+    )
+    is_year, is_month, is_day = year_l == year_r, month_l == month_r, day_l == day_r
+    is_turned = is_year & (month_l == day_r) & (day_l == month_r)
     return (
         F.when(left == right, 4)
-        .when(is_turned | _is_slip(left, right), 3)
-        .when(same_parts == 2, 2)
-        .when(same_parts == 1, 1)
+        .when(is_turned | _is_slip(field), 3)
+        .when((is_year & (is_month | is_day)) | (is_month & is_day), 2)
+        .when(is_year | is_month | is_day, 1)
         .otherwise(0)
     )
 
 
-def _email_level(left: Column, right: Column) -> Column:
-    box_l, box_r = F.split_part(left, F.lit("@"), F.lit(1)), F.split_part(right, F.lit("@"), F.lit(1))
+def _email_level(field: str) -> Column:
+    left, right = _sides(field)
+    box_l, box_r = F.substring_index(left, "@", 1), F.substring_index(right, "@", 1)
     return (
         F.when(left == right, 4)
         .when(box_l == box_r, 3)
-        .when(F.levenshtein(left, right, 2) >= 0, 2)
+        .when(F.col(f"{field}_slips") > 0, 2)
         .when(F.levenshtein(box_l, box_r, 2) >= 0, 1)
         .otherwise(0)
     )
 
 
-def _slips_level(left: Column, right: Column) -> Column:
-    return (
-        F.when(left == right, 3).when(_is_slip(left, right), 2).when(F.levenshtein(left, right, 2) >= 0, 1).otherwise(0)
-    )
+def _slips_level(field: str) -> Column:
+    left, right = _sides(field)
+    return F.when(left == right, 3).when(_is_slip(field), 2).when(F.col(f"{field}_slips") > 0, 1).otherwise(0)
 
 
-def _postcode_level(left: Column, right: Column) -> Column:
+def _postcode_level(field: str) -> Column:
+    left, right = _sides(field)
     return (
         F.when(left == right, 3)
-        .when(_is_slip(left, right), 2)
+        .when(_is_slip(field), 2)
         .when(F.substring(left, 1, 3) == F.substring(right, 1, 3), 1)
         .otherwise(0)
     )
 
 
 def _address_level(entry: Comparison) -> Column:
-    """The narrowest area that agrees; an area unknown on a side leaves the answer to the next wider one."""
+    """The narrowest area that agrees; an area unknown on a side leaves the answer to the next wider one.
+
+    Alike are addresses with at most two slips in the whole, or half of all words in common, the most usual sign of the
+    same house.
+    """
     left, right = _sides(entry.field)
-    level = F.when(left == right, 5).when(_share_words(left, right), 4)
+    level = F.when(left == right, 5).when((F.col(f"{entry.field}_slips") > 0) | _share_words(entry.field), 4)
     is_known = left.isNotNull() & right.isNotNull()
     for place, area in enumerate(entry.coarser):
         one, other = _sides(area)
         level = level.when(one == other, 3 if place == 0 else 1)
         if place == 0:
-            level = level.when(_is_slip(one, other), 2)
+            level = level.when(_is_slip(area), 2)
         is_known = is_known | (one.isNotNull() & other.isNotNull())
     return F.when(is_known, level.otherwise(0))
 
 
-def _share_words(left: Column, right: Column) -> Column:
-    """At most two slips in the whole, or half of all words in common, the most usual sign of the same house."""
-    words_l, words_r = F.split(left, " "), F.split(right, " ")
-    common = F.size(F.array_intersect(words_l, words_r))
-    return (F.levenshtein(left, right, 2) >= 0) | (common * 2 >= F.size(F.array_union(words_l, words_r)))
+def _words(field: str) -> list[Column]:
+    """The words of either side, of values that differ."""
+    left, right = _sides(field)
+    sides = ((left, f"{field}_words_l"), (right, f"{field}_words_r"))
+    return [F.when(left != right, F.split(side, " ")).alias(name) for side, name in sides]
 
 
-def _is_slip(left: Column, right: Column) -> Column:
+def _share_words(field: str) -> Column:
+    """Whether half of all words are in both."""
+    words_l, words_r = F.col(f"{field}_words_l"), F.col(f"{field}_words_r")
+    return F.size(F.array_intersect(words_l, words_r)) * 2 >= F.size(F.array_union(words_l, words_r))
+
+
+def _is_slip(field: str) -> Column:
     """One character wrong, missing, added, or two changed places."""
-    distance = F.levenshtein(left, right, 2)
-    letters_l, letters_r = F.sort_array(F.split(left, "")), F.sort_array(F.split(right, ""))
-    return distance.isin(0, 1) | ((distance == 2) & (letters_l == letters_r))
+    slips = F.col(f"{field}_slips")
+    letters_l, letters_r = (F.sort_array(F.split(side, "")) for side in _sides(field))
+    return (slips == 1) | ((slips == 2) & (letters_l == letters_r))

@@ -1,6 +1,7 @@
 """How alike two different names are, where Spark has no function for it."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,9 @@ from cdp_lib.transforms.identity.nicknames import NICKNAMES
 
 VERY_ALIKE, ALIKE = 0.92, 0.8
 """Jaro-Winkler similarities: a typing slip in a name of usual length; half of the letters in their places."""
+
+KEPT_GRADES = 100_000
+"""Pairs of names, of some 200 bytes, whose grade a worker remembers: the frequent ones come again in every batch."""
 
 _SHORTEST_PART = 3
 _BETWEEN = "\n"
@@ -29,6 +33,7 @@ name_agreement: Callable[[Column, Column], Column] = arrow_udf(_grade, T.Integer
 """Per row 3 for a nickname, an initial or a name within the other, 2 for very alike, 1 for alike, 0; null for null."""
 
 
+@lru_cache(maxsize=KEPT_GRADES)
 def grade_names(left: str, right: str) -> int:
     """The grade of two lower-case names; the order of the two does not matter."""
     short, long = sorted((left, right), key=len)

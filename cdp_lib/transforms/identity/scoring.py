@@ -34,10 +34,16 @@ class Weights:
 
 
 def pattern_counts(compared: DataFrame, matching: Matching) -> DataFrame:
-    """One row per pattern of levels: `<field>_level`, is_vetoed, pair_count. A few thousand rows."""
+    """One row per pattern of levels: `<field>_level`, is_vetoed, pair_count, random_count. A few thousand rows.
+
+    `compared` are `candidate_and_random_pairs`, compared: pair_count of them are candidates, random_count drawn at
+    random; a pair may be both.
+    """
     levels = [f"{field}_level" for field in matching.fields]
-    patterns = compared.select(*levels).groupBy(*levels).agg(F.count(F.lit(1)).alias("pair_count"))
-    return patterns.select(*levels, is_vetoed(matching).alias("is_vetoed"), "pair_count")
+    patterns = compared.groupBy(*levels).agg(
+        F.count("rule").alias("pair_count"), F.count_if("is_random").alias("random_count")
+    )
+    return patterns.select(*levels, is_vetoed(matching).alias("is_vetoed"), "pair_count", "random_count")
 
 
 LEAST_HELD = 5

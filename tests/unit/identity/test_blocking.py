@@ -13,9 +13,10 @@ from cdp_lib.settings.matching import BlockingRule, Matching
 from cdp_lib.transforms.identity.blocking import (
     block_keys,
     block_sizes,
+    candidate_and_random_pairs,
     candidate_pairs,
     choose_caps,
-    random_pairs,
+    with_block_keys,
 )
 from cdp_lib.transforms.identity.comparable import comparable_records
 from tests.builders import rows
@@ -150,9 +151,37 @@ def test_sizes_of_some_keys_stand_for_all(spark):
 
 
 def test_few_records_are_all_strangers_to_each_other(spark):
-    comparable = _comparable(spark, *[{"email": f"{place}@a.test"} for place in range(5)])
+    comparable = _comparable(spark, *[{"email": f"{place // 2}@a.test"} for place in range(5)])
 
-    found = random_pairs(comparable, MATCHING, record_count=5)
+    found = candidate_and_random_pairs(with_block_keys(comparable, MATCHING), MATCHING, NO_CAP, record_count=5)
 
-    every = _pairs(spark, *[(a, b, 0) for place, a in enumerate("abcde") for b in "abcde"[place + 1 :]])
-    _assert_same(found, every.drop("rule"))
+    together = {("a", "b"), ("c", "d")}
+    every = [(a, b) for place, a in enumerate("abcde") for b in "abcde"[place + 1 :]]
+    expected = _pairs(spark, *[(*pair, 0 if pair in together else None) for pair in every])
+    _assert_same(found.drop("is_random"), expected)
+    assert {row["is_random"] for row in found.collect()} == {True}
+
+
+def test_a_rule_that_is_not_used_brings_nobody_together_but_by_chance(spark):
+    people = [
+        {"email": f"{place % 2}@a.test", "last_name": "Ray", "birth_date": date(1980, 2, 3)} for place in range(3)
+    ]
+    keyed = with_block_keys(_comparable(spark, *people), MATCHING)
+
+    found = candidate_and_random_pairs(keyed, MATCHING, (0, 300), record_count=3)
+
+    _assert_same(found.drop("is_random"), _pairs(spark, ("a", "b", 1), ("a", "c", 1), ("b", "c", 1)))
+
+
+def test_about_so_many_pairs_are_drawn_as_asked_and_candidates_are_all_there(spark):
+    matching = MATCHING.model_copy(update={"random_pairs": 1_000})
+    people = [{"email": f"{place // 2}@a.test"} for place in range(1_000)]
+    comparable = _comparable(spark, *[row | {"source_record_id": f"{place:04}"} for place, row in enumerate(people)])
+
+    keyed = with_block_keys(comparable, matching)
+    found = candidate_and_random_pairs(keyed, matching, NO_CAP, record_count=1_000).cache()
+
+    drawn = found.where("is_random").count()
+    assert drawn == pytest.approx(2_016, rel=0.35)
+    assert found.where("rule = 0").count() == 500
+    assert found.count() == found.where("is_random OR rule IS NOT NULL").count() < 500 + drawn + 1

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.blocking import RULE_BITS
 from cdp_lib.transforms.identity.increment import (
     affected_records,
     pairs_to_compare,
@@ -20,7 +21,6 @@ from cdp_lib.transforms.identity.increment import (
     within,
 )
 
-RULE_BITS = 5
 CAPS = (3, 2)
 MATCHING = Matching.model_validate(
     {

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from chispa import assert_df_equality
+from pyspark.sql import functions as F
 
 from cdp_lib.settings.matching import BlockingRule, Comparison, Matching, Rival, Veto
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
@@ -71,12 +72,18 @@ def test_a_veto_needs_all_that_is_same_one_that_differs_and_no_excuse(spark):
     assert [row["is_vetoed"] for row in rows] == [True, False, False, False]
 
 
-def test_pairs_of_one_pattern_are_counted_together(spark):
-    compared = _compared(spark, (1, 1, 0, 7), (1, 1, 0, 8), (0, 1, 0, None))
+def test_pairs_of_one_pattern_are_counted_together_candidates_and_random_ones_apart(spark):
+    pairs = _compared(spark, (1, 1, 0, 7), (1, 1, 0, 8), (0, 1, 0, None), (0, 0, 0, None))
+    is_stranger = F.col("name_level") + F.col("mail_level") == 0
+    is_random = is_stranger | (F.col("name_term") == 8)
+    compared = pairs.withColumns(
+        {"rule": F.when(~is_stranger, F.col("rule")), "is_random": F.coalesce(is_random, F.lit(False))}
+    )
 
+    levels = "name_level tinyint, mail_level tinyint, born_level tinyint"
     expected = spark.createDataFrame(
-        [(1, 1, 0, False, 2), (0, 1, 0, True, 1)],
-        "name_level tinyint, mail_level tinyint, born_level tinyint, is_vetoed boolean, pair_count bigint",
+        [(1, 1, 0, False, 2, 1), (0, 1, 0, True, 1, 0), (0, 0, 0, False, 0, 1)],
+        f"{levels}, is_vetoed boolean, pair_count bigint, random_count bigint",
     )
     assert_df_equality(pattern_counts(compared, MATCHING), expected, ignore_row_order=True, ignore_nullable=True)
 
