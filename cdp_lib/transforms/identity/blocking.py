@@ -115,13 +115,12 @@ def candidate_and_random_pairs(
     place, pairs_each = len(matching.blocking), _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(max(record_count // _STRANGERS_PER_BLOCK, 1)))
     own = F.when(group < matching.random_pairs // pairs_each + 1, _named(group, place))
-    used = F.filter(BLOCK_KEYS, lambda key: _cap_of(key, caps) > 0)
-    keys = _each_key(keyed, matching, F.concat(used, F.array(own)))
-    found = _pairs_by_left(keys, matching, (*caps, record_count)).agg(
+    caps = (*caps, record_count)
+    keys = _each_key(keyed, matching, F.concat(BLOCK_KEYS, F.array(own))).where(cap_of_key(caps) > 0)
+    return _pairs_by_left(keys, matching, caps).agg(
         F.min(F.when(F.col("rule") < place, F.col("rule"))).alias("rule"),
         F.bool_or(F.col("rule") == place).alias("is_random"),
     )
-    return found
 
 
 def _pairs_by_left(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> GroupedData:
@@ -149,10 +148,6 @@ def _named(block: Column, place: int) -> Column:
     return F.shiftleft(block, RULE_BITS).bitwiseOR(F.lit(place).cast("bigint"))
 
 
-def _rule_of(key: Column) -> Column:
-    return key.bitwiseAND(F.lit(2**RULE_BITS - 1)).cast("int")
-
-
 def _source(matching: Matching) -> list[Column]:
     listed = list(matching.one_record_per_source)
     if not listed:
@@ -177,13 +172,9 @@ def _pairs_within(keys: DataFrame, matching: Matching) -> DataFrame:
 
 def cap_of_key(caps: Sequence[int]) -> Column:
     """The cap of the rule that the row's `key` belongs to."""
-    return _cap_of(F.col("key"), caps)
+    return F.get(F.array(*(F.lit(cap) for cap in caps)), rule_of_key())
 
 
 def rule_of_key() -> Column:
     """The place, from 0, of the rule that the row's `key` belongs to."""
-    return _rule_of(F.col("key"))
-
-
-def _cap_of(key: Column, caps: Sequence[int]) -> Column:
-    return F.get(F.array(*(F.lit(cap) for cap in caps)), _rule_of(key))
+    return F.col("key").bitwiseAND(F.lit(2**RULE_BITS - 1)).cast("int")
