@@ -88,7 +88,9 @@ def last_period_of(model: LifetimeModel, why: str) -> LifetimeModel:
 
 def fit_naive(model: LifetimeModel) -> LifetimeModel:
     """The model's last-period form."""
-    return replace(model, form="last period", closed=None, boosted=None, boosted_weight=0.0, interval=None)
+    return replace(
+        model, form="last period", closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None
+    )
 
 
 def _examples(history: History, known_until: date, settings: LifetimeValue) -> list[Example]:

@@ -12,6 +12,7 @@ from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.boosted import Boosted, design_frame
 from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel
+from cdp_lib.models.lifetime.last_period import last_period_spend
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 from cdp_lib.models.lifetime.spend_interval import SpendInterval
 
@@ -71,6 +72,8 @@ class LifetimeModel:
     history_days: float
     """Longest tenure seen, which bounds the last period."""
     pooled_amount: float
+    last_weight: float = 0.0
+    """The last period's share of a blend. Bodies of earlier versions have none."""
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
         """One row per row of the feature frame, in its order: golden_id and SCORES, none missing, none negative.
@@ -96,12 +99,16 @@ class LifetimeModel:
         return said.purchases, said.amount, spend * worth, low * worth, high * worth, said.alive
 
     def spend_before_discount(self, features: pd.DataFrame, said: ClosedForm) -> Floats:
-        """The closed form's spend, or its blend with the boosters'."""
+        """The closed form's spend, or its blend with the boosters' and with what was spent in the last period."""
         if self.boosted is None:
             return said.spend
         design = design_frame(features, said, self.settings.horizon_days)
         boosted = self.boosted.expected_spend(design, said)
-        return (1 - self.boosted_weight) * said.spend + self.boosted_weight * boosted
+        modelled = (1 - self.boosted_weight) * said.spend + self.boosted_weight * boosted
+        if not self.last_weight:
+            return modelled
+        last = last_period_spend(features, self.settings.horizon_days, self.history_days)
+        return (1 - self.last_weight) * modelled + self.last_weight * last
 
     def _last_period(self, features: pd.DataFrame) -> tuple[Floats, ...]:
         """As often as in the last days before the cut, at the customer's own mean spend, or at all customers'.
@@ -129,6 +136,7 @@ class LifetimeModel:
             "form": self.form,
             "reason": self.reason,
             "boosted_weight": self.boosted_weight,
+            "last_weight": self.last_weight,
             "history_days": self.history_days,
             "pooled_amount": self.pooled_amount,
             **{name: None if part is None else part.to_dict() for name, part in parts.items()},
@@ -147,4 +155,5 @@ class LifetimeModel:
             None if body["interval"] is None else SpendInterval.from_dict(body["interval"]),
             float(body["history_days"]),
             float(body["pooled_amount"]),
+            float(body.get("last_weight", 0.0)),
         )

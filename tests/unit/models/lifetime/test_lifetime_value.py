@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ import pytest
 
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.evaluation import spend_scores
-from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, WEIGHTS
+from cdp_lib.models.lifetime.last_period import last_period_spend
+from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, LAST_WEIGHTS, WEIGHTS
 from cdp_lib.models.lifetime.lifetime_value import (
     BLEND,
     CLOSED_FORM,
@@ -56,6 +58,7 @@ def last_period(frame: pd.DataFrame) -> LifetimeModel:
 def test_many_customers_with_an_earlier_cut_bear_a_blend(blend):
     assert blend.form == BLEND
     assert blend.boosted_weight in WEIGHTS
+    assert blend.last_weight in LAST_WEIGHTS
     assert "told purchases best after the earlier cut" in blend.reason
     assert "closed form" in blend.reason
 
@@ -202,6 +205,33 @@ def test_the_body_brings_the_model_back(form, frame, request):
 
     pd.testing.assert_frame_equal(back.score(frame), model.score(frame))
     assert (back.form, back.reason, back.settings) == (model.form, model.reason, model.settings)
+
+
+def test_a_blend_takes_its_share_of_the_last_period(blend, frame):
+    plain, half = (replace(blend, last_weight=share).score(frame)["cltv_amount"] for share in (0.0, 0.5))
+
+    last = last_period_spend(frame, HORIZON, blend.history_days)
+
+    np.testing.assert_allclose(half, (plain + last) / 2)
+
+
+def test_regulars_whose_spend_differs_are_forecast_beside_their_last_period(frame, example):
+    # Each spends next what they spent last: nothing that trees can learn beats saying so.
+    same = example.labels.assign(future_amount=last_period_spend(example.features, HORIZON, EARLIER))
+
+    model = fit_lifetime(frame, [Example(example.features, same, HORIZON)], SETTINGS)
+
+    assert model.last_weight == max(LAST_WEIGHTS)
+    assert "beside 50% of the last period's" in model.reason
+
+
+def test_a_body_of_an_earlier_version_has_no_share_of_the_last_period(blend, frame):
+    body = replace(blend, last_weight=0.0).to_dict()
+    earlier = {name: value for name, value in body.items() if name != "last_weight"}
+
+    back = LifetimeModel.from_dict(json.loads(json.dumps(earlier)))
+
+    pd.testing.assert_frame_equal(back.score(frame), replace(blend, last_weight=0.0).score(frame))
 
 
 def test_customers_without_labels_are_refused(frame, example):
