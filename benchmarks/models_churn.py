@@ -1,9 +1,10 @@
 """Who buys nothing in the next N days, on real purchases: our churn score beside its peers, in one run.
 
 All train on the same labelled rows: up to ten cuts, the last of which is a horizon before the cut that is scored, so
-every label had come true by then. The peers: a logistic regression on log RFM, scikit-learn's boosted trees on all
-features, BG/NBD's closed form P(no purchase in N days), and the trap 1 - P(alive), which ranks those who bought once
-as most loyal. Cuts and horizons are fixed in benchmarks/models_data.py.
+every label had come true by then; ours sees cuts since then too, which look as far as the cut that is scored. The
+peers: a logistic regression on log RFM, scikit-learn's boosted trees on all features, BG/NBD's closed form P(no
+purchase in N days), and the trap 1 - P(alive), which ranks those who bought once as most loyal. Cuts and horizons are
+fixed in benchmarks/models_data.py.
 """
 
 import sys
@@ -24,8 +25,8 @@ from cdp_lib.errors import ModelError
 from cdp_lib.models.churn.churn import ChurnModel
 from cdp_lib.models.churn.design import CLOSED_FORM, COLUMNS
 from cdp_lib.models.churn.evaluation import compare_auc, evaluate_scores
-from cdp_lib.models.churn.origins import Origin, stack_origins
-from cdp_lib.models.cuts import churn_cuts
+from cdp_lib.models.churn.origins import LABEL_DAYS, Origin, stack_origins
+from cdp_lib.models.cuts import churn_cuts, Cut, late_churn_cuts
 from cdp_lib.models.lifetime.bg_nbd import BgNbd
 from cdp_lib.models.lifetime.purchase_counts import purchase_counts
 
@@ -48,10 +49,11 @@ class Task:
     horizon_days: int
 
 
-def training_cuts(first_day: pd.Timestamp, split: Split) -> list[pd.Timestamp]:
+def training_cuts(first_day: pd.Timestamp, split: Split) -> tuple[Cut, ...]:
     """Earlier cuts, as the daily run takes them."""
-    cuts = churn_cuts(first_day.date(), split.cut.date(), split.horizon_days, most=MOST_CUTS, least_days=LEAST_HISTORY)
-    return [pd.Timestamp(cut.day) for cut in cuts]
+    first, cut, horizon = first_day.date(), split.cut.date(), split.horizon_days
+    whole = churn_cuts(first, cut, horizon, most=MOST_CUTS, least_days=LEAST_HISTORY)
+    return (*whole, *late_churn_cuts(first, cut, horizon, least_days=LEAST_HISTORY))
 
 
 def known_at(days: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
@@ -76,10 +78,8 @@ def _fit_process(counts: Any) -> BgNbd:
 def prepare(days: pd.DataFrame, split: Split) -> Task:
     """Training rows of earlier cuts, and the customers at the split's cut with what came true."""
     horizon = split.horizon_days
-    origins = [
-        Origin(cut.date(), known_at(days, cut, horizon), labels(days, cut, horizon))
-        for cut in training_cuts(days["purchase_date"].min(), split)
-    ]
+    cuts = [(pd.Timestamp(cut.day), cut.horizon_days) for cut in training_cuts(days["purchase_date"].min(), split)]
+    origins = [Origin(cut.date(), known_at(days, cut, far), labels(days, cut, far), far) for cut, far in cuts]
     frame, outcome = stack_origins(origins, horizon_days=horizon, scored_at=split.cut.date())
     churned = 1 - labels(days, split.cut, horizon)["has_purchase"].to_numpy()
     return Task(frame, outcome, known_at(days, split.cut, horizon), churned, horizon)
@@ -87,11 +87,12 @@ def prepare(days: pd.DataFrame, split: Split) -> Task:
 
 def peers(task: Task) -> dict[str, np.ndarray]:
     """Each peer's churn probability of the scored customers."""
-    churned = 1 - task.labels["has_purchase"].to_numpy()
-    logs, scored_logs = (np.log1p(frame[RFM].fillna(0)).to_numpy() for frame in (task.frame, task.scored))
+    whole = (task.labels[LABEL_DAYS] == task.horizon_days).to_numpy()
+    frame, churned = task.frame[whole], 1 - task.labels.loc[whole, "has_purchase"].to_numpy()
+    logs, scored_logs = (np.log1p(rows[RFM].fillna(0)).to_numpy() for rows in (frame, task.scored))
     logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(logs, churned)
     trees = HistGradientBoostingClassifier(random_state=0)
-    trees.fit(task.frame[list(COLUMNS)].to_numpy(), churned)
+    trees.fit(frame[list(COLUMNS)].to_numpy(), churned)
     return {
         LOGISTIC: logistic.predict_proba(scored_logs)[:, 1],
         TREES: trees.predict_proba(task.scored[list(COLUMNS)].to_numpy())[:, 1],

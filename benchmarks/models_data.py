@@ -88,6 +88,11 @@ def features(days: pd.DataFrame, cut: pd.Timestamp) -> pd.DataFrame:
     frame["mean_gap_days"] = (frame["tenure_days"] - frame["recency_days"]) / repeats
     frame["largest_gap_days"] = gap.groupby(known["golden_id"]).max()
     frame["item_count"] = by_customer["item_count"].sum(min_count=1)
+    previous = known.assign(previous=by_customer["purchase_date"].shift())
+    latest = previous.drop_duplicates("golden_id", keep="last").set_index("golden_id")
+    frame["previous_recency_days"] = (cut - latest["previous"]).dt.days
+    frame["last_item_count"] = latest["item_count"]
+    frame["history_days"] = (cut - first.min()).days
     return frame.astype(np.float64).reset_index()
 
 

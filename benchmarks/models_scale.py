@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -51,7 +51,8 @@ def measure_scale(spark: SparkSession, scratch: Path, customers: int = CUSTOMERS
     source, answer = str(scratch / "orders"), str(scratch / "scores")
     orders(spark, customers).write.mode("overwrite").parquet(source)
     with measured() as whole:
-        features = purchase_features(purchase_days(spark.read.parquet(source), "UTC"), AS_OF).persist()
+        first_day = AS_OF - timedelta(days=DAYS)
+        features = purchase_features(purchase_days(spark.read.parquet(source), "UTC"), AS_OF, first_day).persist()
         share = min(1.0, SAMPLE / customers)
         sample = features.where(F.pmod(F.xxhash64("golden_id"), F.lit(1_000_000)) < int(1_000_000 * share)).toPandas()
         model = fit_lifetime(sample, [], LifetimeSettings(180))

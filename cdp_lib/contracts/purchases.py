@@ -26,6 +26,9 @@ FEATURES: tuple[Column, ...] = (
     _figure("mean_gap_days", "Mean days between purchase days; null: bought on one day."),
     _figure("largest_gap_days", "Most days between two purchase days in a row; null: bought on one day."),
     _figure("item_count", "Items bought; null: unknown."),
+    _figure("previous_recency_days", "Days from the last purchase day but one to the cut; null: bought on one day."),
+    _figure("last_item_count", "Items bought on the last purchase day; null: unknown."),
+    _figure("history_days", "Days from anybody's first purchase to the cut: no tenure can be longer."),
 )
 """Columns of a row of features, as `transforms/features/purchases.py` makes them and models read them."""
 

@@ -33,3 +33,14 @@ def churn_cuts(first_day: date, known_until: date, horizon_days: int, *, most: i
     step = max(horizon_days // 3, LEAST_STEP_DAYS)
     days = (known_until - timedelta(days=horizon_days + place * step) for place in range(most))
     return tuple(Cut(day, horizon_days) for day in days if (day - first_day).days >= least_days)
+
+
+def late_churn_cuts(first_day: date, known_until: date, horizon_days: int, *, least_days: int) -> tuple[Cut, ...]:
+    """Days since the latest cut with a whole horizon, a third of one apart: each looks as far as what is known.
+
+    They tell what matters of late, while the labels of whole horizons are at least a horizon old.
+    """
+    step = max(horizon_days // 3, LEAST_STEP_DAYS)
+    horizons = range(horizon_days - step, LEAST_STEP_DAYS - 1, -step)
+    cuts = (Cut(known_until - timedelta(days=horizon), horizon) for horizon in horizons)
+    return tuple(cut for cut in cuts if (cut.day - first_day).days >= least_days)

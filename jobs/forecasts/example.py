@@ -23,6 +23,9 @@ _ROWS = {
     "mean_gap_days": [None, 14.3, 28.0],
     "largest_gap_days": [None, 40, 60],
     "item_count": [2, 40, 14],
+    "previous_recency_days": [None, 20, 280],
+    "last_item_count": [2, 1, 3],
+    "history_days": [420, 420, 420],
 }
 
 

@@ -51,7 +51,8 @@ class History:
 
     def features(self, cut: date | None = None) -> DataFrame:
         """One row per customer at the cut, the as-of date when left out."""
-        return purchase_features(self.days, cut or self.as_of)
+        day = cut or self.as_of
+        return purchase_features(self.days, day, self.first_day or day)
 
     def collapsed(self) -> pd.DataFrame:
         """One row per distinct purchase history of all customers, with its `customer_count`: collapsed on Spark.

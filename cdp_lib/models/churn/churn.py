@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit  # type: ignore[import-untyped]  # SciPy ships no types
 
 from cdp_lib.errors import ModelError
-from cdp_lib.models.churn.design import CLOSED_FORM, design_matrix, feature_names, known_columns
+from cdp_lib.models.churn.design import (
+    CLOSED_FORM,
+    design_matrix,
+    feature_names,
+    known_columns,
+    names_of_first_version,
+)
 from cdp_lib.models.churn.fitting import CLOSED, fit_members, Members
 from cdp_lib.models.churn.origins import labelled_rows
 from cdp_lib.models.churn.reasons import SUBJECTS, sum_by_subject, tell_reasons
@@ -64,6 +70,8 @@ class ChurnModel:
     """Also of the larger forms: the churn rates that a plain count gives."""
     closed_form: bool
     """Whether scoring needs the closed form's column."""
+    features: tuple[str, ...]
+    """Columns of the design that the members were fitted on: later versions may have more."""
 
     @property
     def form(self) -> str:
@@ -91,21 +99,22 @@ class ChurnModel:
         """
         if horizon_days < 1:
             raise ModelError(f"churn: a horizon of {horizon_days} days. Give at least 1 day.")
-        rows = labelled_rows(frame, labels, most=MOST_ROWS)
-        recency = known_columns(rows.frame, ("recency_days",))["recency_days"]
+        rows = labelled_rows(frame, labels, horizon_days=horizon_days, most=MOST_ROWS)
+        recency = known_columns(rows.frame, ("recency_days",))["recency_days"][rows.is_whole]
         closed_form = CLOSED_FORM in rows.frame.columns
         return cls(
             members=fit_members(rows, closed_form=closed_form),
             horizon_days=horizon_days,
             limits=limits or BandLimits(),
-            bands=fit_recency_bands(recency, rows.churned, horizon_days),
+            bands=fit_recency_bands(recency, rows.churned[rows.is_whole], horizon_days),
             closed_form=closed_form,
+            features=feature_names(closed_form=closed_form),
         )
 
     def probability(self, frame: pd.DataFrame) -> Floats:
         """P(no purchase in the horizon after the cut) for each row, in the order of the rows."""
         if self.members.logistic is not None:
-            chance: Floats = expit(self.members.logit(design_matrix(frame, closed_form=self.closed_form)))
+            chance: Floats = expit(self.members.logit(self._design(frame)))
             return chance
         by_recency = self.bands.probability(known_columns(frame, ("recency_days",))["recency_days"])
         if self.form != CLOSED:
@@ -120,15 +129,20 @@ class ChurnModel:
         own rhythm. Exact for the logistic member (weight times deviation), SHAP values for the trees.
         """
         if self.members.logistic is not None:
-            names = feature_names(closed_form=self.closed_form)
-            added, average = self.members.contributions(design_matrix(frame, closed_form=self.closed_form))
-            by_subject = sum_by_subject(added, names)
+            added, average = self.members.contributions(self._design(frame))
+            by_subject = sum_by_subject(added, self.features)
         else:
             average = float(logit(self.bands.overall))
             by_subject = np.zeros((len(frame), len(SUBJECTS)))
             place = SUBJECTS.index("rhythm" if self.form == CLOSED else "recency")
             by_subject[:, place] = logit(np.clip(self.probability(frame), _SURE, 1 - _SURE)) - average
         return pd.DataFrame(by_subject, index=frame.index, columns=list(SUBJECTS)), average
+
+    def _design(self, frame: pd.DataFrame) -> Floats:
+        """The columns that the members know, in their order."""
+        present = feature_names(closed_form=self.closed_form)
+        known: Floats = design_matrix(frame, closed_form=self.closed_form)
+        return known if present == self.features else known[:, [present.index(name) for name in self.features]]
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """One row per row of `frame`: golden_id, churn_probability, churn_band, up to three reasons, heaviest first.
@@ -155,18 +169,21 @@ class ChurnModel:
             "limits": {"high": self.limits.high, "medium": self.limits.medium},
             "bands": self.bands.to_dict(),
             "closed_form": self.closed_form,
+            "features": list(self.features),
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> "ChurnModel":
-        """The model that `to_dict` wrote. Raises ModelError where parts of it are missing."""
-        missing = sorted(set(cls.__dataclass_fields__) - set(body))
+        """The model that `to_dict` wrote; without `features`, of the first version. Raises ModelError for gaps."""
+        missing = sorted(set(cls.__dataclass_fields__) - {"features"} - set(body))
         if missing:
             raise ModelError(f"churn: the model's body lacks {missing}. Load one that ChurnModel.to_dict wrote.")
+        closed_form = bool(body["closed_form"])
         return cls(
             members=Members.from_dict(body["members"]),
             horizon_days=int(body["horizon_days"]),
             limits=BandLimits(**body["limits"]),
             bands=RecencyBands.from_dict(body["bands"]),
-            closed_form=bool(body["closed_form"]),
+            closed_form=closed_form,
+            features=tuple(body.get("features", names_of_first_version(closed_form=closed_form))),
         )

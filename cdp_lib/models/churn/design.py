@@ -1,7 +1,8 @@
 """What the churn members look at: a customer's purchases on a log scale, one number per feature.
 
 Counts, days and money act by their ratio (the tenth purchase day says less than the second), so they enter as
-log(1 + x), money with its sign, because refunds may exceed purchases. Unknown stays NaN here.
+log(1 + x), money with its sign, because refunds may exceed purchases. Unknown stays NaN here. A customer as old as the
+records may be older than that: tenure also enters as its share of the history, which is 1 for them.
 """
 
 from collections.abc import Mapping
@@ -32,9 +33,12 @@ COLUMNS = (
     "mean_gap_days",
     "largest_gap_days",
     "item_count",
+    "previous_recency_days",
+    "last_item_count",
 )
 """Columns of the feature frame that every customer has, NaN where unknown."""
-_RATIOS = ("recency_to_mean_gap", "recency_to_largest_gap", "recency_share", "is_one_time")
+_RATIOS = ("recency_to_mean_gap", "recency_to_largest_gap", "recency_share", "is_one_time", "history_share")
+_FIRST_ADDED = ("previous_recency_days", "last_item_count", "history_share")
 _SURE = 1e-6
 
 SUBJECT: Mapping[str, str] = MappingProxyType(
@@ -46,11 +50,13 @@ SUBJECT: Mapping[str, str] = MappingProxyType(
         "frequency": "frequency",
         "is_one_time": "frequency",
         "item_count": "frequency",
-        **dict.fromkeys(COUNTS, "recent_purchases"),
+        **dict.fromkeys((*COUNTS, "previous_recency_days"), "recent_purchases"),
         **dict.fromkeys(("monetary_amount", "total_amount", "first_amount", *AMOUNTS), "spend"),
         "mean_gap_days": "gaps",
         "largest_gap_days": "gaps",
         "tenure_days": "tenure",
+        "history_share": "tenure",
+        "last_item_count": "basket",
         CLOSED_FORM: "rhythm",
     }
 )
@@ -65,6 +71,11 @@ def feature_names(*, closed_form: bool) -> tuple[str, ...]:
     return (*COLUMNS, *_RATIOS, *((CLOSED_FORM,) if closed_form else ()))
 
 
+def names_of_first_version(*, closed_form: bool) -> tuple[str, ...]:
+    """The columns of models that do not tell theirs: those from before any was added."""
+    return tuple(name for name in feature_names(closed_form=closed_form) if name not in _FIRST_ADDED)
+
+
 def monotone(names: tuple[str, ...]) -> list[int]:
     """1 where churn may only rise with the feature, all else equal, -1 where it may only fall, 0 where either."""
     return [int(name in _RISES) - int(name in _FALLS) for name in names]
@@ -75,7 +86,7 @@ def design_matrix(frame: pd.DataFrame, *, closed_form: bool) -> Floats:
 
     Raises ModelError for missing columns, and for a closed form outside 0 to 1.
     """
-    raw = known_columns(frame, (*COLUMNS, *((CLOSED_FORM,) if closed_form else ())))
+    raw = known_columns(frame, (*COLUMNS, "history_days", *((CLOSED_FORM,) if closed_form else ())))
     logs = {name: np.sign(raw[name]) * np.log1p(np.abs(raw[name])) for name in COLUMNS}
     recency = logs["recency_days"]
     ratios = (
@@ -83,6 +94,7 @@ def design_matrix(frame: pd.DataFrame, *, closed_form: bool) -> Floats:
         recency - logs["largest_gap_days"],
         raw["recency_days"] / np.maximum(raw["tenure_days"], 1),
         np.where(np.isnan(raw["frequency"]), np.nan, raw["frequency"] == 0),
+        raw["tenure_days"] / np.maximum(raw["history_days"], 1),
     )
     columns = [*logs.values(), *ratios]
     if closed_form:

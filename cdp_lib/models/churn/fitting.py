@@ -71,8 +71,11 @@ class Members:
 
 
 def fit_members(rows: Rows, *, closed_form: bool) -> Members:
-    """The largest form that the labelled customers carry; without enough of them none, and the reason in words."""
-    identity, churned = rows.spread, rows.churned == 1
+    """The largest form that the labelled customers carry; without enough of them none, and the reason in words.
+
+    Labels of a part of the horizon teach the logistic member alone, and count for nothing else.
+    """
+    identity, churned = rows.spread[rows.is_whole], rows.churned[rows.is_whole] == 1
     lost, stayed = (int(np.unique(identity[side]).size) for side in (churned, ~churned))
     seen = f"{lost} customers churned and {stayed} stayed"
     fewest = min(lost, stayed)
@@ -84,14 +87,14 @@ def fit_members(rows: Rows, *, closed_form: bool) -> Members:
     fold = (rows.spread % np.uint64(FOLDS)).astype(np.int64)
     unseen = np.empty(rows.churned.size)
     for held in range(FOLDS):
-        rest = fold != held
-        pair = _fit_pair(design[rest], rows.churned[rest], names, with_trees)
-        unseen[~rest] = _mean_logit(design[~rest], *pair)
-    judged = rows.is_latest if _has_both(rows.churned[rows.is_latest]) else np.ones(rows.churned.size, dtype=np.bool_)
+        pair = _fit_pair(rows, design, fold != held, names if with_trees else None)
+        unseen[fold == held] = _mean_logit(design[fold == held], *pair)
+    judged = rows.is_latest if _has_both(rows.churned[rows.is_latest]) else rows.is_whole
     slope, intercept = fit_platt(unseen[judged], rows.churned[judged])
     if slope <= 0:
         return _simple(f"{seen}, but the members ranked customers they had not seen no better than chance", closed_form)
-    logistic, boosted = _fit_pair(design, rows.churned, names, with_trees)
+    everybody = np.ones(rows.churned.size, dtype=np.bool_)
+    logistic, boosted = _fit_pair(rows, design, everybody, names if with_trees else None)
     why = f"{seen}: " + (
         f"enough for both members ({ENOUGH_FOR_TREES} of each)"
         if with_trees
@@ -107,9 +110,14 @@ def _simple(why: str, closed_form: bool) -> Members:
 
 
 def _fit_pair(
-    design: Floats, churned: Floats, names: tuple[str, ...], with_trees: bool
+    rows: Rows, design: Floats, chosen: NDArray[np.bool_], tree_names: tuple[str, ...] | None
 ) -> tuple[Logistic, Boosted | None]:
-    return fit_logistic(design, churned), fit_boosted(design, churned, names) if with_trees else None
+    """Both members fitted to the chosen rows; without names for the trees, the logistic one."""
+    logistic = fit_logistic(design[chosen], rows.churned[chosen], rows.horizon_share[chosen])
+    if tree_names is None:
+        return logistic, None
+    whole = chosen & rows.is_whole
+    return logistic, fit_boosted(design[whole], rows.churned[whole], tree_names)
 
 
 def _mean_logit(design: Floats, logistic: Logistic, boosted: Boosted | None) -> Floats:

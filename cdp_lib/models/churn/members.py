@@ -125,8 +125,14 @@ def _line(tree: str, name: str) -> str:
     return next((line[len(name) + 1 :] for line in tree.splitlines() if line.startswith(f"{name}=")), "")
 
 
-def fit_logistic(design: Floats, churned: Floats) -> Logistic:
-    """Needs both classes. A feature that never varies, or is never known, has no weight."""
+def fit_logistic(design: Floats, churned: Floats, horizon_share: Floats | None = None) -> Logistic:
+    """Needs both classes. A feature that never varies, or is never known, has no weight.
+
+    Rows whose label looks at a share of the horizon tell what matters, not how many churn: the logarithm of the share
+    is one feature more, and what is kept is the regression at the whole horizon.
+    """
+    if horizon_share is not None and (horizon_share < 1).any():
+        return _at_whole_horizon(fit_logistic(np.column_stack([design, np.log(horizon_share)]), churned))
     unknown = np.isnan(design)
     seen = ~unknown.all(axis=0)
     typical = np.zeros(design.shape[1])
@@ -137,6 +143,14 @@ def fit_logistic(design: Floats, churned: Floats) -> Logistic:
     fitted = LogisticRegression(C=PENALTY, solver="newton-cholesky", max_iter=200)
     fitted.fit((filled - mean) / deviation, churned)
     return Logistic(typical, mean, deviation, fitted.coef_[0].astype(np.float64), float(fitted.intercept_[0]))
+
+
+def _at_whole_horizon(fitted: Logistic) -> Logistic:
+    """Without its last feature, which is 0 there."""
+    average = fitted.average - float(fitted.weight[-1] * fitted.mean[-1] / fitted.deviation[-1])
+    arrays = (fitted.typical, fitted.mean, fitted.deviation, fitted.weight)
+    typical, mean, deviation, weight = (array[:-1] for array in arrays)
+    return Logistic(typical, mean, deviation, weight, average)
 
 
 def fit_boosted(design: Floats, churned: Floats, names: tuple[str, ...]) -> Boosted:

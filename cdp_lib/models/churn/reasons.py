@@ -94,6 +94,12 @@ def _tenure(_: int, tenure: float) -> str:
     return f"first purchase {_days(tenure)} ago"
 
 
+def _basket(_: int, items: float) -> str:
+    if np.isnan(items):
+        return "items of the last purchase day unknown"
+    return f"{items:.0f} item{'' if round(items) == 1 else 's'} on the last purchase day"
+
+
 def _rhythm(horizon: int, chance: float) -> str:
     if np.isnan(chance):
         return "no buying rhythm known"
@@ -107,5 +113,6 @@ _SENTENCES: dict[str, tuple[tuple[str, ...], Callable[..., str]]] = {
     "spend": (("monetary_amount", "total_amount"), _spend),
     "gaps": (("mean_gap_days", "largest_gap_days"), _gaps),
     "tenure": (("tenure_days",), _tenure),
+    "basket": (("last_item_count",), _basket),
     "rhythm": (("no_purchase_probability",), _rhythm),
 }

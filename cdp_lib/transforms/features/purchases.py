@@ -35,28 +35,34 @@ def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
     )
 
 
-def purchase_features(days: DataFrame, cut: date) -> DataFrame:
-    """One row per golden_id with a purchase up to the cut day: the columns of `contracts.purchases.FEATURES`."""
+def purchase_features(days: DataFrame, cut: date, first_day: date) -> DataFrame:
+    """One row per golden_id with a purchase up to the cut day: the columns of `contracts.purchases.FEATURES`.
+
+    `first_day` is that of the business's first purchase, which every cut with customers knows.
+    """
     known = days.where(F.col("purchase_date") <= F.lit(cut))
     is_purchase = F.col("is_purchase")
     ago = F.datediff(F.lit(cut), F.col("purchase_date"))
     spent = F.col("amount")
-    is_first = F.min_by(F.when(is_purchase, spent), F.when(is_purchase, F.col("purchase_date")))
+    bought_on = F.when(is_purchase, F.col("purchase_date"))
     summed = known.groupBy("golden_id").agg(
         F.array_sort(F.collect_list(F.when(is_purchase, ago))).alias("ages"),
         F.avg(F.when(is_purchase & (spent > 0), spent)).alias("monetary_amount"),
         F.sum(spent).alias("total_amount"),
-        is_first.alias("first_amount"),
+        F.min_by(F.when(is_purchase, spent), bought_on).alias("first_amount"),
         *[F.count(F.when(is_purchase & (ago < days), 1)).alias(f"purchase_count_{days}d") for days in WINDOWS],
         *[F.coalesce(F.sum(F.when(ago < days, spent)), F.lit(0)).alias(f"amount_{days}d") for days in WINDOWS],
         F.sum("item_count").alias("item_count"),
+        F.max_by(F.when(is_purchase, F.col("item_count")), bought_on).alias("last_item_count"),
     )
     bought = summed.where(F.size("ages") > 0).select(
         "*",
         (F.size("ages") - 1).alias("frequency"),
         F.element_at("ages", 1).alias("recency_days"),
         F.element_at("ages", -1).alias("tenure_days"),
+        F.get("ages", F.lit(1)).alias("previous_recency_days"),
         _largest_gap(F.col("ages")).alias("largest_gap_days"),
+        F.lit((cut - first_day).days).alias("history_days"),
     )
     spread = F.col("tenure_days") - F.col("recency_days")
     with_gap = bought.select("*", F.try_divide(spread, F.col("frequency")).alias("mean_gap_days"))

@@ -12,7 +12,7 @@ from cdp_lib.contracts.purchases import FEATURES, LABELS
 from cdp_lib.transforms.features.purchases import purchase_days, purchase_features, purchase_labels
 from tests.builders import rows
 
-CUT = date(2025, 6, 30)
+CUT, FIRST = date(2025, 6, 30), date(2024, 1, 1)
 ZONE = "Asia/Bangkok"
 
 
@@ -30,7 +30,7 @@ def _at(when: str) -> datetime:
 
 
 def features(frame: DataFrame, cut: date = CUT) -> dict[str, dict[str, float | None]]:
-    made = purchase_features(purchase_days(frame, ZONE), cut)
+    made = purchase_features(purchase_days(frame, ZONE), cut, FIRST)
     return {row["golden_id"]: row.asDict() for row in made.collect()}
 
 
@@ -63,6 +63,9 @@ def test_figures_of_a_customer_with_three_purchase_days_and_a_refund(spark: Spar
         "mean_gap_days": 80.0,
         "largest_gap_days": 100.0,
         "item_count": 8.0,
+        "previous_recency_days": 120.0,
+        "last_item_count": 2.0,
+        "history_days": 546.0,
     }
 
 
@@ -71,7 +74,19 @@ def test_one_purchase_has_no_gaps_and_refunds_alone_are_no_customer(spark: Spark
 
     assert set(found) == {"once"}
     assert [found["once"][name] for name in ("frequency", "recency_days", "tenure_days")] == [0.0, 0.0, 0.0]
-    assert [found["once"][name] for name in ("mean_gap_days", "largest_gap_days", "item_count")] == [None] * 3
+    unknown = ("mean_gap_days", "largest_gap_days", "item_count", "previous_recency_days", "last_item_count")
+    assert [found["once"][name] for name in unknown] == [None] * 5
+
+
+def test_the_last_basket_is_that_of_the_last_purchase_day_known_or_not(spark: SparkSession) -> None:
+    told = orders(
+        spark, ("a", "2025-01-01", "9.00"), ("b", "2025-06-01", "9.00"), ("b", "2025-06-02", "-9.00"), items=3
+    )
+    untold = orders(spark, ("a", "2025-02-01", "9.00"))
+    found = features(told.unionByName(untold))
+
+    assert [found[who]["last_item_count"] for who in ("a", "b")] == [None, 3.0]
+    assert [found[who]["previous_recency_days"] for who in ("a", "b")] == [180.0, None]
 
 
 def test_days_are_those_of_the_packs_zone(spark: SparkSession) -> None:
@@ -111,8 +126,8 @@ def test_nothing_after_the_cut_is_seen(spark: SparkSession, cut: date) -> None:
     draw = random.Random(5)
     known = [(f"c{draw.randrange(9)}", str(cut - timedelta(days=draw.randrange(300))), "5.00") for _ in range(80)]
     future = [(f"c{draw.randrange(12)}", str(cut + timedelta(days=1 + draw.randrange(90))), "7.00") for _ in range(80)]
-    before = purchase_features(purchase_days(orders(spark, *known), ZONE), cut)
-    after = purchase_features(purchase_days(orders(spark, *known, *future), ZONE), cut)
+    before = purchase_features(purchase_days(orders(spark, *known, items=2), ZONE), cut, FIRST)
+    after = purchase_features(purchase_days(orders(spark, *known, *future, items=2), ZONE), cut, FIRST)
 
     assert before.count() > 0
     assert_df_equality(after, before, ignore_row_order=True, ignore_nullable=True)
@@ -123,8 +138,8 @@ def test_order_and_partitions_of_rows_change_nothing(spark: SparkSession) -> Non
     dated = [(f"c{draw.randrange(5)}", str(CUT - timedelta(days=draw.randrange(400)))) for _ in range(90)]
     given = [(who, when, f"{draw.random():.2f}") for who, when in dated]
     frame = orders(spark, *given)
-    one = purchase_features(purchase_days(frame, ZONE), CUT)
-    other = purchase_features(purchase_days(frame.orderBy("paid_amount").repartition(5), ZONE), CUT)
+    one = purchase_features(purchase_days(frame, ZONE), CUT, FIRST)
+    other = purchase_features(purchase_days(frame.orderBy("paid_amount").repartition(5), ZONE), CUT, FIRST)
 
     assert_df_equality(one, other, ignore_row_order=True)
 
@@ -132,6 +147,6 @@ def test_order_and_partitions_of_rows_change_nothing(spark: SparkSession) -> Non
 def test_columns_are_those_of_the_contract_also_of_no_orders(spark: SparkSession) -> None:
     none = purchase_days(orders(spark).limit(0), ZONE)
 
-    assert purchase_features(none, CUT).columns == [column.name for column in FEATURES]
+    assert purchase_features(none, CUT, FIRST).columns == [column.name for column in FEATURES]
     assert purchase_labels(none, CUT, 30).columns == [column.name for column in LABELS]
-    assert purchase_features(none, CUT).collect() == purchase_labels(none, CUT, 30).collect() == []
+    assert purchase_features(none, CUT, FIRST).collect() == purchase_labels(none, CUT, 30).collect() == []

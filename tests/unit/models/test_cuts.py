@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from cdp_lib.models.cuts import churn_cuts, Cut, spend_cuts
+from cdp_lib.models.cuts import churn_cuts, Cut, late_churn_cuts, spend_cuts
 
 FIRST, UNTIL = date(2024, 1, 1), date(2024, 12, 26)
 
@@ -20,3 +20,11 @@ def test_churn_is_learnt_on_whole_horizons_a_third_apart() -> None:
     assert [(UNTIL - cut.day).days for cut in cuts] == [90, 120, 150]
     assert [(UNTIL - cut.day).days for cut in churn_cuts(FIRST, UNTIL, 30, most=2, least_days=28)] == [30, 44]
     assert churn_cuts(FIRST, FIRST + timedelta(days=100), 90, most=3, least_days=28) == ()
+
+
+def test_since_the_last_whole_horizon_churn_is_learnt_on_what_is_known_of_one() -> None:
+    cuts = late_churn_cuts(FIRST, UNTIL, 90, least_days=28)
+    assert cuts == (Cut(UNTIL - timedelta(days=60), 60), Cut(UNTIL - timedelta(days=30), 30))
+    assert [cut.horizon_days for cut in late_churn_cuts(FIRST, UNTIL, 30, least_days=28)] == [16]
+    assert late_churn_cuts(FIRST, UNTIL, 20, least_days=28) == ()
+    assert late_churn_cuts(FIRST, FIRST + timedelta(days=70), 90, least_days=28) == (Cut(date(2024, 2, 10), 30),)

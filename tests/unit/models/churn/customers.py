@@ -27,6 +27,9 @@ def feature_frame(size: int, seed: int = 1, *, prefix: str = "g") -> pd.DataFram
             "mean_gap_days": (tenure - recency) / repeats,
             "largest_gap_days": (tenure - recency) / np.sqrt(repeats),
             "item_count": frequency * 2 + 1,
+            "previous_recency_days": np.where(frequency > 0, (recency + tenure) / 2, np.nan),
+            "last_item_count": np.ceil(spend / 10),
+            "history_days": 400.0,
         }
     )
     for days in WINDOWS:

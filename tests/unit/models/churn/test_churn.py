@@ -6,13 +6,14 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from cdp_lib.errors import ModelError
 from cdp_lib.models.churn.churn import BandLimits, ChurnModel
 from cdp_lib.models.churn.design import COLUMNS, design_matrix
 from cdp_lib.models.churn.evaluation import auc, expected_calibration_error
 from cdp_lib.models.churn.origins import Origin, stack_origins
+from cdp_lib.models.churn.reasons import SUBJECTS, tell_reasons
 from tests.unit.models.churn.customers import churn_chance, feature_frame, labels_of
 
 FRAME = feature_frame(4000)
@@ -86,10 +87,10 @@ def test_the_logistic_explains_by_weight_times_deviation_from_the_average_custom
     assert member is not None
     added, average = logistic.contributions(FRAME.head(600))
     np.testing.assert_allclose(added.mean(), 0, atol=1e-9)  # everybody together is the average customer
-    place = COLUMNS.index("tenure_days")
-    tenure = np.log1p(FRAME["tenure_days"].head(600))
-    expected = logistic.members.slope * member.weight[place] * (tenure - tenure.mean()) / tenure.std(ddof=0)
-    np.testing.assert_allclose(added["tenure"], expected, atol=1e-9)
+    place = COLUMNS.index("last_item_count")
+    items = np.log1p(FRAME["last_item_count"].head(600))
+    expected = logistic.members.slope * member.weight[place] * (items - items.mean()) / items.std(ddof=0)
+    np.testing.assert_allclose(added["basket"], expected, atol=1e-9)
     assert average == pytest.approx(logistic.members.intercept + logistic.members.slope * member.average)
 
 
@@ -208,12 +209,59 @@ def test_cuts_are_stacked_and_calibrated_on_the_latest() -> None:
     assert model.probability(OTHERS).mean() == pytest.approx(truth, abs=0.05)  # half of it without the calibration
 
 
+def test_labels_of_a_part_of_the_horizon_teach_the_weights_and_change_no_level() -> None:
+    # In a third of the horizon fewer return, for the same reasons.
+    stays = 1 - expit(logit(churn_chance(FRAME)) + 1.5)
+    soon = LABELS.assign(has_purchase=(np.random.default_rng(8).uniform(size=len(LABELS)) < stays) * 1.0)
+    few = FRAME.head(200)
+    whole = Origin(date(2024, 4, 1), few, labels_of(few))
+    late = Origin(date(2024, 6, 1), FRAME, soon, 30)
+    frame, labels = stack_origins([whole, late], horizon_days=90, scored_at=date(2024, 7, 1))
+
+    model, alone = (ChurnModel.fit(*given, horizon_days=90) for given in ((frame, labels), (few, labels_of(few))))
+
+    churned = 1 - labels_of(OTHERS, seed=6)["has_purchase"]
+    assert model.form == alone.form == "logistic"
+    assert model.bands == alone.bands
+    assert model.probability(OTHERS).mean() == pytest.approx(churn_chance(OTHERS).mean(), abs=0.05)
+    assert auc(churned, model.probability(OTHERS)) > auc(churned, alone.probability(OTHERS))
+
+
+def test_a_body_of_the_first_version_scores_with_the_columns_that_it_knows(logistic: ChurnModel) -> None:
+    body = json.loads(json.dumps(logistic.to_dict()))
+    added = ("previous_recency_days", "last_item_count", "history_share")
+    kept = [place for place, name in enumerate(body.pop("features")) if name not in added]
+    member = body["members"]["logistic"]
+    member |= {name: [member[name][place] for place in kept] for name in ("typical", "mean", "deviation", "weight")}
+
+    earlier = ChurnModel.from_dict(body)
+
+    scored = earlier.score(OTHERS)
+    assert scored["churn_probability"].between(0, 1).all()
+    np.testing.assert_allclose(
+        earlier.contributions(OTHERS)[0]["recency"], logistic.contributions(OTHERS)[0]["recency"], atol=1e-12
+    )
+    assert earlier.to_dict()["features"] == [name for name in logistic.features if name not in added]
+
+
+def test_the_last_basket_is_told_in_words() -> None:
+    by_subject = np.zeros((3, len(SUBJECTS)))
+    by_subject[:, SUBJECTS.index("basket")] = 1.0
+    frame = FRAME.head(3).assign(last_item_count=[1.0, 12.0, np.nan])
+
+    assert tell_reasons(frame, by_subject, 90) == [
+        ["1 item on the last purchase day"],
+        ["12 items on the last purchase day"],
+        ["items of the last purchase day unknown"],
+    ]
+
+
 def test_labels_that_end_after_the_cut_are_refused() -> None:
     late = Origin(date(2024, 4, 3), FRAME, LABELS)
-    with pytest.raises(
-        ModelError, match=r"labels of 2024-04-03 end .* after 2024-07-01\. Train on cuts up to 2024-04-02"
-    ):
+    with pytest.raises(ModelError, match=r"labels of 2024-04-03 end after 2024-07-01\. Train on cuts up to 2024-04-02"):
         stack_origins([late], horizon_days=90, scored_at=date(2024, 7, 1))
+    with pytest.raises(ModelError, match=r"labels of 2024-06-02 end after 2024-07-01"):
+        stack_origins([Origin(date(2024, 6, 2), FRAME, LABELS, 30)], horizon_days=90, scored_at=date(2024, 7, 1))
     with pytest.raises(ModelError, match="no training cut"):
         stack_origins([], horizon_days=90, scored_at=date(2024, 7, 1))
 
