@@ -52,7 +52,9 @@ class Churn(Frozen):
     kind: Literal["churn"] = "churn"
     horizon_days: int = Field(default=90, ge=7, le=1825, description="Who buys nothing for so many days has churned")
     bands: Bands = Bands()
-    most_cuts: int = Field(default=10, ge=1, le=50, description="Earlier days that the model is trained as of, at most")
+    most_cuts: int = Field(
+        default=10, ge=1, le=50, description="Days, a horizon ago or more, that the model is trained as of, at most"
+    )
     most_trained_on: int = Field(
         default=200_000, ge=1000, description="Customers that the model is trained on at most, chosen by hash"
     )
