@@ -1,7 +1,7 @@
 """Rows that the driver holds, as a frame that Spark knows whole."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, types as T
@@ -14,7 +14,7 @@ def local_rows(spark: SparkSession, schema: T.StructType | str, rows: Sequence[S
     They go to the JVM by way of Arrow. From a plain Python list Spark would make an RDD, even of no rows: its tasks
     start Python workers, and the planner, which cannot see that it is empty, plans every join and shuffle with it.
     """
-    struct = T.StructType.fromDDL(schema) if isinstance(schema, str) else schema
+    struct = cast(T.StructType, T.StructType.fromDDL(schema)) if isinstance(schema, str) else schema
     held = to_arrow_schema(struct, timezone="UTC")
     columns = [[row[place] for row in rows] for place in range(len(held))]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, held, strict=True)]

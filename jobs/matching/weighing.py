@@ -73,7 +73,9 @@ def weigh_all(
             return
         caps = present.matcher.caps
         pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
-        scored = weigh(compare_pairs(pairs, comparable, matching), present.matcher.model, matching)
+        # Kept between the two: in one plan Spark would grade the fields anew for each expression that reads a level.
+        compared = kept.enter_context(cached(compare_pairs(pairs, comparable, matching)))
+        scored = weigh(compared, present.matcher.model, matching)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
 
 
