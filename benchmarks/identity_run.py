@@ -10,8 +10,8 @@ from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.contracts.silver import RECORD_KEY
 from cdp_lib.io.checkpoints import checkpoints
-from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.matcher import Matcher
+from cdp_lib.models.identity.people import DECISION_SCHEMA
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, record_key
@@ -39,7 +39,7 @@ def match_records(
         weighed = kept.enter_context(weigh_all(records, matching, Unkept(known)))
         trained = time.monotonic() - started
         keep = kept.enter_context(checkpoints(spark, str(answer.with_name("checkpoints"))))
-        undecided = local_rows(spark, "record_l binary, record_r binary, is_link boolean")
+        undecided = spark.createDataFrame(DECISION_SCHEMA.empty_table())
         evidence = Evidence(identifier_keys(records, identity), weighed.pairs, undecided, records, weighed.known)
         members = kept.enter_context(group_records(evidence, identity, weighed.named, keep))
         parted = time.monotonic() - started

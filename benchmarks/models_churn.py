@@ -26,7 +26,7 @@ from cdp_lib.models.churn.churn import ChurnModel
 from cdp_lib.models.churn.design import CLOSED_FORM, COLUMNS
 from cdp_lib.models.churn.evaluation import compare_auc, evaluate_scores
 from cdp_lib.models.churn.origins import LABEL_DAYS, Origin, stack_origins
-from cdp_lib.models.cuts import churn_cuts, Cut, late_churn_cuts
+from cdp_lib.models.cuts import all_churn_cuts, Cut
 from cdp_lib.models.lifetime.bg_nbd import BgNbd
 from cdp_lib.models.lifetime.purchase_counts import purchase_counts
 
@@ -52,8 +52,7 @@ class Task:
 def training_cuts(first_day: pd.Timestamp, split: Split) -> tuple[Cut, ...]:
     """Earlier cuts, as the daily run takes them."""
     first, cut, horizon = first_day.date(), split.cut.date(), split.horizon_days
-    whole = churn_cuts(first, cut, horizon, most=MOST_CUTS, least_days=LEAST_HISTORY)
-    return (*whole, *late_churn_cuts(first, cut, horizon, least_days=LEAST_HISTORY))
+    return all_churn_cuts(first, cut, horizon, most=MOST_CUTS, least_days=LEAST_HISTORY)
 
 
 def known_at(days: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:

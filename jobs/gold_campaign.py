@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from pyspark.sql import DataFrame, functions as F, Row, types as T
+from pyspark.sql import DataFrame, functions as F, Row
 
 from cdp_lib.contracts import activation, identity, results, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import AccountError
 from cdp_lib.io.caching import cached
-from cdp_lib.io.local_rows import local_rows
+from cdp_lib.io.local_rows import content_rows
 from cdp_lib.models.experiment import Experiment, Sample
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.campaign.figures import campaign_rows
@@ -105,10 +105,7 @@ def _experiment_frame(ctx: JobContext, known: DataFrame, people: DataFrame, stat
         )
         shared = {"activation_id": name, "kpi": kpi, "as_of_date": ctx.as_of}
         found += [shared | row for row in experiment.rows()]
-    table = results.EXPERIMENT_RESULT
-    filled = [tuple(row[name] for name in table.content_columns) for row in found]
-    schema = T.StructType([field for field in table.schema() if field.name in table.content_columns])
-    return local_rows(ctx.spark, schema, filled)
+    return content_rows(ctx.spark, results.EXPERIMENT_RESULT, found)
 
 
 if __name__ == "__main__":

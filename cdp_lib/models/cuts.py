@@ -44,3 +44,11 @@ def late_churn_cuts(first_day: date, known_until: date, horizon_days: int, *, le
     horizons = range(horizon_days - step, LEAST_STEP_DAYS - 1, -step)
     cuts = (Cut(known_until - timedelta(days=horizon), horizon) for horizon in horizons)
     return tuple(cut for cut in cuts if (cut.day - first_day).days >= least_days)
+
+
+def all_churn_cuts(
+    first_day: date, known_until: date, horizon_days: int, *, most: int, least_days: int
+) -> tuple[Cut, ...]:
+    """What churn is learnt on: `churn_cuts` and, where there is one, the `late_churn_cuts` since."""
+    whole = churn_cuts(first_day, known_until, horizon_days, most=most, least_days=least_days)
+    return (*whole, *late_churn_cuts(first_day, known_until, horizon_days, least_days=least_days)) if whole else ()

@@ -15,7 +15,7 @@ from cdp_lib.models.churn.evaluation import calibration_table, decile_table, eva
 from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
 from cdp_lib.models.contest import judge, Losses, Verdict
-from cdp_lib.models.cuts import churn_cuts, Cut, late_churn_cuts
+from cdp_lib.models.cuts import all_churn_cuts, Cut
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
@@ -93,12 +93,10 @@ def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scor
 
 
 def _cuts(history: History, known_until: date, settings: Churn) -> tuple[Cut, ...]:
-    """Cuts with a whole horizon and, where there is one, those since that look less far ahead."""
     if history.first_day is None:
         return ()
     first, horizon, least = history.first_day, settings.horizon_days, settings.sanity.least_history_days
-    whole = churn_cuts(first, known_until, horizon, most=settings.most_cuts, least_days=least)
-    return (*whole, *late_churn_cuts(first, known_until, horizon, least_days=least)) if whole else ()
+    return all_churn_cuts(first, known_until, horizon, most=settings.most_cuts, least_days=least)
 
 
 def _known(history: History, cuts: Sequence[Cut], settings: Churn) -> list[Labelled]:

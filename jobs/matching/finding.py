@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import identity, matching as tables, silver
 from cdp_lib.io.caching import cached
-from cdp_lib.io.local_rows import local_rows
+from cdp_lib.io.local_rows import content_rows
 from cdp_lib.settings.identity import Identity
 from cdp_lib.transforms.identity import increment
 from cdp_lib.transforms.identity.blocking import block_keys
@@ -245,10 +245,7 @@ def _with_keys(pairs: DataFrame) -> DataFrame:
 
 def _write_rules(ctx: JobContext, named: NamedMatcher) -> None:
     rows = [{**rule, "model_version": named.label} for rule in named.matcher.rules]
-    columns = [tables.MATCH_KEY.column(name) for name in tables.MATCH_KEY.column_names]
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in columns)
-    values = [[row[column.name] for column in columns] for row in rows]
-    ctx.write(tables.MATCH_KEY, local_rows(ctx.spark, schema, values))
+    ctx.write(tables.MATCH_KEY, content_rows(ctx.spark, tables.MATCH_KEY, rows))
     for rule in named.matcher.rules:
         if not rule["max_records"]:
             ctx.say(f"{rule['blocking_rule']} is not used: among so many records it would make too many pairs")

@@ -8,9 +8,15 @@ from functools import reduce
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.io.caching import cached
-from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.linkage import Limits
-from cdp_lib.models.identity.people import fits_one_machine, IdentityGraph, PAIR_SCHEMA, part_records
+from cdp_lib.models.identity.people import (
+    fits_one_machine,
+    IdentityGraph,
+    KNOWN_SCHEMA,
+    PAIR_SCHEMA,
+    part_records,
+    SOURCE_SCHEMA,
+)
 from cdp_lib.models.identity.people_on_spark import IdentityFrames, part_records_on_spark
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
@@ -43,12 +49,12 @@ class Evidence:
 
 def no_pairs(spark: SparkSession) -> DataFrame:
     """No scored pair."""
-    return local_rows(spark, "record_l binary, record_r binary, match_weight double, is_vetoed boolean")
+    return spark.createDataFrame(PAIR_SCHEMA.empty_table())
 
 
 def no_known(spark: SparkSession) -> DataFrame:
     """No record says anything that could be compared: where the pack matches by identifiers alone."""
-    return local_rows(spark, "record_key binary, known_fields bigint")
+    return spark.createDataFrame(KNOWN_SCHEMA.empty_table())
 
 
 def known_of(records: DataFrame, matching: Matching | None) -> DataFrame:
@@ -95,7 +101,7 @@ def _listed_once(evidence: Evidence, identity: Identity) -> DataFrame:
     """The records of sources that list everybody once, if there are such sources: record_key, source_system."""
     once = [] if identity.matching is None else list(identity.matching.one_record_per_source)
     if not once:
-        return local_rows(evidence.records.sparkSession, "record_key binary, source_system string")
+        return evidence.records.sparkSession.createDataFrame(SOURCE_SCHEMA.empty_table())
     listed = evidence.records.where(F.col("source_system").isin(once))
     return listed.select(record_key().alias("record_key"), "source_system")
 

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from cdp_lib.models.cuts import churn_cuts, Cut, late_churn_cuts, spend_cuts
+from cdp_lib.models.cuts import all_churn_cuts, churn_cuts, Cut, late_churn_cuts, spend_cuts
 
 FIRST, UNTIL = date(2024, 1, 1), date(2024, 12, 26)
 
@@ -28,3 +28,9 @@ def test_since_the_last_whole_horizon_churn_is_learnt_on_what_is_known_of_one() 
     assert [cut.horizon_days for cut in late_churn_cuts(FIRST, UNTIL, 30, least_days=28)] == [16]
     assert late_churn_cuts(FIRST, UNTIL, 20, least_days=28) == ()
     assert late_churn_cuts(FIRST, FIRST + timedelta(days=70), 90, least_days=28) == (Cut(date(2024, 2, 10), 30),)
+
+
+def test_without_a_whole_horizon_there_is_nothing_to_learn_churn_on() -> None:
+    cuts = all_churn_cuts(FIRST, UNTIL, 90, most=3, least_days=28)
+    assert [cut.horizon_days for cut in cuts] == [90, 90, 90, 60, 30]
+    assert all_churn_cuts(FIRST, FIRST + timedelta(days=70), 90, most=3, least_days=28) == ()
