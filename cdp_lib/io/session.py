@@ -132,7 +132,8 @@ def launch_options(settings: Settings, jars: tuple[Path, ...]) -> dict[str, str]
         "-Duser.timezone=UTC",
         f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}",
         f"-Dcdp.spark.level={_LOG4J_LEVEL[settings.log.spark_level]}",
-        f'-XX:+UnlockDiagnosticVMOptions "-XX:CompilerDirectivesFile={_DIRECTIVES}"',
+        # HotSpot says that it has read them: not on standard output, which some commands' readers parse.
+        f'-XX:+UnlockDiagnosticVMOptions -XX:+DisplayVMOutputToStderr "-XX:CompilerDirectivesFile={_DIRECTIVES}"',
         spark.java_options,
     ]
     options = {
