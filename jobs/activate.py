@@ -184,8 +184,7 @@ def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: S
     ]
     told = reduce(DataFrame.unionByName, parts)
     wanted = [*CONSTANT, "valid_until"]
-    is_removal = F.col("operation") == "remove"
-    before = [F.when(is_removal, F.col(name)).alias(name) for name in ("told_before", "entry_ids")]
+    before = ("told_before", "entry_ids")
     return (
         intents.select(*wanted)
         .join(told, ["activation_id", "golden_id"], "left")

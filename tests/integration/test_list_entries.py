@@ -65,6 +65,15 @@ def out(shop: Mailing) -> tuple[set[str], set[str]]:
     return letters, {whom for deed, whom in shop.network.fake.taken if deed == "delete"}
 
 
+def on_the_lists(shop: Mailing) -> tuple[set[str], set[str]]:
+    """Who is on either list when all that was taken is counted together."""
+    found: tuple[set[str], set[str]] = (set(), set())
+    for members, server in zip(found, (shop.texts, shop.network), strict=True):
+        for deed, whom in server.fake.taken:
+            (members.add if deed == "add" else members.discard)(whom)
+    return found
+
+
 def known_as(*addresses: str) -> tuple[set[str], set[str]]:
     """The same people as both channels know them."""
     letters = {normalise.mailchimp_member(address) for address in addresses}
@@ -109,20 +118,39 @@ def test_who_is_erased_leaves_every_list_once_and_nothing_of_them_is_kept(shop: 
     assert (len(shop.texts.requests), len(shop.network.requests)) == asked
 
 
-def test_all_that_was_told_of_merged_and_moved_people_leaves_the_lists(shop: Mailing) -> None:
-    shop.publish(mails(0, 1, 2))
+def test_what_is_a_members_no_more_leaves_the_lists_and_of_who_is_gone_all(shop: Mailing) -> None:
+    shop.publish(mails(0, 1, 2, 3))
     shop.run(sends=True)
-    shop.publish(mails(0, 1, 2, c1="moved@example.com"))
+    shop.publish(mails(0, 1, 2, 3, c1="moved@example.com"))
     shop.run(sends=True)
-    assert entries(shop) == of_people(
-        c0=["c0@example.com"], c1=["c1@example.com", "moved@example.com"], c2=["c2@example.com"]
-    )
-    # c2 turns out to be c1, and then leaves with all that either was told of.
-    shop.write(identity.IDENTITY_EVENT, [{"event_type": "merge", "golden_id": "c2", "into_golden_id": "c1"}])
+    assert out(shop) == known_as("c1@example.com")
+    others = {"c2": ["c2@example.com"], "c3": ["c3@example.com"]}
+    assert entries(shop) == of_people(c0=["c0@example.com"], c1=["moved@example.com"], **others)
+    assert on_the_lists(shop) == known_as("c0@example.com", "moved@example.com", "c2@example.com", "c3@example.com")
+    # c2 turns out to be c1, and leaves with all that either was told of; c3 turns out to be c0, who stays.
+    merges = [{"golden_id": "c2", "into_golden_id": "c1"}, {"golden_id": "c3", "into_golden_id": "c0"}]
+    shop.write(identity.IDENTITY_EVENT, [{"event_type": "merge", **one} for one in merges])
     shop.publish(mails(0))
     shop.run(sends=True)
-    assert out(shop) == known_as("c1@example.com", "moved@example.com", "c2@example.com")
+    assert on_the_lists(shop) == known_as("c0@example.com")
     assert entries(shop) == of_people(c0=["c0@example.com"])
+    asked = len(shop.texts.requests), len(shop.network.requests)
+    shop.run(sends=True)
+    assert (len(shop.texts.requests), len(shop.network.requests)) == asked
+
+
+def test_a_move_that_is_cut_off_anywhere_ends_with_the_new_address_alone(shop: Mailing) -> None:
+    shop.publish(mails(0))
+    shop.run(sends=True)
+    for number, point in enumerate(("remembered:activate", "settled:activate", "sent:activate")):
+        before, now = f"c0@{number}.example.com" if number else "c0@example.com", f"c0@{number + 1}.example.com"
+        shop.publish(mails(0, c0=now))
+        cut_off(shop, point, sends=number)
+        shop.run(sends=True, resume=True)
+        assert on_the_lists(shop) == known_as(now), point
+        assert entries(shop) == of_people(c0=[now]), point
+        deeds = [whom for deed, whom in shop.network.fake.taken if deed == "delete"]
+        assert deeds.count(normalise.sha256(before) or "") == 1, point
 
 
 def test_a_run_that_is_cut_off_anywhere_goes_on_to_the_same(shop: Mailing) -> None:

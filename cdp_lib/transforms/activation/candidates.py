@@ -94,11 +94,12 @@ def list_members(members: DataFrame, states: DataFrame, facts: Column) -> DataFr
 def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> DataFrame:
     """The rows of `list_members` that may have to be told, with `operation`, `occasion` and `is_before`.
 
-    `people` also have is_noted, address, arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the
-    member as the audience does; or an intent is not over yet; or the channel refused just this before. Where a list can
-    only be taken anew and somebody must leave it, everybody else is planned; where there is nobody else, all who are on
-    it are removed. That needs no address, nor does the removal of somebody whom an entry finds. An occasion names the
-    intent before it, so that a chain cannot be doubled.
+    `people` also have is_noted, is_known_twice, address, arm, allowed, is_suppressed and payload_hash. `is_before`: the
+    list has the member as the audience does; or an intent is not over yet; or the channel refused just this before.
+    Where a list can only be taken anew and somebody must leave it, everybody else is planned; where there is nobody
+    else, all who are on it are removed. That needs no address, nor does the removal of somebody whom an entry finds: a
+    member whose address is gone is removed by it. An occasion names the intent before it, so that a chain cannot be
+    doubled.
     """
     judged = _judged(people)
     told = _with_whole_lists(judged.where(F.col("must_leave") | F.col("is_member")), ways)
@@ -122,15 +123,19 @@ def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> D
 
 
 def _judged(people: DataFrame) -> DataFrame:
-    """With `must_leave`, `is_changed`, and `can_stay`: whether a list that is taken anew would have the member."""
+    """With `must_leave`, `is_changed`, and `can_stay`: whether a list that is taken anew would have the member.
+
+    Changed is also whom the list knows by more than one entry: telling it anew takes off what is theirs no more.
+    """
     is_wanted = F.col("is_member") & F.col("allowed") & ~F.col("is_suppressed") & (F.col("arm") != HOLDOUT)
     is_same = F.col("listed.payload_hash").eqNullSafe(F.col("payload_hash"))
     is_reached = F.col("address").isNotNull() | ~F.col("needs_address")
     is_taken = F.col("is_open") | ~_was_refused(F.col("first_operation"))
+    is_lost = F.col("is_noted") & ~is_reached
     return people.select(
         "*",
-        (F.col("is_listed") & ~is_wanted).alias("must_leave"),
-        (F.col("is_listed") & is_wanted & ~is_same).alias("is_changed"),
+        (F.col("is_listed") & (~is_wanted | is_lost)).alias("must_leave"),
+        (F.col("is_listed") & is_wanted & (~is_same | F.col("is_known_twice"))).alias("is_changed"),
         (is_wanted & is_reached & is_taken).alias("can_stay"),
     )
 

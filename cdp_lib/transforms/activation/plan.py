@@ -65,7 +65,7 @@ def waterfall(planned: DataFrame) -> DataFrame:
     return planned.groupBy("activation_id", "operation", "decision").agg(F.count("*").alias("customer_count"))
 
 
-_OF_LISTS = ("is_member", "is_listed", "is_open", "is_noted", "listed", "ended")
+_OF_LISTS = ("is_member", "is_listed", "is_open", "is_noted", "is_known_twice", "listed", "ended")
 
 
 def _messages(inputs: PlanInputs, states: DataFrame, ways: Sequence[Way], pack: Pack, moment: Moment) -> DataFrame:
