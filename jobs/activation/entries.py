@@ -53,7 +53,7 @@ def drop_entries(ctx: JobContext) -> None:
 def _lists(pack: Pack) -> dict[str, Identifiers]:
     """Activations that keep a list in step whose channel finds members by what it was told, with what tells that."""
     kinds = {one.id: kind_named(one.connector) for one in pack.destinations}
-    named = {one.id: kinds[one.destination] for one in pack.activations if one.audience is not None}
+    named = {one.id: kinds[one.destination] for one in pack.activations}
     return {
         name: kind.identifiers
         for name, kind in named.items()
