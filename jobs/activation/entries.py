@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -19,6 +20,8 @@ from cdp_lib.transforms.activation.entries import entries_left
 from cdp_lib.transforms.activation.ledger import last_states
 from cdp_lib.workflow.context import JobContext
 from jobs.activation.sender import Desk
+
+log = logging.getLogger(__name__)
 
 _TELLS, _LEAVES = ("add", "update"), "remove"
 
@@ -48,6 +51,13 @@ def drop_entries(ctx: JobContext) -> None:
     left = entries_left(ctx.newest(LIST_ENTRY), states)
     with staged(left, f"{ctx.folder}/_staging/{ctx.run.run_id}.left") as rows:
         ctx.ledger.drop(LIST_ENTRY, _reader(rows.rows({}), LIST_ENTRY.key))
+
+
+def forget_entries(ctx: JobContext) -> None:
+    """What was dropped is off the disk too, once no run that is to be resumed may read it."""
+    gone = ctx.ledger.forget(LIST_ENTRY, hours=24 * ctx.settings.sending.forget_after_days)
+    if gone:
+        log.info("table=%s files_deleted=%s", LIST_ENTRY.name, gone)
 
 
 def _lists(pack: Pack) -> dict[str, Identifiers]:

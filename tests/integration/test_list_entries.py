@@ -1,10 +1,12 @@
 """People who are gone leave the lists: by what each list was told of them, which is kept until then and no longer."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import deltalake
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -86,6 +88,12 @@ def entries(shop: Mailing) -> list[tuple[str, str, tuple[str, ...]]]:
     return sorted((row["activation_id"], row["golden_id"], tuple(row["identifiers"].values())) for row in rows)
 
 
+def on_disk(shop: Mailing) -> set[str]:
+    """Whom any file of the table names, of whatever version."""
+    files = Path(shop.suite.ledger.path(activation.LIST_ENTRY)).glob("*.parquet")
+    return {who for file in files for who in pq.read_table(file, columns=["golden_id"])["golden_id"].to_pylist()}
+
+
 def of_people(**mailboxes: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
     """The entries of people who are on both lists under these mailboxes."""
     told = [(who, address) for who, addresses in mailboxes.items() for address in addresses]
@@ -113,9 +121,13 @@ def test_who_is_erased_leaves_every_list_once_and_nothing_of_them_is_kept(shop: 
     assert out(shop) == known_as("c0@example.com")
     assert statuses(shop, "remove") == {"accepted"}
     assert entries(shop) == of_people(c1=["c1@example.com"], c2=["c2@example.com"])
+    assert "c0" in on_disk(shop)
     asked = len(shop.texts.requests), len(shop.network.requests)
+    at_once = shop.suite.settings.sending.model_copy(update={"forget_after_days": 0})
+    shop.suite = replace(shop.suite, settings=shop.suite.settings.model_copy(update={"sending": at_once}))
     shop.run(sends=True)
     assert (len(shop.texts.requests), len(shop.network.requests)) == asked
+    assert on_disk(shop) == {"c1", "c2"}
 
 
 def test_what_is_a_members_no_more_leaves_the_lists_and_of_who_is_gone_all(shop: Mailing) -> None:
