@@ -13,8 +13,8 @@ from importlib.util import find_spec
 
 from cdp_lib.connectors import BUILT_IN
 from cdp_lib.connectors.kit.bench import Bench
+from cdp_lib.connectors.kit.script import Behaviour
 from cdp_lib.connectors.kit.sending import BATCH_SIZE, Run, send, send_to, SLOW
-from cdp_lib.connectors.kit.server import Behaviour
 from cdp_lib.connectors.protocol import Item
 from cdp_lib.errors import DeliveryError
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.kit.bench import Bench, Channel
-from cdp_lib.connectors.kit.server import Behaviour
+from cdp_lib.connectors.kit.script import Behaviour
 from cdp_lib.connectors.pace import Retry
 from cdp_lib.connectors.protocol import Batch, Item, Operation, Outcome, Refused
 
