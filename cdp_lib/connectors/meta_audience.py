@@ -41,7 +41,8 @@ class MetaAudienceSettings(ConnectorSettings):
     match_by: tuple[Detail, ...] = Field(
         default=("EMAIL", "PHONE", "FN", "LN", "CT", "ZIP", "COUNTRY", "DOBY", "DOBM", "DOBD", "GEN"),
         min_length=1,
-        description="What Meta is told, hashed; ST is taken from the activation's field `state`",
+        description="What Meta is told, hashed; ST and COUNTRY (ISO code) stand in the activation's fields `state` "
+        "and `country`",
     )
     base_url: str = Field(default="https://graph.facebook.com", description="Where the channel is")
 
