@@ -49,6 +49,10 @@ _QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """PySpark's own loggers print the JVM's message of a failed query, which may quote a row."""
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
+_DIRECTIVES = Path(__file__).with_name("compiler_directives.json")
+"""What HotSpot's second compiler leaves to the first: code that plans and compiles queries, which is much and runs
+little. It took a quarter of that compiler's time."""
+
 _LOG4J_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARN", "ERROR": "ERROR"}
 
 
@@ -128,6 +132,7 @@ def launch_options(settings: Settings, jars: tuple[Path, ...]) -> dict[str, str]
         "-Duser.timezone=UTC",
         f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}",
         f"-Dcdp.spark.level={_LOG4J_LEVEL[settings.log.spark_level]}",
+        f'-XX:+UnlockDiagnosticVMOptions "-XX:CompilerDirectivesFile={_DIRECTIVES}"',
         spark.java_options,
     ]
     options = {

@@ -101,8 +101,7 @@ def weigh_asked(suite: Suite, named: NamedMatcher, members: Sequence[Member], pa
     with ExitStack() as kept:
         few = kept.enter_context(cached(comparable_records(only(records, members), settings)))
         all_keys = block_keys(comparable_records(records, settings), settings)
-        term_weights = spark.createDataFrame(named.matcher.model.term_weights())
-        found = explain_pairs(asked, few, all_keys, term_weights, scale).collect()
+        found = explain_pairs(asked, few, all_keys, named.matcher.model.term_weights(), scale).collect()
         values = {bytes(row["record_key"]).hex(): _texts(row.asDict(), settings) for row in few.collect()}
     keys = [tuple(bytes(row[side]).hex() for side in ("record_l", "record_r")) for row in found]
     return Weighings(

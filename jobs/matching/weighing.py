@@ -27,7 +27,8 @@ from cdp_lib.transforms.identity.blocking import (
 )
 from cdp_lib.transforms.identity.comparable import comparable_records, known_bits
 from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
-from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
+from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts
+from cdp_lib.transforms.identity.weights import Weights
 from jobs.matching.matchers import Lesson, Matchers, NamedMatcher
 
 FEW_RECORDS, KEYS_SEEN = 100_000, 16
@@ -73,16 +74,13 @@ def weigh_all(
             return
         caps = present.matcher.caps
         pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
-        # Kept between the two: in one plan Spark would grade the fields anew for each expression that reads a level.
-        compared = kept.enter_context(cached(compare_pairs(pairs, comparable, matching)))
-        scored = weigh(compared, present.matcher.model, matching)
+        scored = weigh(compare_pairs(pairs, comparable, matching), present.matcher.model, matching)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
 
 
 def weigh(compared: DataFrame, model: Model, matching: Matching) -> DataFrame:
     """Compared pairs with their weights, as `score_pairs` has them."""
-    term_weights = compared.sparkSession.createDataFrame(model.term_weights())
-    return score_pairs(compared, term_weights, weights_of(model), matching)
+    return score_pairs(compared, model.term_weights(), weights_of(model), matching)
 
 
 def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:

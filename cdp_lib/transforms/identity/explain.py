@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.matching import Matching, Veto
 from cdp_lib.transforms.identity.blocking import block_keys, cap_of_key, rule_of_key
 from cdp_lib.transforms.identity.comparison import compare_pairs
-from cdp_lib.transforms.identity.scoring import is_vetoed, score_pairs, Weights
+from cdp_lib.transforms.identity.scoring import is_vetoed, score_pairs
+from cdp_lib.transforms.identity.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Scale:
 
 
 def explain_pairs(
-    pairs: DataFrame, comparable: DataFrame, all_keys: DataFrame, term_weights: DataFrame, scale: Scale
+    pairs: DataFrame, comparable: DataFrame, all_keys: DataFrame, term_weights: pa.Table, scale: Scale
 ) -> DataFrame:
     """One row per pair asked about, whether or not a rule brought it together: the parts of its weight and their sum.
 

@@ -1,36 +1,18 @@
-"""Weights in bits: what each field's agreement is worth, their sum, and the counts that a model learns from."""
+"""Weights of pairs, and the counts that a model and a threshold are learnt from."""
 
-import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
+from pyspark.sql.pandas.functions import arrow_udf
 
-from pyspark.sql import Column, DataFrame, functions as F, Window as W
-
-from cdp_lib.settings.matching import Comparison, Matching, Veto
+from cdp_lib.settings.matching import Matching, Veto
 from cdp_lib.transforms.identity.blocking import rule_name
 from cdp_lib.transforms.identity.comparison import LEVELS, term_key
+from cdp_lib.transforms.identity.weights import PairWeigher, Weights
 
 BIN_BITS = 0.25
 """Width of the bins that a threshold is chosen from."""
 
 _MOST_BITS = 60.0
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A model as scoring needs it, all in bits.
-
-    `prior` is the weight of two random records, `levels` those of each field's levels from 0, `rare` what a value that
-    is not among the frequent ones adds to its field's highest level. `rival_priors` and `rival_levels` say the same of
-    each rival, for the fields that it shares.
-    """
-
-    prior: float
-    levels: Mapping[str, Sequence[float]]
-    rare: Mapping[str, float]
-    rival_priors: Mapping[str, float]
-    rival_levels: Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def pattern_counts(compared: DataFrame, matching: Matching) -> DataFrame:
@@ -80,7 +62,7 @@ def _summed(counted: DataFrame, is_kept: Column, value_count: Column) -> DataFra
     )
 
 
-def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
+def score_pairs(compared: DataFrame, term_weights: pa.Table, weights: Weights, matching: Matching) -> DataFrame:
     """One row per pair with what each field weighs, the sum, and whether a veto forbids it.
 
     record_l, record_r, blocking_rule, `<field>_level`, `<field>_weight`, rival_weight, match_weight, match_probability,
@@ -89,22 +71,22 @@ def score_pairs(compared: DataFrame, term_weights: DataFrame, weights: Weights, 
     says nothing of weighs 0. rival_weight, 0 or less, takes back what a household or namesakes explain as well:
     -log2(1 + odds of the rivals against strangers). match_weight is the prior plus these weights as they stand.
     """
-    levels = [f"{field}_level" for field in matching.fields]
-    parts = [f"{field}_weight" for field in matching.fields]
-    weighed = _with_rarity(compared, term_weights, weights, matching).select(
+    weigher = PairWeigher(term_weights, weights, matching)
+    bits = T.StructType([T.StructField(name, T.DoubleType()) for name in weigher.outputs])
+    # By joins with the frequent values each field would be a query of its own.
+    # Spark asks for type hints in place of the second argument, but its stub does not know that form.
+    weigh = arrow_udf(weigher.weigh, bits)  # type: ignore[call-overload]
+    weighed = compared.select(
         "record_l",
         "record_r",
         rule_name(matching).alias("blocking_rule"),
-        *levels,
-        *(
-            _field_weight(entry, weights.levels[entry.field]).alias(f"{entry.field}_weight")
-            for entry in matching.comparisons
-        ),
-        _rival_weight(weights, matching).alias("rival_weight"),
+        *(f"{field}_level" for field in matching.fields),
         is_vetoed(matching).alias("is_vetoed"),
+        weigh(*weigher.inputs).alias("weighed"),
     )
-    total = _sum([F.lit(weights.prior), *(F.col(part) for part in parts), F.col("rival_weight")])
-    summed = weighed.select("*", total.alias("match_weight"))
+    summed = weighed.select(
+        *weighed.columns[:-2], *(F.col(f"weighed.{name}").alias(name) for name in weigher.outputs), "is_vetoed"
+    )
     return summed.select("*", match_probability(F.col("match_weight")).alias("match_probability"))
 
 
@@ -152,40 +134,3 @@ def _veto(veto: Veto, matching: Matching) -> Column:
     for field in veto.unless:
         answer = answer & ~agrees(field)
     return answer
-
-
-def _with_rarity(compared: DataFrame, term_weights: DataFrame, weights: Weights, matching: Matching) -> DataFrame:
-    """Adds `<field>_rarity`: the bits that the value agreed on adds, 0 below the highest level."""
-    joined = compared
-    rarity = []
-    for entry in matching.comparisons:
-        if entry.term_frequency:
-            term, added = f"{entry.field}_term", f"{entry.field}_added"
-            of_field = term_weights.where(F.col("field") == entry.field)
-            found = of_field.select(F.col("term").alias(term), F.col("weight").alias(added))
-            joined = joined.join(F.broadcast(found), term, "left")
-            bits = F.when(F.col(term).isNotNull(), F.coalesce(added, F.lit(float(weights.rare[entry.field]))))
-            rarity.append(F.coalesce(bits, F.lit(0.0)).alias(f"{entry.field}_rarity"))
-    return joined.select(*compared.columns, *rarity)
-
-
-def _field_weight(entry: Comparison, of_levels: Sequence[float], *, with_rarity: bool = True) -> Column:
-    of_level = F.get(F.array(*(F.lit(float(bits)) for bits in of_levels)), F.col(f"{entry.field}_level"))
-    rarity = F.col(f"{entry.field}_rarity") if entry.term_frequency and with_rarity else F.lit(0.0)
-    return F.coalesce(of_level + rarity, F.lit(0.0))
-
-
-def _rival_weight(weights: Weights, matching: Matching) -> Column:
-    odds = [F.lit(1.0)]
-    for rival in matching.rivals:
-        bits = [F.lit(weights.rival_priors[rival.name])]
-        for entry in matching.comparisons:
-            if entry.field in rival.shared:
-                levels = weights.rival_levels[rival.name][entry.field]
-                bits.append(_field_weight(entry, levels, with_rarity=not rival.by_chance))
-        odds.append(F.pow(F.lit(2.0), _sum(bits)))
-    return -F.log2(_sum(odds))
-
-
-def _sum(columns: Sequence[Column]) -> Column:
-    return reduce(operator.add, columns)

@@ -116,4 +116,4 @@ def test_an_address_falls_back_to_the_areas_around_it(spark):
 
 @pytest.mark.parametrize(("left", "right"), [("robert", "bob"), ("jonathan", "jonathon"), ("ann", "zoe"), ("r", "rob")])
 def test_which_name_stands_first_changes_no_grade(left, right):
-    assert grade_names(left, right) == grade_names(right, left)
+    assert grade_names([left], [right]) == grade_names([right], [left])

@@ -3,6 +3,7 @@
 import math
 from datetime import date
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, functions as F, Row, SparkSession
 
@@ -12,7 +13,8 @@ from cdp_lib.transforms.identity.blocking import block_keys, candidate_pairs
 from cdp_lib.transforms.identity.comparable import comparable_records
 from cdp_lib.transforms.identity.comparison import compare_pairs
 from cdp_lib.transforms.identity.explain import explain_pairs, Scale, veto_name
-from cdp_lib.transforms.identity.scoring import score_pairs, Weights
+from cdp_lib.transforms.identity.scoring import score_pairs
+from cdp_lib.transforms.identity.weights import Weights
 from tests.builders import rows
 from tests.unit.identity.steps import id_of
 
@@ -68,13 +70,12 @@ def people(spark: SparkSession) -> DataFrame:
 
 
 @pytest.fixture(scope="module")
-def term_weights(spark: SparkSession) -> DataFrame:
+def term_weights(spark: SparkSession) -> pa.Table:
     """Ann and Ray are frequent names, so agreeing on them takes bits away."""
-    schema = "field string, term bigint, weight double"
     terms = spark.createDataFrame(
-        [("first_name", "ann", -2.5), ("last_name", "ray", -1.9)], "f string, v string, w double"
+        [("first_name", "ann", -2.5), ("last_name", "ray", -1.9)], "field string, value string, weight double"
     )
-    return spark.createDataFrame(terms.select("f", F.xxhash64("v"), "w").collect(), schema)
+    return terms.select("field", F.xxhash64("value").alias("term"), "weight").toArrow()
 
 
 def pairs_of(spark: SparkSession, *pairs: tuple[str, str]) -> DataFrame:
@@ -84,7 +85,7 @@ def pairs_of(spark: SparkSession, *pairs: tuple[str, str]) -> DataFrame:
 
 
 @pytest.fixture(scope="module")
-def explained(spark: SparkSession, people: DataFrame, term_weights: DataFrame) -> dict[frozenset[str], Row]:
+def explained(spark: SparkSession, people: DataFrame, term_weights: pa.Table) -> dict[frozenset[str], Row]:
     """Every pair of the records, explained."""
     names = list(PEOPLE)
     asked = pairs_of(spark, *((one, other) for place, one in enumerate(names) for other in names[place + 1 :]))

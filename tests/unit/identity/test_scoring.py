@@ -2,12 +2,14 @@
 
 import math
 
+import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from cdp_lib.settings.matching import BlockingRule, Comparison, Matching, Rival, Veto
-from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts, Weights
+from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts
+from cdp_lib.transforms.identity.weights import Weights
 
 MATCHING = Matching(
     blocking=(BlockingRule(on=("mail",)),),
@@ -41,7 +43,7 @@ def _compared(spark, *rows):
 
 
 def _scored(spark, *rows):
-    terms = spark.createDataFrame([("name", 7, -5.0)], "field string, term bigint, weight double")
+    terms = pa.table({"field": ["name"], "term": [7], "weight": [-5.0]})
     return score_pairs(_compared(spark, *rows), terms, WEIGHTS, MATCHING).orderBy("record_l")
 
 
