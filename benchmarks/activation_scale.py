@@ -4,7 +4,7 @@
 
 Half a percent leaves, half a percent enters, and two in a thousand of those who stay have another address. What is
 planned must be exactly that, or the benchmark fails. Tables are Parquet files; the channel counts and takes everything.
-Left out: Delta, and the commits of outcomes into ops.delivery.
+Left out: Delta, what lists were told before (ops.list_entry), and the commits of outcomes into ops.delivery.
 """
 
 import argparse
@@ -49,6 +49,7 @@ AS_OF = date(2025, 1, 31)
 FIRST = Moment(AS_OF, datetime(2025, 2, 1, 9, tzinfo=UTC), "first", "pepper")
 SECOND = Moment(AS_OF + timedelta(days=1), FIRST.at + timedelta(days=1), "second", "pepper")
 _SENDS = "activation_id string, golden_id string, occasion string, due_date date"
+_TRAVELLERS = "activation_id string, golden_id string, due_date date"
 
 
 def small_pack() -> Pack:
@@ -124,15 +125,18 @@ class World:
         }
         self._put("suppressions", activation.SUPPRESSION, known.where(F.col("id") % 100 == 0), bounced)
         self._put("no_deliveries", activation.DELIVERY, known.limit(0), {})
+        self._put("no_entries", activation.LIST_ENTRY, known.limit(0), {})
 
     def inputs(self, day: str, deliveries: str) -> PlanInputs:
         return PlanInputs(
             customers=self.read(f"customers_{day}"),
             members=self.read(f"members_{day}"),
             journey_sends=local_rows(self.spark, _SENDS),
+            journey_members=local_rows(self.spark, _TRAVELLERS),
             consents=self.read("consents"),
             suppressions=self.read("suppressions"),
             deliveries=self.read(deliveries),
+            entries=self.read("no_entries"),
         )
 
     @property
@@ -241,7 +245,8 @@ def hand_over(world: World, intents: DataFrame, channel: Counting) -> None:
     (way,) = ways_of(world.pack)
     told = recipients(world.read("customers_second"), way, world.pack.messages, None, world.pack)
     writer = writer_of(world.pack, SECOND.salt)
-    outgoing = intents.join(told, "golden_id", "left")
+    before = F.lit(None).cast("array<map<string,string>>").alias("told_before")
+    outgoing = intents.join(told, "golden_id", "left").select("*", before)
     with staged(outgoing, str(world.folder / "out")) as rows, IntentJournal(world.folder / "journal") as journal:
         courier = Courier(
             replace(KIND, limits=replace(KIND.limits, per_second=1e9)),

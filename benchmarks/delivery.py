@@ -25,7 +25,7 @@ from cdp_lib.connectors.batching import batches, key_of
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.checks import benches
-from cdp_lib.connectors.kit.server import Behaviour
+from cdp_lib.connectors.kit.script import Behaviour
 from cdp_lib.connectors.protocol import Batch, Connector, Item
 from cdp_lib.io.journal import IntentJournal
 

@@ -26,7 +26,7 @@ from cdp_lib.transforms.activation.ways import Moment, Way
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.activation.book import CONSTANT
-from jobs.activation.entries import drop_entries, note_entries
+from jobs.activation.entries import drop_entries, forget_entries, note_entries
 from jobs.activation.inputs import moment_of, of_today, plan_inputs, products_of, reads_of
 from jobs.activation.outbox import write_outbox
 from jobs.activation.rendering import writer_of
@@ -159,6 +159,7 @@ def _send(ctx: JobContext, desk: Desk, customers: DataFrame, ways: Sequence[Way]
         finally:
             ctx.reached("sent")
             drop_entries(ctx)
+            forget_entries(ctx)
     _say_tally(ctx, tally)
 
 
@@ -184,8 +185,7 @@ def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: S
     ]
     told = reduce(DataFrame.unionByName, parts)
     wanted = [*CONSTANT, "valid_until"]
-    is_removal = F.col("operation") == "remove"
-    before = [F.when(is_removal, F.col(name)).alias(name) for name in ("told_before", "entry_ids")]
+    before = ("told_before", "entry_ids")
     return (
         intents.select(*wanted)
         .join(told, ["activation_id", "golden_id"], "left")

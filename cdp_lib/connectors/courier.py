@@ -11,6 +11,7 @@ from typing import Protocol
 from tenacity import RetryCallState, Retrying
 
 from cdp_lib.connectors.batching import accounted, batches, key_of
+from cdp_lib.connectors.movers import deliver_in_step
 from cdp_lib.connectors.pace import Retry, TokenBucket
 from cdp_lib.connectors.protocol import (
     Batch,
@@ -187,7 +188,7 @@ class Courier:
         return accounted(request.batch, receipt)
 
     def _try(self, request: _Request) -> Receipt:
-        """One request on the wire, noted before it leaves."""
+        """The batch on the wire, noted before it leaves: one request, two where old entries have to go first."""
         self._wait_for_leave()
         now = self.clock()
         if any(_is_late(item, now) for item in request.batch.items):
@@ -197,7 +198,7 @@ class Courier:
             raise _Late
         self.journal.begin(request.key, request.batch)
         try:
-            return self.connector.deliver(request.batch, idempotency_key=request.key)
+            return deliver_in_step(self.kind, request.batch, self._deliver, between=self._wait_for_leave)
         except Retryable:
             if self.kind.is_idempotent:
                 request.in_doubt = True
@@ -207,7 +208,7 @@ class Courier:
         except Unsure:
             request.in_doubt = True
             raise
-        except (Rejected, Refused):
+        except (Rejected, Refused, Stopped):
             raise
         except Exception as problem:
             # A stranger's connector may raise anything; nobody knows then what was taken. Its text may quote people.
@@ -215,6 +216,9 @@ class Courier:
             name = type(problem).__name__
             log.error("connector=%s raised=%s file=%s line=%s", self.kind.name, name, frame.filename, frame.lineno)
             raise _Broken(name) from None
+
+    def _deliver(self, batch: Batch, key: str) -> Receipt:
+        return self.connector.deliver(batch, idempotency_key=key)
 
     def _is_tried_again(self, state: RetryCallState) -> bool:
         problem = state.outcome.exception() if state.outcome else None

@@ -66,6 +66,8 @@ def _facts(kind: ConnectorKind) -> Iterator[str]:
         yield f"* finds customers by `{kind.address}`" if kind.address else "* the activation says its `address`"
     if kind.identifiers is not None:
         yield "* what finds a member again is kept in `ops.list_entry` until they are off the list"
+        if "update" in kind.operations and "remove" in kind.operations:
+            yield "* whose address changed is taken off by the old one, in a request before the one with the new"
 
 
 def _settings(kind: ConnectorKind) -> Iterator[str]:

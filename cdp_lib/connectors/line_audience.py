@@ -43,7 +43,9 @@ class LineAudienceSettings(ConnectorSettings):
 
     access_token: SecretStr = Field(description="The channel's access token")
     audience_group_id: int | None = Field(
-        default=None, description="A group that exists; left out: one named after the activation is found or made"
+        default=None,
+        description="A group that exists and serves until somebody leaves: then the list goes on in one that is made, "
+        "as where this is left out: named after the activation, found or made",
     )
     poll_seconds: float = Field(default=5.0, gt=0, description="Between two looks at a job")
     polls: int = Field(default=60, ge=1, description="Looks at a job before it counts as unsure")
@@ -56,7 +58,8 @@ class LineAudience:
 
     An item's `person["rebuild"]` names the rebuild it belongs to (when it was planned, UTC): its group is called
     "<campaign> @ <rebuild>", made empty by the first batch that finds none. An item without it goes to the newest
-    group of its campaign. So no batch need know whether it is the first, and a repeated one finds what it made.
+    group of its campaign; to that of the settings as long as there is none of a rebuild. So no batch need know whether
+    it is the first, and a repeated one finds what it made.
 
     An item to remove names the emptying in the same way: groups that were made before it are deleted, later ones stay.
     """
@@ -146,16 +149,19 @@ class LineAudience:
         if len(rebuilds) > 1:
             raise Rejected("the batch mixes items of several rebuilds")
         (rebuild,) = rebuilds
-        if rebuild is None and self._settings.audience_group_id is not None:
-            return self._settings.audience_group_id
+        own = self._settings.audience_group_id if rebuild is None else None
         with self._lock:
             key = (batch.campaign, rebuild)
             if key not in self._groups:
-                self._groups[key] = self._found(batch.campaign, rebuild) or self._made(batch.campaign, rebuild)
+                found = self._found(batch.campaign, rebuild) or own
+                self._groups[key] = found or self._made(batch.campaign, rebuild)
             return self._groups[key]
 
     def _found(self, campaign: str, rebuild: str | None) -> int | None:
-        """Of the rebuild's group, or of the newest where none is named; of two with one name, the one made first."""
+        """Of the rebuild's group, or of the newest where none is named; of two with one name, the one made first.
+
+        Where the settings name the group that the list began with, only that of a rebuild takes its place.
+        """
         ids: dict[str, int] = {}
         for group in self._listed(campaign):
             name = str(group.get("description")).casefold()
@@ -164,6 +170,8 @@ class LineAudience:
                 ids[name] = min(ids.get(name, group_id), group_id)
         if rebuild is not None:
             return ids.get(_name(campaign, rebuild).casefold())
+        if self._settings.audience_group_id is not None:
+            ids.pop(campaign.casefold(), None)
         return ids[max(ids)] if ids else None
 
     def _listed(self, campaign: str) -> Iterator[Mapping[str, Any]]:

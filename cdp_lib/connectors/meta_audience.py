@@ -41,7 +41,8 @@ class MetaAudienceSettings(ConnectorSettings):
     match_by: tuple[Detail, ...] = Field(
         default=("EMAIL", "PHONE", "FN", "LN", "CT", "ZIP", "COUNTRY", "DOBY", "DOBM", "DOBD", "GEN"),
         min_length=1,
-        description="What Meta is told, hashed; ST is taken from the activation's field `state`",
+        description="What Meta is told, hashed; ST and COUNTRY (ISO code) stand in the activation's fields `state` "
+        "and `country`",
     )
     base_url: str = Field(default="https://graph.facebook.com", description="Where the channel is")
 
@@ -72,7 +73,11 @@ class MetaAudience:
         if not sent:
             return Receipt(unknown)
         schema = [_EXTERN_ID, *self._match_by]
-        data = [[one.get(name, "") for name in schema] for one in names]
+        rows = ([one.get(name, "") for name in schema] for one in names)
+        # What is kept of a member may be more than `match_by` lets Meta be told.
+        data = [row for row in rows if any(row)]
+        if not data:
+            return Receipt((*unknown, *accepted(sent)))
         payload = {"schema": schema, "data": data}
         method = "DELETE" if is_removal else "POST"
         reply = self._channel.request(method, self._path, sees=_SEEN, json={"payload": payload})
@@ -155,7 +160,7 @@ KIND = ConnectorKind(
     doc="Members of a Meta custom audience, by hashed details; up to 24 hours until it shows",
     unverified=(
         "Meta takes the token in the header Authorization",
-        "EXTERN_ID alone finds the member to remove",
+        "EXTERN_ID alone finds the member to remove, and an address alone takes off what was matched by it",
         "which codes of an error are for a while (4, 17, 32, 613, 80000 to 80014) and which speak of rights",
         "five requests a second are borne",
         "how a postcode, a city's spaces and a month's leading zero are written",

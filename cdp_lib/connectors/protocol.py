@@ -37,7 +37,8 @@ class Item:
     expires_at: datetime | None = None
     """Not sent after it."""
     told_before: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
-    """Of who leaves a list: each thing once that the kind's `identifiers` said when the list was told of them."""
+    """Of who is on a list: each thing once that the kind's `identifiers` said when the list was told of them. Whoever
+    leaves is named by all of it; of who stays `movers.py` has that removed which is theirs no more."""
 
 
 Identifiers = Callable[[Item], Mapping[str, str]]

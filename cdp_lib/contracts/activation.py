@@ -121,7 +121,11 @@ LIST_ENTRY = Table(
             pii="email",
         ),
         text("intent_id", "Intent that tells the channel of it first.", required=True),
-        text("removal_id", "Intent that takes it off the list, the last one planned; null: none was."),
+        text(
+            "removal_id",
+            "Intent that takes it off the list, the last one planned: the member's removal, or what tells the list of "
+            "them as they are now; null: none was.",
+        ),
         instant("told_at", "When it was noted: before the channel was told.", required=True),
         text("run_id", "Run that noted it.", required=True),
     ),

@@ -56,7 +56,7 @@ class _Check:
     def _ways(self) -> _Keyed:
         """Steps that nobody comes to, and circles that nobody would come out of on one day."""
         steps = self.journey.steps
-        reached = _reached({name: step.leads_to for name, step in steps.items()}, self.journey.first_step)
+        reached = {self.journey.first_step} | self.journey.reached_from(self.journey.first_step)
         for name in steps:
             if name not in reached:
                 yield f".steps.{name}", f"no way leads from '{self.journey.first_step}' to it: remove it, or lead there"
@@ -81,15 +81,6 @@ class _Check:
         elif wait.where is not None:
             for message in row_faults(wait.where, ENTITIES[wait.did].content_columns, self.vocabulary.functions):
                 yield f"{key}.where", message
-
-
-def _reached(leads_to: dict[str, tuple[str, ...]], first: str) -> set[str]:
-    found, ahead = {first}, [first]
-    while ahead:
-        news = set(leads_to.get(ahead.pop(), ())) - found
-        found |= news
-        ahead += sorted(news)
-    return found
 
 
 def _circles(steps: dict[str, Step]) -> Iterator[list[str]]:

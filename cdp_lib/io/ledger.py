@@ -11,6 +11,7 @@ from typing import Any
 import deltalake
 import pyarrow as pa
 from deltalake.exceptions import TableNotFoundError
+from pyarrow import fs
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from cdp_lib.contracts import ops
@@ -112,12 +113,28 @@ class OpsLedger:
     def drop(self, table: Table, keys: pa.RecordBatchReader) -> int:
         """Take the rows with these keys out, in one commit; how many. None is there: no commit.
 
-        Older versions of the table have them until it is vacuumed.
+        Older versions of the table have them until they are forgotten.
         """
         stored = self._stored(table)
         if stored is None:
             return 0
         return int(_merged(stored, table, keys).when_matched_delete().execute()["num_target_rows_deleted"])
+
+    def forget(self, table: Table, *, hours: int) -> int:
+        """Delete data files that no version of so many hours ago or later has; how many. None is there: no commit.
+
+        Older versions can be read no more. Half-written files of killed runs go too.
+        """
+        stored = self._stored(table)
+        if stored is None:
+            return 0
+        unread = stored.vacuum(hours, enforce_retention_duration=False, full=True)
+        # The log names files that an earlier call has deleted; to delete them again would commit twice for nothing.
+        found = open_dataset(self.path(table)).filesystem.get_file_info(unread)
+        there = [one.path for one in found if one.type != fs.FileType.NotFound]
+        if there:
+            stored.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+        return len(there)
 
     def _stored(self, table: Table) -> deltalake.DeltaTable | None:
         """The newest version of the table; None where there is none."""

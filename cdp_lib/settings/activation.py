@@ -134,7 +134,9 @@ class Activation(Frozen):
     id: Name
     description: str = ""
     use_case: str = Field(default="", description="Row of the requirements that it serves, e.g. C2")
-    audience: Name | None = Field(default=None, description="Left out: only journeys send it")
+    audience: Name | None = Field(
+        default=None, description="Left out: only journeys send it; to a list for as long as they last"
+    )
     destination: Name
     message: Name | None = None
     offer: Name | None = None

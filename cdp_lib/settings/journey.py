@@ -6,7 +6,8 @@ A day is a day of the pack's zone. What a step does, asked on every day `d` sinc
   when d >= s + within and there is none. A fact that came late still counts where the wait has not ended. A fact leads
   past the same step once: who comes back to it on the day they left it waits for a fact of a later day.
 - `split` goes on at once, by the single view as it is when the journey is run.
-- `send` asks for a message and goes on at once. `exit` ends the entry.
+- `send` asks for a message and goes on at once; one to a list puts the customer on it until the entry ends. `exit`
+  ends the entry.
 """
 
 from typing import Literal
@@ -111,6 +112,21 @@ class Journey(Frozen):
         """Every question about the customer: `EXIT_WHEN`, and each split by the name of its step."""
         asked = {} if self.exit_when is None else {EXIT_WHEN: self.exit_when}
         return asked | {name: step.split for name, step in self.steps.items() if step.split is not None}
+
+    def reached_from(self, step: str) -> frozenset[str]:
+        """Names of all steps that may come after the step; itself where a way leads back to it."""
+        found: set[str] = set()
+        ahead = [step]
+        while ahead:
+            known = self.steps.get(ahead.pop())
+            news = set(known.leads_to if known else ()) - found
+            found |= news
+            ahead += sorted(news)
+        return frozenset(found)
+
+    def waits_after(self, step: str) -> bool:
+        """Whether customers who passed the step can be on the journey at the end of a day."""
+        return any(name in self.steps and not self.steps[name].is_instant for name in self.reached_from(step))
 
     @property
     def first_step(self) -> str:

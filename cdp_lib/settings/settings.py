@@ -106,6 +106,12 @@ class SendingSettings(Frozen):
         default=None,
         description="Journal, stop file and key: a folder on a disk of this machine; none: in the lakehouse",
     )
+    forget_after_days: int = Field(
+        default=7,
+        ge=1,
+        description="How long old versions of ops.list_entry keep what lists were told of who has left; a run can be "
+        "resumed that long",
+    )
     flush_count: int = Field(default=2000, ge=1, description="Outcomes that go into ops.delivery in one commit")
     lanes: int = Field(
         default=8, ge=1, le=64, description="Requests at once to a destination that takes one customer each"

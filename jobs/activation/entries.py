@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -20,27 +21,25 @@ from cdp_lib.transforms.activation.ledger import last_states
 from cdp_lib.workflow.context import JobContext
 from jobs.activation.sender import Desk
 
+log = logging.getLogger(__name__)
+
 _TELLS, _LEAVES = ("add", "update"), "remove"
 
 
 def note_entries(desk: Desk, rows: StagedRows) -> None:
-    """Of everybody whom a list is about to be told of: what finds them again; of who leaves: which intent sees to it.
+    """Of everybody whom a list is about to be told of: what finds them again; of all else that is noted of them, and of
+    who leaves: which intent takes it off.
 
     What is noted already stays as it is.
     """
     lists = _lists(desk.pack)
-    groups = rows.counts("activation_id", "operation")
-    told_of = sorted({one["activation_id"] for one in groups if one["operation"] in _TELLS} & set(lists))
-    if told_of:
-        about = rows.rows({"activation_id": told_of, "operation": list(_TELLS)})
-        desk.ledger.add_new(LIST_ENTRY, _reader(_entries(desk, lists, about), LIST_ENTRY.column_names))
-    if any(one["operation"] == _LEAVES for one in groups):
-        named = (
-            {"entry_id": entry_id, "removal_id": row["intent_id"]}
-            for row in rows.rows({"operation": _LEAVES})
-            for entry_id in row["entry_ids"] or ()
-        )
-        desk.ledger.change(LIST_ENTRY, _reader(named, ("entry_id", "removal_id")), "removal_id")
+    told_of = sorted({one["activation_id"] for one in rows.counts("activation_id")} & set(lists))
+    if not told_of:
+        return
+    about = rows.rows({"activation_id": told_of, "operation": list(_TELLS)})
+    desk.ledger.add_new(LIST_ENTRY, _reader(_entries(desk, lists, about), LIST_ENTRY.column_names))
+    ending = _endings(desk, lists, rows.rows({"activation_id": told_of}))
+    desk.ledger.change(LIST_ENTRY, _reader(ending, ("entry_id", "removal_id")), "removal_id")
 
 
 def drop_entries(ctx: JobContext) -> None:
@@ -54,10 +53,17 @@ def drop_entries(ctx: JobContext) -> None:
         ctx.ledger.drop(LIST_ENTRY, _reader(rows.rows({}), LIST_ENTRY.key))
 
 
+def forget_entries(ctx: JobContext) -> None:
+    """What was dropped is off the disk too, once no run that is to be resumed may read it."""
+    gone = ctx.ledger.forget(LIST_ENTRY, hours=24 * ctx.settings.sending.forget_after_days)
+    if gone:
+        log.info("table=%s files_deleted=%s", LIST_ENTRY.name, gone)
+
+
 def _lists(pack: Pack) -> dict[str, Identifiers]:
     """Activations that keep a list in step whose channel finds members by what it was told, with what tells that."""
     kinds = {one.id: kind_named(one.connector) for one in pack.destinations}
-    named = {one.id: kinds[one.destination] for one in pack.activations if one.audience is not None}
+    named = {one.id: kinds[one.destination] for one in pack.activations}
     return {
         name: kind.identifiers
         for name, kind in named.items()
@@ -70,13 +76,30 @@ def _entries(
 ) -> Iterator[dict[str, Any]]:
     now = desk.ledger.clock()
     for row in rows:
-        identifiers = dict(lists[row["activation_id"]](desk.writer.item(row)))
+        identifiers = _identifiers(desk, lists, row)
         if identifiers:
-            named = [row["activation_id"], row["destination"], row["golden_id"], sorted(identifiers.items())]
-            entry_id = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-            noted = {"entry_id": entry_id, "identifiers": identifiers, "told_at": now, "run_id": desk.run_id}
+            noted = {"entry_id": _entry_id(row, identifiers), "identifiers": identifiers, "told_at": now}
             kept = ("activation_id", "destination", "golden_id", "intent_id")
-            yield {**noted, "removal_id": None, **{name: row[name] for name in kept}}
+            yield {**noted, "run_id": desk.run_id, "removal_id": None, **{name: row[name] for name in kept}}
+
+
+def _endings(
+    desk: Desk, lists: Mapping[str, Identifiers], rows: Iterable[Mapping[str, Any]]
+) -> Iterator[dict[str, str | None]]:
+    """Each entry of the rows' members, with the intent that takes it off; none does where they are told by it now."""
+    for row in (one for one in rows if one["entry_ids"]):
+        told_now = None if row["operation"] == _LEAVES else _entry_id(row, _identifiers(desk, lists, row))
+        for entry_id in row["entry_ids"]:
+            yield {"entry_id": entry_id, "removal_id": None if entry_id == told_now else row["intent_id"]}
+
+
+def _identifiers(desk: Desk, lists: Mapping[str, Identifiers], row: Mapping[str, Any]) -> dict[str, str]:
+    return dict(lists[row["activation_id"]](desk.writer.item(row)))
+
+
+def _entry_id(row: Mapping[str, Any], identifiers: Mapping[str, str]) -> str:
+    named = [row["activation_id"], row["destination"], row["golden_id"], sorted(identifiers.items())]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 
 def _reader(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pa.RecordBatchReader:

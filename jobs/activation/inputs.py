@@ -12,6 +12,7 @@ from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.activation.ways import Moment, PlanInputs
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.transforms.identity.history import resolve
+from cdp_lib.transforms.journey.members import members_by_journeys
 from cdp_lib.workflow.context import JobContext
 
 Read = Callable[[Table], DataFrame]
@@ -55,10 +56,12 @@ def plan_inputs(
     """
     events = read(identity.IDENTITY_EVENT)
     today = of_today(recall(activation.DELIVERY), events)
+    travellers = read(activation.JOURNEY_STATE) if pack.journeys else _nobody(events)
     return PlanInputs(
         customers=customers,
         members=read(activation.AUDIENCE_MEMBER) if members is None else members,
-        journey_sends=_journey_sends(read(activation.JOURNEY_STATE)) if pack.journeys else _no_sends(today),
+        journey_sends=_journey_sends(travellers),
+        journey_members=members_by_journeys(travellers, pack.journeys),
         consents=facts_of_people(read(silver.CONSENT), read(identity.IDENTITY_LINK)),
         suppressions=read(activation.SUPPRESSION),
         deliveries=today,
@@ -79,9 +82,10 @@ def _journey_sends(states: DataFrame) -> DataFrame:
     return sends.select("send.activation_id", "golden_id", "send.occasion", "send.due_date")
 
 
-def _no_sends(deliveries: DataFrame) -> DataFrame:
-    nothing = deliveries.where(F.lit(False))
-    return nothing.select("activation_id", "golden_id", "occasion", F.lit(None).cast("date").alias("due_date"))
+def _nobody(events: DataFrame) -> DataFrame:
+    """Nobody on any journey: ops.journey_state where the pack has none, though it may have had."""
+    columns = activation.JOURNEY_STATE.schema().fields
+    return events.where(F.lit(False)).select(*[F.lit(None).cast(one.dataType).alias(one.name) for one in columns])
 
 
 def products_of(pack: Pack, read: Read) -> DataFrame | None:

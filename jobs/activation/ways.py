@@ -1,7 +1,7 @@
 """How each activation of a pack reaches its customers: its destination's connector, and what is wrong with either."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +14,9 @@ from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.settings import SecretResolver
 from cdp_lib.settings.validation import shape_faults
 from cdp_lib.transforms.activation.ways import Way
+
+_LIST = "audience"
+"""Mode of a connector that keeps a list in step."""
 
 _SECRET = re.compile(r"\$\{SECRET:([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -45,6 +48,22 @@ def destination_faults(pack: Pack) -> Iterator[Fault]:
             file, path = pack.place("activation", activation.id)
             for key, message in _activation_faults(pack, activation, kinds[activation.destination]):
                 yield Fault(file, f"{path}{key}", message)
+    lists = {one.id for one in pack.activations if one.destination in kinds and kinds[one.destination].mode == _LIST}
+    yield from _short_stays(pack, lists)
+
+
+def _short_stays(pack: Pack, lists: Collection[str]) -> Iterator[Fault]:
+    """Steps of journeys that put customers on a list on which nobody would ever stand."""
+    for journey in pack.journeys:
+        file, path = pack.place("journey", journey.id)
+        for name, step in journey.steps.items():
+            if step.send in lists and not journey.waits_after(name):
+                yield Fault(
+                    file,
+                    f"{path}.steps.{name}.send",
+                    f"activation '{step.send}' keeps a list, which customers leave with the journey, and it ends here: "
+                    "let a wait of 1d or more follow, or give the activation an audience in place of the journey",
+                )
 
 
 def _activation_faults(pack: Pack, activation: Activation, kind: ConnectorKind) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from cdp_lib.connectors.kit.line_audience import BENCH, LineAudienceFake
+from cdp_lib.connectors.kit.line_audience import BENCH, Group, LineAudienceFake
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.connectors.line_audience import KIND, LineAudience
 from cdp_lib.connectors.protocol import Batch, Retryable
@@ -78,6 +78,25 @@ def test_next_rebuild_leaves_out_who_has_left() -> None:
 
     numbers = {group.name: {int(user[1:], 16) for user in group.members} for group in fake.groups.values()}
     assert numbers == {"loyal_birthday @ 2026-11-25": {0, 1}, "loyal_birthday @ 2026-11-26": {1, 2}}
+
+
+def test_who_is_added_after_a_rebuild_goes_where_the_audience_went() -> None:
+    fake = LineAudienceFake()
+    fake.groups[77] = Group(77, "loyal_birthday")
+    with serving(fake) as server:
+        settings = KIND.settings(**BENCH.settings(server.url), audience_group_id=77)
+
+        def deliver(batch: Batch) -> None:
+            with closing(KIND.build(settings)) as audience:
+                receipt = audience.deliver(batch, idempotency_key=batch.items[0].intent_id)
+            assert {outcome.status for outcome in receipt.outcomes} == {"accepted"}
+
+        deliver(Batch("add", "loyal_birthday", (BENCH.item(0), BENCH.item(1))))
+        deliver(rebuild(1))
+        deliver(Batch("add", "loyal_birthday", (BENCH.item(5),)))
+
+    numbers = {group.name: {int(user[1:], 16) for user in group.members} for group in fake.groups.values()}
+    assert numbers == {"loyal_birthday": {0, 1}, "loyal_birthday @ 2026-11-25": {1, 2, 5}}
 
 
 def emptied(stamp: str, *numbers: int) -> Batch:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import deltalake
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -120,6 +121,24 @@ def test_a_column_is_changed_where_it_differs_and_nothing_else(tmp_path: Path) -
     stored = {row["entry_id"]: (row["removal_id"], row["intent_id"]) for row in ledger.rows(LIST_ENTRY)}
     assert stored == {"a": ("i2", "i"), "b": (None, "i")}
     assert deltalake.DeltaTable(ledger.path(LIST_ENTRY)).version() == 2
+
+
+def test_what_was_dropped_is_forgotten_when_it_is_old_enough(tmp_path: Path) -> None:
+    ledger, folder = OpsLedger(str(tmp_path)), tmp_path / "ops" / "list_entry"
+    assert ledger.forget(LIST_ENTRY, hours=0) == 0
+    ledger.add_new(LIST_ENTRY, entries("a", "b"))
+    ledger.drop(LIST_ENTRY, pa.table({"entry_id": ["a"]}).to_reader())
+    (folder / "half-written.parquet").write_bytes(b"of a run that was killed")
+    assert ledger.forget(LIST_ENTRY, hours=1) == 0
+    assert (deltalake.DeltaTable(str(folder)).version(), len(list(folder.glob("*.parquet")))) == (2, 3)
+
+    assert ledger.forget(LIST_ENTRY, hours=0) == 2
+    (only,) = folder.glob("*.parquet")
+    assert pq.read_table(only)["entry_id"].to_pylist() == ["b"]
+    version = deltalake.DeltaTable(str(folder)).version()
+    assert ledger.forget(LIST_ENTRY, hours=0) == 0
+    assert deltalake.DeltaTable(str(folder)).version() == version
+    assert [row["entry_id"] for row in ledger.rows(LIST_ENTRY)] == ["b"]
 
 
 def test_what_people_are_found_by_has_no_statistics(tmp_path: Path) -> None:

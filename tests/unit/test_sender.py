@@ -103,12 +103,24 @@ def staged(name: str, lacking: tuple[str, ...], activation: str = "hello") -> St
     for number, intent_id in enumerate(INTENTS):
         first_name = None if intent_id in lacking else f"Name{number}"
         told = {"address": bench.item(number).address, "language": "en", "view": {"first_name": first_name}}
-        row = {column: planned(intent_id).get(column) for column in DELIVERY.column_names}
-        told["activation_id"] = activation
-        rows.append({**row, **told, "person": [], "products": [], "valid_until": None, "told_before": None, "lane": 0})
+        rows.append({**staged_row(intent_id), **told, "activation_id": activation})
+    return on_disk(rows)
+
+
+def staged_row(intent_id: str) -> dict[str, Any]:
+    """An open intent of which nothing is known but what the ledger has."""
+    row = {column: planned(intent_id).get(column) for column in DELIVERY.column_names}
+    unknown = dict.fromkeys(("address", "language", "view", "valid_until", "told_before"))
+    return {**row, **unknown, "person": [], "products": [], "lane": 0}
+
+
+def on_disk(rows: list[dict[str, Any]]) -> StagedRows:
+    """The rows as Spark lays them out."""
     schema = pa.Table.from_pylist(rows).schema
-    people = schema.set(schema.get_field_index("person"), pa.field("person", pa.map_(pa.string(), pa.string())))
-    return StagedRows(ds.dataset(pa.Table.from_pylist(rows, people)), None)
+    told = pa.map_(pa.string(), pa.string())
+    for name, kind in (("person", told), ("told_before", pa.list_(told))):
+        schema = schema.set(schema.get_field_index(name), pa.field(name, kind))
+    return StagedRows(ds.dataset(pa.Table.from_pylist(rows, schema)), None)
 
 
 def told(desk: Desk) -> dict[str, list[str]]:
@@ -174,3 +186,20 @@ def test_what_was_planned_for_an_activation_that_the_pack_has_no_more_is_not_sen
     reasons = {row["reason"] for row in desk.ledger.rows(DELIVERY) if row["status"] == "failed"}
     assert reasons == {"activation gone is not in the pack any more"}
     assert server.fake.taken == []
+
+
+def test_an_address_that_went_from_one_member_to_another_stays_on_the_list(tmp_path: Path) -> None:
+    """The old holder is told of before the new one is added by it, whatever their intents are called."""
+    kind = BENCHES["tiktok_audience"].kind
+    assert kind.identifiers is not None
+    shared = {"email": "shared@example.com"}
+    told = tuple(kind.identifiers(Item("", person=shared)).items())
+    members = [("add", shared, None), ("update", {"email": "other@example.com"}, [told])]
+    rows = [
+        {**staged_row(intent_id), "operation": operation, "person": list(person.items()), "told_before": before}
+        for intent_id, (operation, person, before) in zip(INTENTS, members, strict=False)
+    ]
+    with desk_at(tmp_path, "tiktok_audience") as (desk, server):
+        desk.ledger.append(DELIVERY, [{**planned(row["intent_id"]), "operation": row["operation"]} for row in rows])
+        send(desk, on_disk(rows))
+    assert [deed for deed, _ in server.fake.taken] == ["add", "add"]

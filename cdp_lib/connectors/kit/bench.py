@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from cdp_lib.connectors.kit.server import Behaviour, ChannelFake, serving
+from cdp_lib.connectors.kit.script import Behaviour
+from cdp_lib.connectors.kit.server import ChannelFake, serving
 from cdp_lib.connectors.protocol import ConnectorKind, Item
 
 

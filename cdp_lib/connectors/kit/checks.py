@@ -6,15 +6,15 @@ taken, and no more is unknown than the misbehaved requests held.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from cdp_lib.connectors import BUILT_IN
 from cdp_lib.connectors.kit.bench import Bench
-from cdp_lib.connectors.kit.sending import BATCH_SIZE, Run, send, send_to
-from cdp_lib.connectors.kit.server import Behaviour
+from cdp_lib.connectors.kit.script import Behaviour
+from cdp_lib.connectors.kit.sending import BATCH_SIZE, Run, send, send_to, SLOW
 from cdp_lib.connectors.protocol import Item
 from cdp_lib.errors import DeliveryError
 
@@ -22,6 +22,9 @@ GROUP = "cdp.connector_benches"
 
 _ITEMS = 9
 """Three batches."""
+
+_MOVERS = 3
+"""One batch."""
 
 _POSITIONS = 3
 """A fault strikes the first, second and third request in turn: the first may be one for a token."""
@@ -52,7 +55,7 @@ def check(bench: Bench) -> list[Finding]:
     """Every check of the kit, in order."""
     findings = [_well(bench)]
     findings += [_hiccup(bench, name, behaviour) for name, behaviour in _HICCUPS.items()]
-    findings += [_partial(bench), _denied(bench), _limit(bench), _keys(bench)]
+    findings += [_partial(bench), _denied(bench), _limit(bench), _keys(bench), _moved(bench)]
     return [*findings, _silence(bench)]
 
 
@@ -149,6 +152,30 @@ def _keys(bench: Bench) -> Finding:
         run = send_to(channel, bench, items)
     wrong = [*run.faults(), *_not_all_accepted(run)]
     return _finding(name, wrong, "accepted, none taken twice")
+
+
+def _moved(bench: Bench) -> Finding:
+    """Who is known to a list by what is theirs no more: that is taken off and they are put on, once, whatever fails."""
+    name = "members who are known by something else now"
+    identifiers, operations = bench.kind.identifiers, bench.kind.operations
+    if identifiers is None or "update" not in operations or "remove" not in operations:
+        return Finding(name, True, "nothing is kept of them, or nobody is taken off")
+    before = [bench.item(number) for number in range(_MOVERS)]
+    after = [replace(bench.item(_MOVERS + at), told_before=(identifiers(one),)) for at, one in enumerate(before)]
+    # Put on before, taken off, and put on by the new names.
+    expected = Counter([bench.whom(one) for one in before] * 2 + [bench.whom(one) for one in after])
+    faults: tuple[Behaviour, ...] = ("well", *(one for one in _HICCUPS.values() if one not in bench.lacks))
+    wrong = []
+    scripts: list[list[Behaviour]] = [[fault] for fault in faults] + [["well", fault] for fault in faults]
+    for script in scripts:
+        with bench.channel(slow_seconds=SLOW * bench.timeout_seconds) as channel:
+            send_to(channel, bench, before)
+            channel.will(script)
+            run = send_to(channel, bench, after, operation="update")
+        if Counter(run.taken) != expected:
+            wrong.append(f"{' '.join(script)}: {len(run.taken)} times something was taken, not each move once")
+        wrong += _not_all_accepted(run)
+    return _finding(name, sorted(set(wrong)), f"{_MOVERS} taken off by what was theirs, and put on, once each")
 
 
 def _silence(bench: Bench) -> Finding:

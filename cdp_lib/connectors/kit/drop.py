@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cdp_lib.connectors.drop import KIND
 from cdp_lib.connectors.kit.bench import Bench, Channel, intent_of
-from cdp_lib.connectors.kit.server import Behaviour
+from cdp_lib.connectors.kit.script import Behaviour, Script
 from cdp_lib.connectors.protocol import Item
 
 _MANIFEST = ".manifest.json"
@@ -18,13 +18,13 @@ _MANIFEST = ".manifest.json"
 
 @contextmanager
 def _served(script: Iterable[Behaviour], slow_seconds: float) -> Iterator[Channel]:
-    from cdp_lib.connectors.kit.file_server import Desk, file_server, LOGIN
+    from cdp_lib.connectors.kit.file_server import file_server, LOGIN
 
-    desk = Desk(slow_seconds=slow_seconds)
-    desk.script.extend(script)
-    with TemporaryDirectory() as folder, file_server(Path(folder), desk=desk) as server:
+    faults = Script(slow_seconds)
+    faults.will(script)
+    with TemporaryDirectory() as folder, file_server(Path(folder), script=faults) as server:
         url = f"sftp://{LOGIN}@127.0.0.1:{server.port}/?{urlencode({'host_key': server.host_key})}"
-        yield Channel(url, lambda: list(_dropped(Path(folder))), desk.script.extend)
+        yield Channel(url, lambda: list(_dropped(Path(folder))), faults.will)
 
 
 def _dropped(folder: Path) -> Iterator[tuple[str, str]]:

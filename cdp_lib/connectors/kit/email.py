@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cdp_lib.connectors.email import KIND
 from cdp_lib.connectors.kit.bench import Bench, Channel, intent_of
-from cdp_lib.connectors.kit.server import Behaviour
+from cdp_lib.connectors.kit.script import Behaviour, Script
 from cdp_lib.connectors.protocol import Item
 
 _PARTS = {"subject": "Coffee", "text": "Coffee is ready.\n"}
@@ -19,14 +19,14 @@ _PARTS = {"subject": "Coffee", "text": "Coffee is ready.\n"}
 def _served(script: Iterable[Behaviour], slow_seconds: float) -> Iterator[Channel]:
     from cdp_lib.connectors.kit.mail_server import authenticated, certificate, LOGIN, mail_server, Mailbox
 
-    mailbox = Mailbox(slow_seconds=slow_seconds)
-    mailbox.script.extend(script)
+    mailbox = Mailbox(script=Script(slow_seconds))
+    mailbox.script.will(script)
     with TemporaryDirectory() as folder:
         context, trusted = certificate(Path(folder))
         rules = {"tls_context": context, "require_starttls": True, "authenticator": authenticated}
         with mail_server(mailbox, **rules, auth_required=True) as server:
             url = f"smtp://{LOGIN}@127.0.0.1:{server.port}?{urlencode({'ca_file': str(trusted)})}"
-            yield Channel(url, lambda: [("send", whom) for whom in mailbox.taken], mailbox.script.extend)
+            yield Channel(url, lambda: [("send", whom) for whom in mailbox.taken], mailbox.script.will)
 
 
 def _settings(url: str) -> dict[str, Any]:

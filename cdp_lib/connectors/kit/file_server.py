@@ -5,15 +5,15 @@ Needs asyncssh, which sending needs not: only who wants this server imports this
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
-from cdp_lib.connectors.kit.server import Behaviour, hushed
+from cdp_lib.connectors.kit.script import Behaviour, Script
+from cdp_lib.connectors.kit.server import hushed
 
 USER, PASSWORD = "dropper", "password-of-nobody"
 LOGIN = f"{USER}:{PASSWORD}"
@@ -22,28 +22,9 @@ _COMMIT = b".manifest.json"
 """A file of such a name makes a drop whole."""
 
 
-@dataclass
-class Desk:
-    """How the server misbehaves, one entry a listing of the folder; when it is used up, all goes well."""
-
-    script: deque[Behaviour] = field(default_factory=deque)
-    slow_seconds: float = 2.0
-
-    def next(self) -> Behaviour:
-        """What is to come now."""
-        return self.script.popleft() if self.script else "well"
-
-    def admits(self, user: str, password: str) -> bool:
-        """Whether it is the one user that it knows, and the script lets them in."""
-        if self.script and self.script[0] == "denied":
-            self.script.popleft()
-            return False
-        return (user, password) == (USER, PASSWORD)
-
-
 class _Login(asyncssh.SSHServer):
-    def __init__(self, desk: Desk, connections: list[asyncssh.SSHServerConnection]) -> None:
-        self._desk = desk
+    def __init__(self, script: Script, connections: list[asyncssh.SSHServerConnection]) -> None:
+        self._script = script
         self._connections = connections
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -56,19 +37,19 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def validate_password(self, username: str, password: str) -> bool:
-        return self._desk.admits(username, password)
+        return not self._script.denies() and (username, password) == (USER, PASSWORD)
 
 
 class _Files(asyncssh.SFTPServer):
-    """A folder. A request begins when it is listed; it is committed when its manifest gets its name."""
+    """A folder. A request begins when it is listed, and is committed when its manifest gets its name."""
 
-    def __init__(self, desk: Desk, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
+    def __init__(self, script: Script, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
         super().__init__(channel, chroot=bytes(root))
-        self._desk = desk
+        self._script = script
         self._now: Behaviour = "well"
 
     def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
-        self._now = self._desk.next()
+        self._now = self._script.next()
         if self._now == "429":
             raise asyncssh.SFTPFailure("busy")
         return super().scandir(path)
@@ -78,7 +59,7 @@ class _Files(asyncssh.SFTPServer):
         if now in ("well", "slow", "5xx_after", "cut_after"):
             super().rename(oldpath, newpath)
         if now == "slow":
-            await asyncio.sleep(self._desk.slow_seconds)
+            await asyncio.sleep(self._script.slow_seconds)
         if now in ("cut_before", "cut_after"):
             self.channel.get_connection().abort()
         if now not in ("well", "slow"):
@@ -95,24 +76,26 @@ class FileServer:
 
 
 @contextmanager
-def file_server(root: Path, user_key: asyncssh.SSHKey | None = None, desk: Desk | None = None) -> Iterator[FileServer]:
+def file_server(
+    root: Path, user_key: asyncssh.SSHKey | None = None, script: Script | None = None
+) -> Iterator[FileServer]:
     """The server, with `root` as its /, until the block ends. It logs nothing: its lines name files."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     key = asyncssh.generate_private_key("ssh-ed25519")
     keys = asyncssh.import_authorized_keys(user_key.export_public_key().decode()) if user_key else None
-    at = desk or Desk()
+    plan = script or Script()
     connections: list[asyncssh.SSHServerConnection] = []
 
     async def listen() -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=lambda: _Login(at, connections),
+            server_factory=lambda: _Login(plan, connections),
             server_host_keys=[key],
             authorized_client_keys=keys,
-            sftp_factory=lambda channel: _Files(at, channel, root),
+            sftp_factory=lambda channel: _Files(plan, channel, root),
         )
 
     with hushed("asyncssh"):

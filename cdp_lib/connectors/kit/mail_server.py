@@ -6,7 +6,6 @@ Needs aiosmtpd, which sending needs not: only who wants this server imports this
 import asyncio
 import socket
 import ssl
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from cdp_lib.connectors.kit.server import Behaviour, hushed
+from cdp_lib.connectors.kit.script import Behaviour, Script
+from cdp_lib.connectors.kit.server import hushed
 
 USER, PASSWORD = b"mailer", b"password-of-nobody"
 LOGIN = f"{USER.decode()}:{PASSWORD.decode()}"
@@ -51,8 +51,7 @@ class Mailbox:
     """Recipients of the messages, in order."""
     connections: int = 0
     server: SMTP | None = None
-    script: deque[Behaviour] = field(default_factory=deque)
-    slow_seconds: float = 2.0
+    script: Script = field(default_factory=Script)
     _now: Behaviour = "well"
 
     async def handle_EHLO(  # noqa: N802 - the name and shape that aiosmtpd calls
@@ -67,7 +66,7 @@ class Mailbox:
     async def handle_MAIL(self, *call: Any) -> str:  # noqa: N802 - the name that aiosmtpd calls
         """A message begins: this is what the script counts."""
         call[2].mail_from = call[3]
-        self._now = self.script.popleft() if self.script else "well"
+        self._now = self.script.next()
         scripted = {"429": _LATER, "5xx_before": _CLOSING, "denied": _NOT_ADMITTED}
         return scripted.get(self._now) or self.answers.get("MAIL", "250 OK")
 
@@ -88,17 +87,14 @@ class Mailbox:
         if self.stalls:
             await asyncio.Event().wait()
         if self._now == "slow":
-            await asyncio.sleep(self.slow_seconds)
+            await asyncio.sleep(self.script.slow_seconds)
         if self.hangs_up or self._now in _CUTS:
             _cut(server)
         return answer
 
     def admits(self, login: bytes, password: bytes) -> bool:
         """Whether it is the one user that it knows, and the script lets them in."""
-        if self.script and self.script[0] == "denied":
-            self.script.popleft()
-            return False
-        return (login, password) == (USER, PASSWORD)
+        return not self.script.denies() and (login, password) == (USER, PASSWORD)
 
     def hang_up(self, controller: Controller) -> None:
         """Drop the connection as servers do that have waited long enough."""

@@ -14,17 +14,21 @@ _TOKEN = "kit-meta-token"
 _MOST_ROWS = 10_000
 _PLAIN = {"EXTERN_ID", "MADID", "LOOKALIKE_VALUE"}
 _HASHED = {"EMAIL", "PHONE", "FN", "LN", "CT", "ST", "ZIP", "COUNTRY", "DOBY", "DOBM", "DOBD", "GEN"}
+_ADDRESSES = ("EMAIL", "PHONE")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _DROPPED = {hashlib.sha256(f"dropped{number}@example.com".encode()).hexdigest() for number in range(100)}
 """People whom it will not take, for reasons that it keeps to itself."""
 
 
 class MetaAudienceFake:
-    """Members by EXTERN_ID. To add who is in, or remove who is not, changes nothing."""
+    """Members by EXTERN_ID, each with the hashes of addresses. To add who is in, or remove who is not, changes nothing.
+
+    A row to remove without EXTERN_ID takes off the addresses that it names, whosever they are.
+    """
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, str]] = []
-        self._members: set[str] = set()
+        self.members: dict[str, set[str]] = {}
         self._sessions = 0
 
     def answer(self, request: Request) -> Response:
@@ -38,7 +42,8 @@ class MetaAudienceFake:
             return _error(400, 100)
         good = [row for row in rows if _is_usable(schema, row, request.method)]
         for row in good:
-            self._take(request.method, row[schema.index("EXTERN_ID")])
+            named = dict(zip(schema, row, strict=True))
+            self._take(request.method, named["EXTERN_ID"], {named.get(name, "") for name in _ADDRESSES} - {""})
         self._sessions += 1
         return Response(
             200,
@@ -51,12 +56,15 @@ class MetaAudienceFake:
             },
         )
 
-    def _take(self, method: str, whom: str) -> None:
-        if method == "POST" and whom not in self._members:
-            self._members.add(whom)
-            self.taken.append(("add", whom))
-        if method == "DELETE" and whom in self._members:
-            self._members.remove(whom)
+    def _take(self, method: str, whom: str, addresses: set[str]) -> None:
+        if method == "POST":
+            if whom not in self.members:
+                self.taken.append(("add", whom))
+            self.members.setdefault(whom, set()).update(addresses)
+        elif not whom:
+            for known in self.members.values():
+                known -= addresses
+        elif self.members.pop(whom, None) is not None:
             self.taken.append(("remove", whom))
 
 
@@ -77,7 +85,8 @@ def _is_usable(schema: list[str], row: Any, method: str) -> bool:
     hashed = [cell for name, cell in zip(schema, row, strict=True) if name in _HASHED and cell]
     if not all(_HEX.fullmatch(cell) for cell in hashed) or _DROPPED.intersection(hashed):
         return False
-    return bool(row[schema.index("EXTERN_ID")]) and bool(hashed or method == "DELETE")
+    has_name = bool(row[schema.index("EXTERN_ID")])
+    return has_name or bool(hashed) if method == "DELETE" else has_name and bool(hashed)
 
 
 def _error(status: int, code: int, subcode: int | None = None) -> Response:

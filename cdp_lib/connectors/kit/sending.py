@@ -11,14 +11,14 @@ from pydantic import BaseModel, SecretStr
 
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.kit.bench import Bench, Channel
-from cdp_lib.connectors.kit.server import Behaviour
+from cdp_lib.connectors.kit.script import Behaviour
 from cdp_lib.connectors.pace import Retry
-from cdp_lib.connectors.protocol import Batch, Item, Outcome, Refused
+from cdp_lib.connectors.protocol import Batch, Item, Operation, Outcome, Refused
 
 BATCH_SIZE = 4
 """Items of one request in most checks: several requests with few items."""
 
-_SLOW = 3
+SLOW = 3
 """Times that a slow channel takes longer than the connector waits."""
 
 
@@ -96,11 +96,19 @@ class Run:
 
 
 def send(bench: Bench, items: Iterable[Item], script: Iterable[Behaviour] = (), *, batch_size: int = BATCH_SIZE) -> Run:
-    with bench.channel(script, slow_seconds=_SLOW * bench.timeout_seconds) as channel:
+    with bench.channel(script, slow_seconds=SLOW * bench.timeout_seconds) as channel:
         return send_to(channel, bench, items, batch_size=batch_size)
 
 
-def send_to(channel: Channel, bench: Bench, items: Iterable[Item], *, batch_size: int = BATCH_SIZE) -> Run:
+def send_to(
+    channel: Channel,
+    bench: Bench,
+    items: Iterable[Item],
+    *,
+    batch_size: int = BATCH_SIZE,
+    operation: Operation | None = None,
+) -> Run:
+    """By the kind's first operation where none is named."""
     listed = tuple(items)
     timeout = (
         {"timeout_seconds": bench.timeout_seconds} if "timeout_seconds" in bench.kind.settings.model_fields else {}
@@ -121,7 +129,7 @@ def send_to(channel: Channel, bench: Bench, items: Iterable[Item], *, batch_size
             batch_size=batch_size,
         )
         try:
-            for told in courier.deliver(listed, operation=bench.kind.operations[0], campaign="kit"):
+            for told in courier.deliver(listed, operation=operation or bench.kind.operations[0], campaign="kit"):
                 outcomes += told
         except Refused as problem:
             refusal = str(problem)

@@ -4,15 +4,13 @@ import json
 import logging
 import socket
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-Behaviour = Literal["well", "429", "5xx_before", "5xx_after", "cut_before", "cut_after", "slow", "denied"]
-"""`before` and `after` are those of the commit: after it the channel has taken what it then fails to confirm."""
+from cdp_lib.connectors.kit.script import Behaviour, Script
 
 _ANSWERS: Mapping[str, int] = {"429": 429, "5xx_before": 503, "5xx_after": 502, "denied": 401}
 _AFTER = ("5xx_after", "cut_after", "slow")
@@ -59,10 +57,9 @@ class LoopbackServer:
     def __init__(self, fake: ChannelFake, *, slow_seconds: float = 2.0) -> None:
         self.fake = fake
         self.requests: list[Request] = []
-        self._script: deque[Behaviour] = deque()
+        self._script = Script(slow_seconds)
         self._lock = threading.Lock()
         self._released = threading.Event()
-        self._slow_seconds = slow_seconds
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -75,7 +72,7 @@ class LoopbackServer:
 
     def will(self, *behaviours: Behaviour) -> None:
         """What it does at the next requests, one each."""
-        self._script.extend(behaviours)
+        self._script.will(behaviours)
 
     def stop(self) -> None:
         """End it; nothing of it stays behind."""
@@ -88,13 +85,13 @@ class LoopbackServer:
         """The answer; None: the connection was cut."""
         with self._lock:
             self.requests.append(request)
-            behaviour: Behaviour = self._script.popleft() if self._script else "well"
+            behaviour = self._script.next()
             response = self.fake.answer(request) if behaviour in ("well", *_AFTER) else Response()
         if behaviour in ("cut_before", "cut_after"):
             connection.shutdown(socket.SHUT_RDWR)
             return None
         if behaviour == "slow":
-            self._released.wait(self._slow_seconds)
+            self._released.wait(self._script.slow_seconds)
             return response
         if behaviour in _ANSWERS:
             headers = {"Retry-After": "0"} if behaviour == "429" else {}

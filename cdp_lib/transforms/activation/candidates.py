@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.activation import HOLDOUT
 from cdp_lib.transforms.activation.ledger import EMPTYING, last_rebuilds, list_states, reached_before, REBUILD
-from cdp_lib.transforms.activation.ways import Moment, Way
+from cdp_lib.transforms.activation.ways import Moment, PlanInputs, Way
 
 FIRST = "first"
 """Occasion of the first intent for a member of a list; later ones name the intent before them."""
@@ -23,7 +23,7 @@ def occasions_of_members(members: DataFrame, facts: Column) -> DataFrame:
 
 
 def occasions_of_journeys(sends: DataFrame, facts: Column, moment: Moment) -> DataFrame:
-    """One row per message that a journey asked for up to the as-of date; entered_date is null."""
+    """One row per message that a journey asked for up to the as-of date, lists aside; entered_date is null."""
     # Of merged people both may have been on the same way: one message for both.
     due = (
         sends.where(F.col("due_date") <= F.lit(moment.as_of))
@@ -31,7 +31,8 @@ def occasions_of_journeys(sends: DataFrame, facts: Column, moment: Moment) -> Da
         .distinct()
     )
     asked = F.col("activation_id")
-    named = due.select("golden_id", "occasion", _ways_where(facts, lambda way: way["activation_id"] == asked))
+    sent = _ways_where(facts, lambda way: (way["activation_id"] == asked) & ~way["is_synced"])
+    named = due.select("golden_id", "occasion", sent)
     return named.select("way.*", "golden_id", "occasion", F.lit(None).cast("date").alias("entered_date"))
 
 
@@ -61,20 +62,29 @@ def with_turn(candidates: DataFrame, states: DataFrame, moment: Moment) -> DataF
     )
 
 
-def list_members(members: DataFrame, states: DataFrame, facts: Column) -> DataFrame:
-    """One row per list and person who is in its audience, or is believed to be on it.
+def wanted_on_lists(inputs: PlanInputs, facts: Column, moment: Moment) -> DataFrame:
+    """activation_id and golden_id, each pair once: who is in a list's audience, or on a journey that put them on it."""
+    present = inputs.members.where(F.col("status") != "exit")
+    audience = F.col("audience_id")
+    kept = _ways_where(facts, lambda way: (way["audience_id"] == audience) & way["is_synced"])
+    of_audiences = present.select("golden_id", kept).select("way.activation_id", "golden_id")
+    asked = F.col("activation_id")
+    put_on = inputs.journey_members.where(F.col("due_date") <= F.lit(moment.as_of)).select(
+        "golden_id", _ways_where(facts, lambda way: (way["activation_id"] == asked) & way["is_synced"])
+    )
+    # Several journeys, or several entries of merged people, may keep somebody on one list.
+    return of_audiences.unionByName(put_on.select("way.activation_id", "golden_id")).distinct()
+
+
+def list_members(wanted: DataFrame, states: DataFrame, facts: Column) -> DataFrame:
+    """One row per list and person who is wanted on it (`wanted_on_lists`), or is believed to be on it.
 
     The way's facts, golden_id, `is_member`, `is_listed`, `is_open`, and the structs `listed` and `ended` of the ledger.
     """
-    present = members.where(F.col("status") != "exit")
-    audience = F.col("audience_id")
-    kept = _ways_where(facts, lambda way: (way["audience_id"] == audience) & way["is_synced"])
-    wanted = present.select("golden_id", kept).select(
-        F.col("way.activation_id").alias("activation_id"), "golden_id", F.lit(True).alias("is_member")
-    )
+    members = wanted.select("activation_id", "golden_id", F.lit(True).alias("is_member"))
     synced = F.transform(F.filter(facts, lambda way: way["is_synced"]), lambda way: way["activation_id"])
     known = list_states(states.where(F.array_contains(synced, F.col("activation_id"))))
-    both = wanted.join(known, ["activation_id", "golden_id"], "full")
+    both = members.join(known, ["activation_id", "golden_id"], "full")
     # One row per activation.
     dated = both.join(F.broadcast(last_rebuilds(states)), "activation_id", "left")
     is_current = F.coalesce(F.col("listed.planned_at") >= F.col("rebuilt_at"), F.lit(True))
@@ -94,11 +104,12 @@ def list_members(members: DataFrame, states: DataFrame, facts: Column) -> DataFr
 def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> DataFrame:
     """The rows of `list_members` that may have to be told, with `operation`, `occasion` and `is_before`.
 
-    `people` also have is_noted, address, arm, allowed, is_suppressed and payload_hash. `is_before`: the list has the
-    member as the audience does; or an intent is not over yet; or the channel refused just this before. Where a list can
-    only be taken anew and somebody must leave it, everybody else is planned; where there is nobody else, all who are on
-    it are removed. That needs no address, nor does the removal of somebody whom an entry finds. An occasion names the
-    intent before it, so that a chain cannot be doubled.
+    `people` also have is_noted, is_known_twice, address, arm, allowed, is_suppressed and payload_hash. `is_before`: the
+    list has the member as the audience does; or an intent is not over yet; or the channel refused just this before.
+    Where a list can only be taken anew and somebody must leave it, everybody else is planned; where there is nobody
+    else, all who are on it are removed. That needs no address, nor does the removal of somebody whom an entry finds: a
+    member whose address is gone is removed by it. An occasion names the intent before it, so that a chain cannot be
+    doubled.
     """
     judged = _judged(people)
     told = _with_whole_lists(judged.where(F.col("must_leave") | F.col("is_member")), ways)
@@ -122,15 +133,19 @@ def with_difference(people: DataFrame, ways: Sequence[Way], moment: Moment) -> D
 
 
 def _judged(people: DataFrame) -> DataFrame:
-    """With `must_leave`, `is_changed`, and `can_stay`: whether a list that is taken anew would have the member."""
+    """With `must_leave`, `is_changed`, and `can_stay`: whether a list that is taken anew would have the member.
+
+    Changed is also whom the list knows by more than one entry: telling it anew takes off what is theirs no more.
+    """
     is_wanted = F.col("is_member") & F.col("allowed") & ~F.col("is_suppressed") & (F.col("arm") != HOLDOUT)
     is_same = F.col("listed.payload_hash").eqNullSafe(F.col("payload_hash"))
     is_reached = F.col("address").isNotNull() | ~F.col("needs_address")
     is_taken = F.col("is_open") | ~_was_refused(F.col("first_operation"))
+    is_lost = F.col("is_noted") & ~is_reached
     return people.select(
         "*",
-        (F.col("is_listed") & ~is_wanted).alias("must_leave"),
-        (F.col("is_listed") & is_wanted & ~is_same).alias("is_changed"),
+        (F.col("is_listed") & (~is_wanted | is_lost)).alias("must_leave"),
+        (F.col("is_listed") & is_wanted & (~is_same | F.col("is_known_twice"))).alias("is_changed"),
         (is_wanted & is_reached & is_taken).alias("can_stay"),
     )
 

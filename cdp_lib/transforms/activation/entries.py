@@ -8,7 +8,7 @@ _LIST = ("activation_id", "destination", "golden_id")
 
 
 def entries_left(entries: DataFrame, states: DataFrame) -> DataFrame:
-    """entry_id of entries that are on no list any more: the removal was accepted, or the list never took them.
+    """entry_id of entries that are on no list any more: what takes them off was accepted, or no list ever took them.
 
     `entries` are rows of ops.list_entry, `states` of `last_states`. An entry stays while an intent about it is open,
     and where a removal was refused.
@@ -23,17 +23,18 @@ def entries_left(entries: DataFrame, states: DataFrame) -> DataFrame:
 
 
 def with_entries(people: DataFrame, entries: DataFrame) -> DataFrame:
-    """Every row of `list_members` with `is_noted`: an entry finds the person on the list; then `is_listed` holds too.
+    """Every row of `list_members` with `is_noted` and `is_known_twice`: an entry finds the person on the list, or more.
 
-    `entries` are rows of ops.list_entry under today's ids that are on their lists. Of merged people one may be off the
-    list and the other not: the ledger's last intent cannot tell that.
+    Who is noted is listed too. `entries` are rows of ops.list_entry under today's ids that are on their lists. Of
+    merged people one may be off the list and the other not: the ledger's last intent cannot tell that. More entries
+    than one are what the list was told of either, or an address that is the member's no more.
     """
-    noted = entries.select(*_LIST, F.lit(True).alias("_is_noted")).distinct()
+    noted = entries.groupBy(*_LIST).agg(F.count("*").alias("_entry_count"))
     joined = people.join(noted, list(_LIST), "left")
-    is_noted = F.coalesce("_is_noted", F.lit(False))
-    is_listed = (F.col("is_listed") | (is_noted & ~F.col("is_open"))).alias("is_listed")
+    count = F.coalesce("_entry_count", F.lit(0))
+    is_listed = (F.col("is_listed") | ((count > 0) & ~F.col("is_open"))).alias("is_listed")
     kept = [is_listed if name == "is_listed" else F.col(name) for name in people.columns]
-    return joined.select(*kept, is_noted.alias("is_noted"))
+    return joined.select(*kept, (count > 0).alias("is_noted"), (count > 1).alias("is_known_twice"))
 
 
 def told_before(entries: DataFrame) -> DataFrame:

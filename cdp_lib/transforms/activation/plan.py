@@ -18,6 +18,7 @@ from cdp_lib.transforms.activation.candidates import (
     list_members,
     occasions_of_journeys,
     occasions_of_members,
+    wanted_on_lists,
     with_difference,
     with_turn,
 )
@@ -36,8 +37,8 @@ _NOTHING_PLANNED = ContactPolicy(kind="contact_policy")
 def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) -> DataFrame:
     """One row per candidate: what a destination would be told of a customer, and the `decision` about it.
 
-    A candidate is a member whose activation sends something, a message that a journey asked for, or somebody who is in
-    an audience or on its list. The first of `contracts.activation.DECISIONS` that holds is the decision. Taking
+    A candidate is a member whose activation sends something, a message that a journey asked for, or somebody who is to
+    be on a list or is on it. The first of `contracts.activation.DECISIONS` that holds is the decision. Taking
     somebody off a list needs no consent and waits for nothing; it is decided `sent_before`, `to_send`, or `no_address`
     where neither the customer's address nor what the list was told is known. `consent` is null where none was needed.
     Offers and codes stand only where one is made to the customer; `expires_at` is the end of the offer. Raises
@@ -52,7 +53,8 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
         parts.append(_messages(inputs, states, ways, pack, moment))
     if any(way.is_synced for way in ways):
         on_lists = inputs.entries.join(entries_left(inputs.entries, states), "entry_id", "left_anti")
-        members = with_entries(list_members(inputs.members, states, way_facts(ways, pack)), on_lists)
+        facts = way_facts(ways, pack)
+        members = with_entries(list_members(wanted_on_lists(inputs, facts, moment), states, facts), on_lists)
         parts.append(with_difference(_known(members, inputs, ways, pack, moment), ways, moment).drop(*_OF_LISTS))
     candidates = reduce(DataFrame.unionByName, parts)
     judged = _judged(candidates, ways, pack, moment)
@@ -65,7 +67,7 @@ def waterfall(planned: DataFrame) -> DataFrame:
     return planned.groupBy("activation_id", "operation", "decision").agg(F.count("*").alias("customer_count"))
 
 
-_OF_LISTS = ("is_member", "is_listed", "is_open", "is_noted", "listed", "ended")
+_OF_LISTS = ("is_member", "is_listed", "is_open", "is_noted", "is_known_twice", "listed", "ended")
 
 
 def _messages(inputs: PlanInputs, states: DataFrame, ways: Sequence[Way], pack: Pack, moment: Moment) -> DataFrame:

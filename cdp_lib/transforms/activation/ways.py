@@ -40,8 +40,8 @@ class Way:
 
     @property
     def is_synced(self) -> bool:
-        """Whether a list is kept in step with an audience."""
-        return self.mode == "audience" and self.activation.audience is not None
+        """Whether a list is kept in step with an audience, or with who is on a journey that put them on it."""
+        return self.mode == "audience"
 
     @property
     def first_operation(self) -> str:
@@ -64,6 +64,8 @@ class PlanInputs:
     """gold.audience_member."""
     journey_sends: DataFrame
     """activation_id, golden_id, occasion, due_date: what journeys ask for."""
+    journey_members: DataFrame
+    """activation_id, golden_id, due_date: who is on a journey that has passed a step which sends that, since when."""
     consents: DataFrame
     """silver.consent with golden_id."""
     suppressions: DataFrame

@@ -16,6 +16,9 @@ from cdp_lib.settings.journey import END, EXIT_WHEN, Journey, Step
 POSITION = ("step", "step_since_date", "exit_reason", "path", "sends")
 """Columns of ops.journey_state that the machine moves."""
 
+SENT = "sent"
+"""How a step is left that sends something."""
+
 STEP_REMOVED = "step_removed"
 """Reason to leave a step that the journey no longer has. Who meets `exit_when` leaves with that as the reason."""
 
@@ -109,7 +112,7 @@ def _ways(journey: Journey, asked: Asked) -> Iterator[_Way]:
             yield _Way(name, step, "then", step.then, _answered(asked.answers[name]))
             yield _Way(name, step, "else", step.else_, _answered(F.lit(True)))
         elif step.send is not None:
-            yield _Way(name, step, "sent", step.then, _answered(F.lit(True)))
+            yield _Way(name, step, SENT, step.then, _answered(F.lit(True)))
         else:
             yield _Way(name, step, str(step.exit), END, _answered(F.lit(True)))
 

@@ -21,6 +21,7 @@ from tests.unit.customer.shop import SOURCE
 AS_OF = date(2025, 1, 31)
 AT = datetime(2025, 2, 1, 9, 0, tzinfo=UTC)
 MOMENT = Moment(AS_OF, AT, "run-1", "pepper")
+_TRAVELLERS = "activation_id string, golden_id string, due_date date"
 _SENDS = "activation_id string, golden_id string, occasion string, due_date date"
 
 
@@ -58,6 +59,8 @@ class World:
     people: tuple[Mapping[str, Any], ...] = ({"golden_id": "g1", "email": "g1@example.com"},)
     members: tuple[Mapping[str, Any], ...] = (member("g1"),)
     sends: tuple[tuple[Any, ...], ...] = ()
+    travellers: tuple[tuple[Any, ...], ...] = ()
+    """activation_id, golden_id, due_date of who is on a journey."""
     consents: tuple[Mapping[str, Any], ...] = ()
     suppressions: tuple[Mapping[str, Any], ...] = ()
     deliveries: tuple[Mapping[str, Any], ...] = ()
@@ -77,6 +80,7 @@ class World:
             customers=rows(self.spark, customer(self.pack), *self.people),
             members=rows(self.spark, tables.AUDIENCE_MEMBER, *self.members),
             journey_sends=self.spark.createDataFrame(list(self.sends), _SENDS),
+            journey_members=self.spark.createDataFrame(list(self.travellers), _TRAVELLERS),
             consents=self.spark.createDataFrame(told, with_id),
             suppressions=rows(self.spark, tables.SUPPRESSION, *self.suppressions),
             deliveries=rows(self.spark, tables.DELIVERY, *self.deliveries),

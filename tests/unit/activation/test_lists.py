@@ -97,9 +97,40 @@ def test_without_an_address_nobody_can_be_taken_off_unless_the_list_was_told_wha
     removed = synced(found).but(entries=({**entry, "removal_id": removal["intent_id"]},))
     assert told(removed) == {}
     assert told(synced(found, "unknown")) == {"g1": ("remove", "sent_before")}
-    # It says nothing of people who are to be told more: they have no address.
-    nameless = found.but(members=(member("g1"),))
+
+
+ENTRY = {"activation_id": "ads", "destination": "post", "golden_id": "g1", "intent_id": "the first"}
+
+
+def test_a_member_who_has_no_address_any_more_is_taken_off_by_what_the_list_was_told(world: World) -> None:
+    nameless = synced(world).but(people=({"golden_id": "g1"},))
     assert told(nameless) == {"g1": ("update", "no_address")}
+    noted = nameless.but(entries=(ENTRY,))
+    assert told(noted) == {"g1": ("remove", "to_send")}
+    off = synced(noted).but(entries=())
+    assert told(off) == {"g1": ("add", "no_address")}
+    assert told(off.but(people=(EMAIL,))) == {"g1": ("add", "to_send")}
+
+
+def test_whom_the_list_knows_by_more_than_one_entry_is_told_anew_once(world: World) -> None:
+    two = (ENTRY, {**ENTRY, "entry_id": "another"})
+    listed = synced(world)
+    assert told(listed.but(entries=(ENTRY,))) == {"g1": ("add", "sent_before")}
+    twice = listed.but(entries=two)
+    (row,) = twice.planned(list_way())
+    assert (row["operation"], row["decision"]) == ("update", "to_send")
+    noted = (ENTRY, {**two[1], "removal_id": row["intent_id"]})
+    assert told(synced(twice).but(entries=noted)) == {"g1": ("add", "sent_before")}
+    for status in ("planned", "sent", "unknown", "rejected"):
+        assert told(synced(twice, status).but(entries=noted)) == {"g1": ("update", "sent_before")}, status
+
+
+def test_a_member_who_moved_again_after_a_refused_move_is_told_anew(world: World) -> None:
+    moved = synced(world).but(people=({**EMAIL, "email": "new@example.com"},), entries=(ENTRY,))
+    refused = synced(moved, "rejected")
+    assert told(refused) == {"g1": ("update", "sent_before")}
+    assert told(refused.but(people=({**EMAIL, "email": "newer@example.com"},))) == {"g1": ("update", "to_send")}
+    assert told(refused.but(members=())) == {"g1": ("remove", "to_send")}
 
 
 def test_of_merged_people_the_one_who_is_still_on_the_list_is_taken_off(world: World) -> None:

@@ -122,6 +122,30 @@ def test_every_fault_is_told_at_once(faults_of: LoadFaults) -> None:
     assert [fault.split(": ")[1] for fault in faults] == ["journeys[0].entry", "journeys[0].steps.rest.then"]
 
 
+def test_a_step_is_followed_by_a_wait_or_by_none() -> None:
+    steps = {
+        "first": {"send": "hello", "then": "ask"},
+        "ask": {"split": {"trait": "visit_count", "gte": 1}, "then": "rest", "else": "bye"},
+        "rest": {"wait": "2d", "then": "last"},
+        "last": {"send": "hello", "then": "pause"},
+        "pause": {"wait": "0d"},
+        "bye": {"exit": "lost"},
+    }
+    journey = Journey.model_validate({"kind": "journey", "id": "walk", "entry": "regulars", "steps": steps})
+    assert {name: journey.waits_after(name) for name in steps} == {
+        "first": True,
+        "ask": True,
+        "rest": False,
+        "last": False,
+        "pause": False,
+        "bye": False,
+    }
+    circle = {**steps, "pause": {"wait": "1d", "then": "first"}}
+    again = Journey.model_validate({"kind": "journey", "id": "walk", "entry": "regulars", "steps": circle})
+    assert again.waits_after("last")
+    assert "last" in again.reached_from("last")
+
+
 def test_a_circle_with_a_wait_is_a_way_to_live_and_end_needs_no_step(load: Callable[..., Pack]) -> None:
     text = JOURNEY.replace("then: rest, else: bye", "then: rest, else: end").replace("  bye: {exit: lost}\n", "")
     (journey,) = load(audiences=AUDIENCES, activations=ACTIVATIONS, journeys=text).journeys

@@ -1,0 +1,63 @@
+"""Who is kept on lists by a journey: whoever passed a step that sends to one and is still on the way."""
+
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from cdp_lib.transforms.journey.members import members_by_journeys
+from tests.unit.journey.travellers import after, day, entry, known, pack_of, states
+
+CARE = """
+id: care
+steps:
+  follow: {send: ads, then: rest}
+  rest: {wait: 5d, then: write}
+  write: {send: mail, then: stay}
+  stay: {wait: 5d}
+"""
+OTHER = "{id: other, steps: {follow: {send: wall, then: rest}, rest: {wait: 5d}}}"
+
+
+def found(spark: SparkSession, *entries: dict[str, object]) -> set[tuple[str, str, date]]:
+    pack = pack_of(CARE, OTHER)
+    rows = members_by_journeys(states(spark, pack, *entries), pack.journeys).collect()
+    assert len(rows) == len(set(rows))
+    return {(row["activation_id"], row["golden_id"], row["due_date"]) for row in rows}
+
+
+def test_who_passed_the_step_is_kept_until_the_entry_is_over(spark: SparkSession) -> None:
+    path = (("follow", 1, "sent"), ("rest", 1, "done"), ("write", 6, "sent"), ("stay", 6, None))
+    given = [
+        entry("new", ("follow", 1, "sent"), ("rest", 1, None), known=1),
+        entry("far", *path, known=6),
+        entry("over", *path, known=11, ended=(11, "end")),
+        entry("before", ("follow", 1, None), known=1),
+        entry("elsewhere", ("follow", 2, "sent"), ("rest", 2, None), known=2, journey_id="other"),
+    ]
+    assert found(spark, *given) == {
+        ("ads", "new", day(1)),
+        ("ads", "far", day(1)),
+        ("mail", "far", day(6)),
+        ("wall", "elsewhere", day(2)),
+    }
+    assert found(spark) == set()
+
+
+def test_a_journey_or_step_that_is_gone_keeps_nobody(spark: SparkSession) -> None:
+    given = [
+        entry("g1", ("follow", 1, "sent"), ("rest", 1, None), known=1, journey_id="gone"),
+        entry("g2", ("gone", 1, "sent"), ("rest", 1, None), known=1),
+    ]
+    assert found(spark, *given) == set()
+    inside = states(spark, pack_of(CARE), entry("g3", ("follow", 1, "sent"), ("rest", 1, None), known=1))
+    assert members_by_journeys(inside, ()).collect() == []
+
+
+def test_of_merged_people_the_one_who_goes_on_stays_on_the_list(spark: SparkSession) -> None:
+    pack = pack_of(CARE)
+    former = states(
+        spark, pack, entry("old", ("follow", 1, "sent"), ("rest", 1, None), known=1, sends=[("follow", 1, 1)])
+    )
+    next_day = after(former, known(spark, merges=[("old", "now")]), pack, 2)
+    rows = members_by_journeys(next_day, pack.journeys).collect()
+    assert [tuple(row) for row in rows] == [("ads", "now", day(1))]

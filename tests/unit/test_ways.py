@@ -1,0 +1,46 @@
+"""What is wrong with how an activation's connector is used is told before anything runs."""
+
+from typing import Any
+
+import pytest
+
+from jobs.activation.ways import destination_faults, ways_of
+from tests.unit.activation.conftest import pack_of
+
+CLUB = {"kind": "audience", "id": "club", "where": {"trait": "order_count", "gte": 1}}
+SEGMENT = {"audience_id": "1", "advertiser_ids": ["2"], "access_token": "${SECRET:TIKTOK}"}
+LIST = {"kind": "destination", "id": "wall", "connector": "tiktok_audience", "settings": SEGMENT}
+FILE = {"kind": "destination", "id": "box", "connector": "drop", "settings": {"path": "out"}}
+FOLLOW = {"kind": "activation", "id": "follow", "destination": "wall"}
+TELL = {"kind": "activation", "id": "tell", "destination": "box"}
+
+
+def journey(**steps: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "journey", "id": "walk", "entry": "club", "steps": steps}
+
+
+@pytest.mark.parametrize(
+    ("steps", "places"),
+    [
+        ({"put": {"send": "follow", "then": "rest"}, "rest": {"wait": "1d"}}, []),
+        ({"put": {"send": "follow"}}, ["steps.put.send"]),
+        ({"put": {"send": "follow", "then": "rest"}, "rest": {"wait": "0d"}}, ["steps.put.send"]),
+        ({"rest": {"wait": "1d", "then": "put"}, "put": {"send": "follow"}}, ["steps.put.send"]),
+        ({"rest": {"wait": "1d", "then": "put"}, "put": {"send": "tell"}}, []),
+    ],
+)
+def test_a_journey_that_ends_where_it_puts_customers_on_a_list_is_refused(
+    steps: dict[str, dict[str, Any]], places: list[str]
+) -> None:
+    faults = list(destination_faults(pack_of(CLUB, LIST, FILE, FOLLOW, TELL, journey(**steps))))
+    assert [fault.path.partition(".")[2] for fault in faults] == places
+    assert all("let a wait of 1d or more follow" in fault.message for fault in faults)
+
+
+def test_a_list_is_kept_in_step_whoever_puts_customers_on_it() -> None:
+    steps = {"put": {"send": "follow", "then": "rest"}, "rest": {"wait": "1d"}}
+    pack = pack_of(CLUB, LIST, FILE, FOLLOW, {**TELL, "audience": "club"}, journey(**steps))
+    assert {way.activation.id: (way.is_synced, way.first_operation) for way in ways_of(pack)} == {
+        "follow": (True, "add"),
+        "tell": (False, "send"),
+    }
