@@ -93,7 +93,8 @@ class _Broken(DeliveryError):  # noqa: N818 - a state, in the words of the field
 class Courier:
     """One connector with all that a connector need not know. It makes one request at a time.
 
-    `stop` gives a reason to stop, or None. `per_second` and `batch_size` may only lower the channel's own limits.
+    `stop` gives a reason to stop, or None. `per_second` is what the account allows, the channel's
+    usual pace if left out; `batch_size` may only lower the channel's own.
     """
 
     kind: ConnectorKind
@@ -110,7 +111,7 @@ class Courier:
     def __post_init__(self) -> None:
         limits = self.kind.limits
         self._size = min(limits.batch_size, self.batch_size or limits.batch_size)
-        self._bucket = TokenBucket(min(limits.per_second, self.per_second or limits.per_second), self.clock)
+        self._bucket = TokenBucket(self.per_second or limits.per_second, self.clock)
 
     def deliver(self, items: Iterable[Item], *, operation: Operation, campaign: str) -> Iterator[tuple[Outcome, ...]]:
         """What became of the items, one tuple per request that settles some; every item is in one tuple.

@@ -28,6 +28,9 @@ and LINE. *audience*: a list that is kept in step with an audience by add, updat
 tool. Where a second request with the same key does nothing, a request without an answer is made again; elsewhere its
 intents are `unknown`, and never tried blindly.
 
+The pace of each connector is what its channel usually bears; `per_second` beside `settings` is what your account
+allows, more or less.
+
 **None of them was tried against the real service.** E-mail and CSV are tested against real SMTP and SFTP servers on
 this machine, the others against fakes that speak the channel's shape; they ask to wait, fail before and after they took
 a batch, refuse single rows, are slow, cut the connection, deny access. `cdp connectors check` does it where you are; in

@@ -99,6 +99,12 @@ class Destination(Frozen):
     id: Name
     connector: Name = Field(description="One of `cdp connectors list`")
     settings: dict[str, Any] = Field(default_factory=dict, description="What the connector asks for")
+    per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests a second that the account allows, more or fewer than usual; left out: as "
+        "docs/connectors.md says",
+    )
 
 
 class Arm(Frozen):

@@ -163,6 +163,7 @@ class _Post:
 
     def courier(self) -> Courier:
         desk = self._desk
+        pace = self.destination.per_second or self._kind.limits.per_second
         return Courier(
             self._kind,
             build_connector(self.destination, desk.resolve),
@@ -171,7 +172,7 @@ class _Post:
             clock=desk.ledger.clock,
             sleep=desk.sleep,
             retry=Retry(desk.settings.attempts, longest_wait_seconds=desk.settings.longest_wait_seconds),
-            per_second=self._kind.limits.per_second / lane_count(self._kind, desk.settings),
+            per_second=pace / lane_count(self._kind, desk.settings),
         )
 
     def work(self, courier: Courier, staged: StagedRows) -> Tally:

@@ -256,6 +256,13 @@ def test_requests_keep_to_the_rate() -> None:
     assert (scene.at - NOON).total_seconds() == pytest.approx(2.0, abs=0.01)
 
 
+@pytest.mark.parametrize(("per_second", "seconds"), [(1.0, 4.0), (8.0, 0.5)])
+def test_an_account_may_allow_more_or_less_than_is_usual(per_second: float, seconds: float) -> None:
+    scene = Scene(kind=replace(KIND, limits=Limits(batch_size=1, per_second=2.0)))
+    list(scene.new_courier(per_second=per_second).deliver(items(5), operation="send", campaign="c"))
+    assert (scene.at - NOON).total_seconds() == pytest.approx(seconds, abs=0.01)
+
+
 def test_items_with_one_text_share_requests() -> None:
     hello, bye = {"text": "Hello"}, {"text": "Bye"}
     listed = [item(number, parts=hello if number % 2 else bye) for number in range(6)]

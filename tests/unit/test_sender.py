@@ -51,14 +51,16 @@ class Clock:
 
 
 @contextmanager
-def desk_at(folder: Path, name: str) -> Iterator[tuple[Desk, LoopbackServer]]:
+def desk_at(
+    folder: Path, name: str, per_second: float | None = None, lanes: int = 8
+) -> Iterator[tuple[Desk, LoopbackServer]]:
     bench = BENCHES[name]
     with serving(bench.fake()) as server:
         settings = dict(bench.settings(server.url))
         pack = pack_of(
             {"kind": "audience", "id": "club", "where": {"trait": "order_count", "gte": 1}},
             {"kind": "message", "id": "hi", "texts": {"en": {"text": "Hello {{ customer.first_name }}"}}},
-            {"kind": "destination", "id": "out", "connector": name, "settings": settings},
+            {"kind": "destination", "id": "out", "connector": name, "settings": settings, "per_second": per_second},
             {"kind": "activation", "id": "hello", "audience": "club", "destination": "out", "message": "hi"},
         )
         clock = Clock()
@@ -68,7 +70,7 @@ def desk_at(folder: Path, name: str) -> Iterator[tuple[Desk, LoopbackServer]]:
             ledger=ledger,
             run_id="r2",
             folder=SendingFolder(folder / "sending"),
-            settings=SendingSettings(),
+            settings=SendingSettings(lanes=lanes),
             resolve=lambda secret: None,
             writer=writer_of(pack, "key"),
             reached=lambda point: None,
@@ -203,3 +205,12 @@ def test_an_address_that_went_from_one_member_to_another_stays_on_the_list(tmp_p
         desk.ledger.append(DELIVERY, [{**planned(row["intent_id"]), "operation": row["operation"]} for row in rows])
         send(desk, on_disk(rows))
     assert [deed for deed, _ in server.fake.taken] == ["add", "add"]
+
+
+def test_a_destination_is_asked_at_the_pace_that_its_account_allows(tmp_path: Path) -> None:
+    with desk_at(tmp_path, "sms", per_second=0.5, lanes=1) as (desk, server):
+        desk.ledger.append(DELIVERY, [planned(one) for one in INTENTS])
+        send(desk, staged("sms", lacking=()))
+        assert len(server.fake.taken) == len(INTENTS)
+        passed = desk.ledger.clock() - NOON
+    assert passed.total_seconds() == pytest.approx(4.0, abs=0.1)
