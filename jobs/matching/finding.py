@@ -207,7 +207,7 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
         concerned = keep(increment.records_to_compare(near, keys_before, change.changed, caps))
         # Where a block crossed its cap, its members' other blocks are asked too.
         is_near = concerned.count() == change.changed.count()
-        pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, matching, caps))
+        pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, caps))
     needed = keep(comparable_records(_of(increment.records_in(pairs), change.records), matching))
     fresh = keep(kept_pairs(weigh(compare_pairs(pairs, needed, matching), named.matcher.model, matching), named))
     stored = _with_keys(ctx.recall(table))

@@ -73,7 +73,7 @@ def weigh_all(
                 yield Weighed(named, kept_pairs(scored, named), known)
             return
         caps = present.matcher.caps
-        pairs = candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
+        pairs = candidate_pairs(block_keys(comparable, matching, caps), caps)
         scored = weigh(compare_pairs(pairs, comparable, matching), present.matcher.model, matching)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
 

@@ -143,7 +143,7 @@ def suite(spark: SparkSession, folder: Path) -> SuiteWithModel:
     records = suite.store.read(silver.CUSTOMER_RECORD)
     _write(suite, identity.GOLDEN_RECORD, golden_records(records, links, suite.pack.identity))
     comparable = comparable_records(records, settings)
-    pairs = candidate_pairs(block_keys(comparable, settings), settings, (300, 300, 0))
+    pairs = candidate_pairs(block_keys(comparable, settings), (300, 300, 0))
     scored = weigh(compare_pairs(pairs, comparable, settings), MODEL, settings)
     named = NamedMatcher(Matcher.from_dict(suite.registry.stored.body), "shop-match/3")
     _write(suite, match_pair(settings), named_pairs(kept_pairs(scored, named)))

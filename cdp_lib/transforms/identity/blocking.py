@@ -2,21 +2,22 @@
 
 import operator
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, functions as F, GroupedData, Window as W
+from pyspark.sql import Column, DataFrame, functions as F, GroupedData
 
 from cdp_lib.settings.matching import Matching
-
-RULE_BITS = 6
-"""Bits of a key that name its rule: the settings allow 32, and random groups of strangers count as one more."""
+from cdp_lib.transforms.identity.pairing import PAIRS, pairs_of_blocks, RULE_BITS
 
 BLOCK_KEYS = "block_keys"
 
 _STRANGERS_PER_BLOCK = 64
 """Members of a block of random records: 2,016 pairs of many different people."""
+
+_MOST_STRANGERS = 8 * _STRANGERS_PER_BLOCK
+"""So many a group never has by chance."""
 
 
 def block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[int] | None = None) -> DataFrame:
@@ -94,13 +95,13 @@ def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
     return cap if compared * 3 >= held * 2 else 0
 
 
-def candidate_pairs(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
+def candidate_pairs(keys: DataFrame, caps: Sequence[int]) -> DataFrame:
     """One row per pair of records (record_l < record_r) that a rule brings together: the first such rule, from 0.
 
     Left out: blocks above their rule's cap (silver.match_key tells how many), and two records of a source that lists
     everybody once.
     """
-    return _pairs_by_left(keys, matching, caps).agg(F.min("rule").alias("rule"))
+    return _pairs_by_left(keys, caps).agg(F.min("rule").alias("rule"))
 
 
 def candidate_and_random_pairs(
@@ -115,20 +116,19 @@ def candidate_and_random_pairs(
     place, pairs_each = len(matching.blocking), _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(max(record_count // _STRANGERS_PER_BLOCK, 1)))
     own = F.when(group < matching.random_pairs // pairs_each + 1, _named(group, place))
-    caps = (*caps, record_count)
+    caps = (*caps, _MOST_STRANGERS)
     keys = _each_key(keyed, matching, F.concat(BLOCK_KEYS, F.array(own))).where(cap_of_key(caps) > 0)
-    return _pairs_by_left(keys, matching, caps).agg(
+    return _pairs_by_left(keys, caps).agg(
         F.min(F.when(F.col("rule") < place, F.col("rule"))).alias("rule"),
         F.bool_or(F.col("rule") == place).alias("is_random"),
     )
 
 
-def _pairs_by_left(keys: DataFrame, matching: Matching, caps: Sequence[int]) -> GroupedData:
+def _pairs_by_left(keys: DataFrame, caps: Sequence[int]) -> GroupedData:
     """Pairs (record_l, record_r) with each `rule` that brings them together."""
-    # Counted first: most keys stand alone, and a member of a large block must not be given the others' names.
-    counted = keys.select("*", F.count(F.lit(1)).over(W.partitionBy("key")).alias("record_count"))
-    kept = counted.where(F.col("record_count").between(2, cap_of_key(caps)))
-    pairs = _pairs_within(kept, matching).select("record_l", "record_r", rule_of_key().alias("rule"))
+    # In Python: windows that count a block and name its members to each of them take three times as long.
+    together = keys.repartition("key").sortWithinPartitions("key")
+    pairs = together.mapInArrow(partial(pairs_of_blocks, tuple(caps)), PAIRS)
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     return pairs.repartition("record_l").groupBy("record_l", "record_r")
 
@@ -153,21 +153,6 @@ def _source(matching: Matching) -> list[Column]:
     if not listed:
         return []
     return [F.when(F.col("source_system").isin(listed), F.col("source_system")).alias("source")]
-
-
-def _pairs_within(keys: DataFrame, matching: Matching) -> DataFrame:
-    """record_l, record_r, key: every two records of a block, not two of a source that lists everybody once."""
-    # Bare names travel lighter than structs. Each member meets all, itself too, and keeps those behind it: sorting the
-    # block by its key alone and dropping half of the pairs costs less than sorting its members.
-    once = bool(matching.one_record_per_source)
-    member = F.struct("record_key", "source") if once else F.col("record_key")
-    blocks = keys.select("*", F.collect_list(member).over(W.partitionBy("key")).alias("members"))
-    met = blocks.select("record_key", *(["source"] if once else []), "key", F.explode("members").alias("other"))
-    other = F.col("other.record_key") if once else F.col("other")
-    are_apart = F.col("source").isNull() | ~F.col("source").eqNullSafe(F.col("other.source")) if once else F.lit(True)
-    return met.where((F.col("record_key") < other) & are_apart).select(
-        F.col("record_key").alias("record_l"), other.alias("record_r"), "key"
-    )
 
 
 def cap_of_key(caps: Sequence[int]) -> Column:

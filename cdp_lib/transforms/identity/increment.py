@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.identity import Identity
-from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import candidate_pairs, cap_of_key
 from cdp_lib.transforms.identity.exact import ID_DIGITS, max_records
 
@@ -36,13 +35,13 @@ def records_to_compare(keys: DataFrame, keys_before: DataFrame, changed: DataFra
     return changed.select("record_key").unionByName(crossed.select("record_key")).distinct()
 
 
-def pairs_to_compare(keys: DataFrame, concerned: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
+def pairs_to_compare(keys: DataFrame, concerned: DataFrame, caps: Sequence[int]) -> DataFrame:
     """The candidate pairs one of whose records is concerned (record_key, unique), as `candidate_pairs` has them.
 
     `keys` are `block_keys` of today, those of all who share one with a concerned record at least.
     """
     theirs = keys.join(concerned, "record_key", "left_semi").select("key").distinct()
-    pairs = candidate_pairs(keys.join(theirs, "key", "left_semi"), matching, caps)
+    pairs = candidate_pairs(keys.join(theirs, "key", "left_semi"), caps)
     return with_one_of(pairs, concerned)
 
 

@@ -43,7 +43,7 @@ def _assert_same(actual, expected):
 
 
 def _candidates(comparable, *, matching=MATCHING, caps=NO_CAP):
-    return candidate_pairs(block_keys(comparable, matching, caps), matching, caps)
+    return candidate_pairs(block_keys(comparable, matching, caps), caps)
 
 
 def test_records_meet_by_any_rule_and_a_pair_names_the_first(spark):

@@ -95,7 +95,7 @@ def explained(spark: SparkSession, people: DataFrame, term_weights: pa.Table) ->
 
 
 def test_the_parts_shown_add_up_to_the_score_that_matching_stores(explained, people, term_weights) -> None:
-    pairs = candidate_pairs(block_keys(people, MATCHING, CAPS), MATCHING, CAPS)
+    pairs = candidate_pairs(block_keys(people, MATCHING, CAPS), CAPS)
     stored = score_pairs(compare_pairs(pairs, people, MATCHING), term_weights, WEIGHTS, MATCHING).collect()
 
     of_pair = {(bytes(row["record_l"]), bytes(row["record_r"])): row for row in explained.values()}

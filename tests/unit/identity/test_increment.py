@@ -8,8 +8,6 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.settings.identity import Identity
-from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.blocking import RULE_BITS
 from cdp_lib.transforms.identity.increment import (
     affected_records,
     pairs_to_compare,
@@ -20,15 +18,9 @@ from cdp_lib.transforms.identity.increment import (
     with_one_of,
     within,
 )
+from cdp_lib.transforms.identity.pairing import RULE_BITS
 
 CAPS = (3, 2)
-MATCHING = Matching.model_validate(
-    {
-        "blocking": [{"on": ["first_name"]}, {"on": ["last_name"]}],
-        "comparisons": [{"field": "first_name", "kind": "exact"}, {"field": "last_name", "kind": "exact"}],
-        "rivals": [],
-    }
-)
 IDENTITY = Identity.model_validate({"kind": "identity", "identifiers": [{"field": "card", "max_records": 3}]})
 
 State = dict[int, tuple[int | None, int | None]]
@@ -87,7 +79,7 @@ def test_pairs_that_are_not_concerned_are_as_they_were_and_the_others_are_found(
     concerned = numbers(
         records_to_compare(keys(spark, now), keys(spark, before, changed), records(spark, changed), CAPS)
     )
-    found = pairs_to_compare(keys(spark, now), records(spark, concerned), MATCHING, CAPS)
+    found = pairs_to_compare(keys(spark, now), records(spark, concerned), CAPS)
 
     others_before = {pair: rule for pair, rule in pairs_of(before).items() if not concerned & set(pair)}
     others_now = {pair: rule for pair, rule in pairs_of(now).items() if not concerned & set(pair)}

@@ -1,0 +1,95 @@
+"""Every two records of a block, by numpy on Arrow columns."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+RULE_BITS = 6
+"""Bits of a key that name its rule: the settings allow 32, and random groups of strangers count as one more."""
+
+PAIRS = "record_l binary, record_r binary, rule int"
+"""What `pairs_of_blocks` returns, for Spark."""
+
+ROWS_AT_ONCE, PAIRS_AT_ONCE = 500_000, 1_000_000
+"""Some 100 MB of a worker's memory."""
+
+_KEY_BYTES = 16
+_NO_SOURCE = -1
+
+Ints = NDArray[np.int64]
+
+
+def pairs_of_blocks(caps: Sequence[int], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """One row per two records of a block of at most its rule's cap: record_l < record_r, and the rule's place.
+
+    `batches` (record_key of 16 bytes, key; and `source` where some sources list everybody once) are sorted by key, and
+    hold each block whole. Two records of one such source, which is null for any other, are not paired.
+    """
+    cap_of = np.zeros(2**RULE_BITS, dtype=np.int64)
+    cap_of[: len(caps)] = caps
+    for rows in _whole_blocks(batches, int(cap_of.max()) + 1):
+        members = _Members(rows)
+        keys = rows["key"].to_numpy()
+        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        sizes = np.diff(starts, append=len(keys))
+        is_kept = (sizes > 1) & (sizes <= cap_of[keys[starts] & (2**RULE_BITS - 1)])
+        for size in np.unique(sizes[is_kept]):
+            one, other = np.triu_indices(size, 1)
+            blocks = starts[is_kept & (sizes == size)][:, np.newaxis]
+            step = max(PAIRS_AT_ONCE // len(one), 1)
+            for first in range(0, len(blocks), step):
+                some = blocks[first : first + step]
+                yield members.paired((some + one).ravel(), (some + other).ravel())
+
+
+def _whole_blocks(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.Table]:
+    """The rows in tables of some ROWS_AT_ONCE that no block reaches across; of a larger block than `most` not all."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= ROWS_AT_ONCE:
+            rows = pa.Table.from_batches(waiting)
+            keys = rows["key"].to_numpy()
+            last = int(np.searchsorted(keys, keys[-1]))
+            if last:
+                yield rows.slice(0, last)
+            waiting = rows.slice(last, most).to_batches()
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+class _Members:
+    """Records by their row, to be named in pairs."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        names = rows["record_key"].cast(pa.binary(_KEY_BYTES)).combine_chunks()
+        offset, self._count = names.offset * _KEY_BYTES, len(names)
+        self._names = np.frombuffer(names.buffers()[1], dtype=f"V{_KEY_BYTES}", count=self._count, offset=offset)
+        self._halves = self._names.view(">u8").reshape(-1, 2).astype(np.uint64)
+        self._rules = (rows["key"].to_numpy() & (2**RULE_BITS - 1)).astype(np.int32)
+        self._sources = _numbered(rows["source"]) if "source" in rows.column_names else None
+
+    def paired(self, one: Ints, other: Ints) -> pa.RecordBatch:
+        """The records in these rows, two and two."""
+        if self._sources is not None:
+            source = self._sources[one]
+            are_apart = (source == _NO_SOURCE) | (source != self._sources[other])
+            one, other = one[are_apart], other[are_apart]
+        (high, low), (other_high, other_low) = self._halves[one].T, self._halves[other].T
+        is_left = (high < other_high) | ((high == other_high) & (low < other_low))
+        left, right = np.where(is_left, one, other), np.where(is_left, other, one)
+        sides = {"record_l": self._named(left), "record_r": self._named(right)}
+        return pa.RecordBatch.from_pydict({**sides, "rule": pa.array(self._rules[one])})
+
+    def _named(self, rows: Ints) -> pa.Array:
+        names = pa.py_buffer(self._names[rows].tobytes())
+        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_KEY_BYTES), len(rows), [None, names]).cast(pa.binary())
+
+
+def _numbered(sources: pa.ChunkedArray) -> NDArray[np.int32]:
+    numbers = sources.combine_chunks().dictionary_encode().indices
+    found: NDArray[np.int32] = pc.fill_null(numbers, _NO_SOURCE).to_numpy()
+    return found
