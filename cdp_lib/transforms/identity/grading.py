@@ -1,7 +1,6 @@
 """How well each field of two records agrees, for many pairs at once: on Arrow columns, by numpy and rapidfuzz.
 
-Only values that differ are looked at, and they as whole columns: a loop in generated code of Spark's takes three times
-as long, most of it for the compiler. Meanings of the levels: `LEVELS` in comparison.py.
+Only values that differ are looked at, and they as whole columns. Meanings of the levels: `LEVELS` in comparison.py.
 """
 
 import operator
