@@ -50,8 +50,8 @@ _QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 _DIRECTIVES = Path(__file__).with_name("compiler_directives.json")
-"""What HotSpot's second compiler leaves to the first: code that plans and compiles queries, which is much and runs
-little. It took a quarter of that compiler's time."""
+"""What HotSpot's second compiler leaves to the first: code that parses and compiles queries, which is much and runs
+little. It took a quarter of that compiler's time. Spark's planner is not among it: long sessions want it fast."""
 
 _LOG4J_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARN", "ERROR": "ERROR"}
 
