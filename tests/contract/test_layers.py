@@ -89,7 +89,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "cdp_lib.transforms": Layer(
         DECLARED,
-        {"pyspark", "pyarrow", "phonenumbers", "rapidfuzz"},
+        {"pyspark", "pyarrow", "numpy", "phonenumbers", "rapidfuzz"},
         no_stdlib=frozenset(FILES | {"time"}),
         no_calls=PURE,
         no_names=frozenset(DOERS),
