@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.measure import load, Result, tell
-from cdp_lib.connectors.batching import batches, key_of
+from cdp_lib.connectors.batching import batch_key, batches
 from cdp_lib.connectors.courier import Courier
 from cdp_lib.connectors.kit.bench import Bench
 from cdp_lib.connectors.kit.checks import benches
@@ -87,8 +87,8 @@ def bare(bench: Bench, connector: Connector, items: Sequence[Item]) -> int:
     limits, operation = bench.kind.limits, bench.kind.operations[0]
     accepted = 0
     for group in batches(items, limits.batch_size, limits.batch_bytes, shares_parts=bench.kind.shares_parts):
-        key = key_of(operation, (item.intent_id for item in group))
-        receipt = connector.deliver(Batch(operation, "benchmark", group), idempotency_key=key)
+        batch = Batch(operation, "benchmark", group)
+        receipt = connector.deliver(batch, idempotency_key=batch_key(batch))
         accepted += sum(one.status == "accepted" for one in receipt.outcomes)
     return accepted
 

@@ -91,6 +91,11 @@ def key_of(operation: Operation, intent_ids: Iterable[str]) -> str:
     return str(uuid5(_KEYS, "\n".join([operation, *sorted(intent_ids)])))
 
 
+def batch_key(batch: Batch) -> str:
+    """The `key_of` the batch."""
+    return key_of(batch.operation, (item.intent_id for item in batch.items))
+
+
 def accounted(batch: Batch, receipt: Receipt) -> tuple[Outcome, ...]:
     """One outcome for each item: what a connector leaves out, or tells twice, is unknown."""
     told: dict[str, list[Outcome]] = {item.intent_id: [] for item in batch.items}

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tenacity import RetryCallState, Retrying
 
-from cdp_lib.connectors.batching import accounted, batches, key_of
+from cdp_lib.connectors.batching import accounted, batch_key, batches
 from cdp_lib.connectors.movers import deliver_in_step
 from cdp_lib.connectors.pace import Retry, TokenBucket
 from cdp_lib.connectors.protocol import (
@@ -75,7 +75,7 @@ class _Request:
 
     @property
     def key(self) -> str:
-        return key_of(self.batch.operation, (item.intent_id for item in self.batch.items))
+        return batch_key(self.batch)
 
     def all_are(self, status: Status, reason: str) -> tuple[Outcome, ...]:
         return tuple(Outcome(item.intent_id, status, reason) for item in self.batch.items)
@@ -93,8 +93,8 @@ class _Broken(DeliveryError):  # noqa: N818 - a state, in the words of the field
 class Courier:
     """One connector with all that a connector need not know. It makes one request at a time.
 
-    `stop` gives a reason to stop, or None. `per_second` is what the account allows, the channel's
-    usual pace if left out; `batch_size` may only lower the channel's own.
+    `stop` gives a reason to stop, or None. `per_second` is what the account allows, the channel's usual pace if left
+    out; `batch_size` may only lower the channel's own.
     """
 
     kind: ConnectorKind
@@ -218,8 +218,8 @@ class Courier:
             log.error("connector=%s raised=%s file=%s line=%s", self.kind.name, name, frame.filename, frame.lineno)
             raise _Broken(name) from None
 
-    def _deliver(self, batch: Batch, key: str) -> Receipt:
-        return self.connector.deliver(batch, idempotency_key=key)
+    def _deliver(self, batch: Batch) -> Receipt:
+        return self.connector.deliver(batch, idempotency_key=batch_key(batch))
 
     def _is_tried_again(self, state: RetryCallState) -> bool:
         problem = state.outcome.exception() if state.outcome else None

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from cdp_lib.connectors.batching import accounted, key_of
+from cdp_lib.connectors.batching import accounted
 from cdp_lib.connectors.protocol import Batch, ConnectorKind, Identifiers, Item, Outcome, Receipt
 
-Ask = Callable[[Batch, str], Receipt]
-"""One request: the batch, and the key that it bears."""
+Ask = Callable[[Batch], Receipt]
+"""One request."""
 
 
 def deliver_in_step(kind: ConnectorKind, batch: Batch, ask: Ask, *, between: Callable[[], None]) -> Receipt:
@@ -18,14 +18,14 @@ def deliver_in_step(kind: ConnectorKind, batch: Batch, ask: Ask, *, between: Cal
     """
     old = _old_entries(kind, batch)
     if old is None:
-        return ask(batch, _key(batch))
-    removed = {one.intent_id: one for one in accounted(old, ask(old, _key(old)))}
+        return ask(batch)
+    removed = {one.intent_id: one for one in accounted(old, ask(old))}
     kept = {name: _about_the_old(one) for name, one in removed.items() if one.status == "rejected"}
     rest = replace(batch, items=tuple(item for item in batch.items if item.intent_id not in kept))
     if not rest.items:
         return Receipt(tuple(kept.values()))
     between()
-    told = accounted(rest, ask(rest, _key(rest)))
+    told = accounted(rest, ask(rest))
     return Receipt((*kept.values(), *(_of_both(removed.get(one.intent_id), one) for one in told)))
 
 
@@ -53,7 +53,3 @@ def _of_both(removed: Outcome | None, told: Outcome) -> Outcome:
 
 def _about_the_old(outcome: Outcome) -> Outcome:
     return replace(outcome, reason=f"the old entry: {outcome.reason}")
-
-
-def _key(batch: Batch) -> str:
-    return key_of(batch.operation, (item.intent_id for item in batch.items))

@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import activation, gold, identity, scores, silver
 from cdp_lib.contracts.table import Table
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.sending_folder import SendingFolder
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.activation.ways import Moment, PlanInputs
@@ -56,7 +57,9 @@ def plan_inputs(
     """
     events = read(identity.IDENTITY_EVENT)
     today = of_today(recall(activation.DELIVERY), events)
-    travellers = read(activation.JOURNEY_STATE) if pack.journeys else _nobody(events)
+    # A pack without journeys may have had some.
+    nobody = local_rows(events.sparkSession, activation.JOURNEY_STATE.schema())
+    travellers = read(activation.JOURNEY_STATE) if pack.journeys else nobody
     return PlanInputs(
         customers=customers,
         members=read(activation.AUDIENCE_MEMBER) if members is None else members,
@@ -80,12 +83,6 @@ def of_today(noted: DataFrame, events: DataFrame) -> DataFrame:
 def _journey_sends(states: DataFrame) -> DataFrame:
     sends = states.select("golden_id", F.explode("sends").alias("send"))
     return sends.select("send.activation_id", "golden_id", "send.occasion", "send.due_date")
-
-
-def _nobody(events: DataFrame) -> DataFrame:
-    """Nobody on any journey: ops.journey_state where the pack has none, though it may have had."""
-    columns = activation.JOURNEY_STATE.schema().fields
-    return events.where(F.lit(False)).select(*[F.lit(None).cast(one.dataType).alias(one.name) for one in columns])
 
 
 def products_of(pack: Pack, read: Read) -> DataFrame | None:

@@ -28,7 +28,6 @@ from jobs.activation.ways import build_connector
 log = logging.getLogger(__name__)
 
 _GROUP = ("destination", "activation_id", "operation")
-_FIRST = ("remove", "update")
 
 Tally = Counter[tuple[str, str]]
 """(activation, status): intents."""
@@ -141,12 +140,11 @@ class _Post:
         self._kind = kind_named(destination.connector)
         priority = {one.id: one.priority for one in desk.pack.activations}
 
-        def place(group: Mapping[str, Any]) -> tuple[int, int, str]:
+        def place(group: Mapping[str, Any]) -> tuple[bool, bool, int, str]:
             # Leavers go first: a list that is full for a moment would be wrong for both. Then members whose address
             # changed: the old one may be somebody else's now, who is about to be added by it.
             activation, operation = group["activation_id"], group["operation"]
-            rank = _FIRST.index(operation) if operation in _FIRST else len(_FIRST)
-            return rank, priority.get(activation, 0), activation
+            return operation != "remove", operation != "update", priority.get(activation, 0), activation
 
         self._groups = sorted(groups, key=place)
         self._folder = desk.folder.journals / destination.id / lane

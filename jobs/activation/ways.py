@@ -15,9 +15,6 @@ from cdp_lib.settings.settings import SecretResolver
 from cdp_lib.settings.validation import shape_faults
 from cdp_lib.transforms.activation.ways import Way
 
-_LIST = "audience"
-"""Mode of a connector that keeps a list in step."""
-
 _SECRET = re.compile(r"\$\{SECRET:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -48,8 +45,8 @@ def destination_faults(pack: Pack) -> Iterator[Fault]:
             file, path = pack.place("activation", activation.id)
             for key, message in _activation_faults(pack, activation, kinds[activation.destination]):
                 yield Fault(file, f"{path}{key}", message)
-    lists = {one.id for one in pack.activations if one.destination in kinds and kinds[one.destination].mode == _LIST}
-    yield from _short_stays(pack, lists)
+    keeping = {name for name, kind in kinds.items() if kind.mode == "audience"}
+    yield from _short_stays(pack, {one.id for one in pack.activations if one.destination in keeping})
 
 
 def _short_stays(pack: Pack, lists: Collection[str]) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.comparison import LEVELS
+from cdp_lib.transforms.identity.grading import LEVELS
 
 PRIOR, RIVALS = "two records of whom nothing is known", "household or namesake explains it too"
 UNKNOWN = "not known on both sides"

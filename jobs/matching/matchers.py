@@ -10,7 +10,7 @@ from cdp_lib.models.identity.match_model import FieldModel
 from cdp_lib.models.identity.matcher import example_levels, level_scorer, Matcher, probability_chart, weight_chart
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.comparison import LEVELS
+from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.workflow.context import JobContext
 
 OUTGROWN = 2.0

@@ -26,7 +26,8 @@ from cdp_lib.transforms.identity.blocking import (
     with_block_keys,
 )
 from cdp_lib.transforms.identity.comparable import comparable_records, known_bits
-from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
+from cdp_lib.transforms.identity.comparison import compare_pairs
+from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts
 from cdp_lib.transforms.identity.weights import Weights
 from jobs.matching.matchers import Lesson, Matchers, NamedMatcher

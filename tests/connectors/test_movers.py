@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cdp_lib.connectors import google_audience, mailchimp, meta_audience, normalise, tiktok_audience
+from cdp_lib.connectors.batching import batch_key
 from cdp_lib.connectors.courier import Stopped
 from cdp_lib.connectors.kit import checks, mailchimp as letters, meta_audience as wall, tiktok_audience as segment
 from cdp_lib.connectors.kit.bench import intent_of
@@ -57,8 +58,8 @@ def list_of(kind: ConnectorKind, settings: Mapping[str, Any]) -> Iterator[Callab
     """What becomes of one member of whom the list is told in step."""
     with closing(kind.build(kind.settings.model_validate(settings))) as channel:
 
-        def ask(batch: Batch, key: str) -> Receipt:
-            return channel.deliver(batch, idempotency_key=key)
+        def ask(batch: Batch) -> Receipt:
+            return channel.deliver(batch, idempotency_key=batch_key(batch))
 
         def tell(operation: Operation, one: Item) -> Outcome:
             return deliver_in_step(kind, Batch(operation, "loyal", (one,)), ask, between=lambda: None).outcomes[0]

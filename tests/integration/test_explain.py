@@ -23,7 +23,8 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.transforms.identity.blocking import block_keys, candidate_pairs
 from cdp_lib.transforms.identity.comparable import comparable_records
-from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
+from cdp_lib.transforms.identity.comparison import compare_pairs
+from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.transforms.identity.survivorship import golden_records
 from jobs.compose import Suite

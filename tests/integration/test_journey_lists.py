@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from cdp_lib.connectors import normalise
 from cdp_lib.connectors.kit import tiktok_audience
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.contracts import activation
-from cdp_lib.settings.settings import MlflowSettings
-from tests.integration.mailing import DAY, Mailing, sending_in_fours, shop_with
+from tests.integration.conftest import OpenShop
+from tests.integration.mailing import DAY, Mailing, sending_in_fours
 
 pytestmark = pytest.mark.slow
 
@@ -47,16 +45,11 @@ steps:
 
 
 @pytest.fixture
-def shop(
-    spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Mailing]:
+def shop(open_shop: OpenShop) -> Iterator[Mailing]:
     """One list, which journeys alone put customers on."""
     with serving(tiktok_audience.BENCH.fake()) as network:
         channels = {"network": (tiktok_audience.BENCH, network)}
-        suite, secrets = shop_with(spark, tmp_path, mlflow_store, RULES, channels)
-        for name, value in secrets.items():
-            monkeypatch.setenv(name, value)
-        yield Mailing(sending_in_fours(suite), network, network)
+        yield Mailing(sending_in_fours(open_shop(RULES, channels)), network, network)
 
 
 def entry(who: str, journey: str = "walk", *, is_over: bool = False) -> dict[str, Any]:

@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from cdp_lib.connectors.kit import line_audience
 from cdp_lib.connectors.kit.server import serving
-from cdp_lib.settings.settings import MlflowSettings
-from tests.integration.mailing import Mailing, NOON, phones, shop_with
+from tests.integration.conftest import OpenShop
+from tests.integration.mailing import Mailing, NOON, phones
 
 RULES = """
 kind: audience
@@ -49,14 +47,10 @@ class LineShop:
 
 
 @pytest.fixture
-def line_shop(
-    spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LineShop]:
+def line_shop(open_shop: OpenShop) -> Iterator[LineShop]:
     fake = line_audience.LineAudienceFake()
     with serving(fake) as server:
-        suite, secrets = shop_with(spark, tmp_path, mlflow_store, RULES, {"line": (line_audience.BENCH, server)})
-        for name, value in secrets.items():
-            monkeypatch.setenv(name, value)
+        suite = open_shop(RULES, {"line": (line_audience.BENCH, server)})
         yield LineShop(Mailing(suite, server, server), fake)
 
 

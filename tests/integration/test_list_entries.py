@@ -8,16 +8,15 @@ from typing import Any
 import deltalake
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
 from cdp_lib.connectors import normalise
 from cdp_lib.connectors.kit import mailchimp, tiktok_audience
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.contracts import activation, identity
-from cdp_lib.settings.settings import MlflowSettings
 from jobs.deliveries import last_states
+from tests.integration.conftest import OpenShop
 from tests.integration.cut_off import cut_off_at, PowerCutError
-from tests.integration.mailing import Mailing, sending_in_fours, shop_with
+from tests.integration.mailing import Mailing, sending_in_fours
 
 pytestmark = pytest.mark.slow
 
@@ -44,16 +43,11 @@ holdout_share: 0
 
 
 @pytest.fixture
-def shop(
-    spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Mailing]:
+def shop(open_shop: OpenShop) -> Iterator[Mailing]:
     """Two lists: one that takes hashes, one that takes addresses."""
     with serving(mailchimp.BENCH.fake()) as letters, serving(tiktok_audience.BENCH.fake()) as network:
         channels = {"letters": (mailchimp.BENCH, letters), "network": (tiktok_audience.BENCH, network)}
-        suite, secrets = shop_with(spark, tmp_path, mlflow_store, RULES, channels)
-        for name, value in secrets.items():
-            monkeypatch.setenv(name, value)
-        yield Mailing(sending_in_fours(suite), letters, network)
+        yield Mailing(sending_in_fours(open_shop(RULES, channels)), letters, network)
 
 
 def mails(*numbers: int, **more: str) -> dict[str, dict[str, Any]]:

@@ -46,7 +46,7 @@ class Way:
     @property
     def first_operation(self) -> str:
         """What the channel is asked for when a customer is new to it."""
-        return "add" if self.mode == "audience" else self.operations[0]
+        return "add" if self.is_synced else self.operations[0]
 
     @property
     def change_operation(self) -> str:

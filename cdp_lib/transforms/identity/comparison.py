@@ -1,8 +1,4 @@
-"""Comparison levels: how well each field of two records agrees.
-
-A level is 0 where the values clearly differ, and rises with agreement; it is null where a record says nothing. What a
-level is worth is learned, so levels say what is so, not how good it is.
-"""
+"""The two records of each pair side by side, and their fields graded in levels."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,26 +6,13 @@ from functools import partial
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, functions as F, types as T
 
-from cdp_lib.settings.matching import Comparison, ComparisonKind, Matching
+from cdp_lib.settings.matching import Comparison, Matching
 from cdp_lib.transforms.identity.comparable import comparable_fields
 from cdp_lib.transforms.identity.grading import grade_field, Sides
 
-LEVELS: dict[ComparisonKind, tuple[str, ...]] = {
-    "name": ("different", "alike", "very alike", "nickname or part", "first and last swapped", "same"),
-    "birth_date": ("different", "one part same", "same but for a part", "one slip of the key", "same"),
-    "email": ("different", "mailbox alike", "one or two slips", "same mailbox, other domain", "same"),
-    "phone": ("different", "two slips", "one slip", "same"),
-    "address": ("different", "same wider area", "area alike", "same area", "alike", "same"),
-    "postcode": ("different", "same district", "one slip", "same"),
-    "id_number": ("different", "two slips", "one slip", "same"),
-    "text": ("different", "alike", "very alike", "same"),
-    "exact": ("different", "same"),
-}
-"""Meaning of each level by kind, from 0."""
-
 
 def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -> DataFrame:
-    """One row per pair: its columns, `<field>_level` of every comparison, `<field>_term`: hash of a value agreed on.
+    """One row per pair: its columns, `<field>_term` (hash of a value agreed on), `<field>_level` of every comparison.
 
     `pairs` holds record_l and record_r; `comparable` (unique by record_key) are the records as `comparable_records`
     returns them. Terms are null below the highest level and for fields without term frequency.
@@ -47,9 +30,8 @@ def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -
     sides = [f"{field}_{side}" for field in fields for side in "lr"]
     terms = [_term(entry) for entry in matching.comparisons if entry.term_frequency]
     met = both.select(*pairs.columns, *terms, *sides)
-    of_terms = met.drop(*pairs.columns, *sides).schema.fields
     levels = [T.StructField(f"{field}_level", T.ByteType()) for field in matching.fields]
-    return met.mapInArrow(partial(_graded, matching), T.StructType([*pairs.schema.fields, *levels, *of_terms]))
+    return met.mapInArrow(partial(_graded, matching), T.StructType([*met.drop(*sides).schema.fields, *levels]))
 
 
 def term_key(value: Column) -> Column:
@@ -69,6 +51,4 @@ def _graded(matching: Matching, batches: Iterator[pa.RecordBatch]) -> Iterator[p
         sides = {field: Sides(batch[f"{field}_l"], batch[f"{field}_r"]) for field in fields}
         levels = {f"{entry.field}_level": grade_field(entry, sides) for entry in matching.comparisons}
         passed = batch.drop_columns([f"{field}_{side}" for field in fields for side in "lr"])
-        terms = [name for name in passed.schema.names if name.endswith("_term")]
-        columns = {name: passed[name] for name in passed.schema.names if name not in terms}
-        yield pa.RecordBatch.from_pydict(columns | levels | {name: passed[name] for name in terms})
+        yield pa.RecordBatch.from_pydict(dict(zip(passed.schema.names, passed.columns, strict=True)) | levels)

@@ -1,6 +1,8 @@
-"""How well each field of two records agrees, for many pairs at once: on Arrow columns, by numpy and rapidfuzz.
+"""Comparison levels: how well each field of two records agrees, for many pairs at once.
 
-Only values that differ are looked at, and they as whole columns. Meanings of the levels: `LEVELS` in comparison.py.
+A level is 0 where the values clearly differ, and rises with agreement; it is null where a record says nothing. What a
+level is worth is learned, so levels say what is so, not how good it is. Values that differ are graded as whole Arrow
+columns, by numpy and rapidfuzz.
 """
 
 import operator
@@ -19,6 +21,19 @@ from cdp_lib.transforms.identity.name_agreement import grade_names
 
 Levels = NDArray[np.int8]
 Flags = NDArray[np.bool_]
+
+LEVELS: Mapping[ComparisonKind, tuple[str, ...]] = {
+    "name": ("different", "alike", "very alike", "nickname or part", "first and last swapped", "same"),
+    "birth_date": ("different", "one part same", "same but for a part", "one slip of the key", "same"),
+    "email": ("different", "mailbox alike", "one or two slips", "same mailbox, other domain", "same"),
+    "phone": ("different", "two slips", "one slip", "same"),
+    "address": ("different", "same wider area", "area alike", "same area", "alike", "same"),
+    "postcode": ("different", "same district", "one slip", "same"),
+    "id_number": ("different", "two slips", "one slip", "same"),
+    "text": ("different", "alike", "very alike", "same"),
+    "exact": ("different", "same"),
+}
+"""Meaning of each level by kind, from 0."""
 
 _MANY_SLIPS = 3
 
@@ -76,9 +91,9 @@ def grade_field(entry: Comparison, sides: Mapping[str, Sides]) -> pa.Array:
     if entry.kind == "address":
         return _grade_addresses(sides[entry.field], [sides[area] for area in entry.coarser])
     own = sides[entry.field]
-    top, grade = _GRADERS[entry.kind]
+    top = len(LEVELS[entry.kind]) - 1
     levels = np.where(own.are_same, np.int8(top), np.int8(0))
-    levels[own.differ] = grade(own)
+    levels[own.differ] = _GRADERS[entry.kind](own)
     if entry.swapped_with:
         other = sides[entry.swapped_with]
         are_swapped = _flags(pc.equal(own.left, other.right)) & _flags(pc.equal(own.right, other.left))
@@ -176,14 +191,14 @@ def _flags(array: pa.Array) -> Flags:
     return flags
 
 
-_GRADERS: Mapping[ComparisonKind, tuple[int, Callable[[Sides], Levels]]] = {
-    "name": (5, _grade_names),
-    "birth_date": (4, _grade_dates),
-    "email": (4, _grade_emails),
-    "phone": (3, _grade_numbers),
-    "id_number": (3, _grade_numbers),
-    "postcode": (3, _grade_postcodes),
-    "text": (3, _grade_texts),
-    "exact": (1, _grade_exactly),
+_GRADERS: Mapping[ComparisonKind, Callable[[Sides], Levels]] = {
+    "name": _grade_names,
+    "birth_date": _grade_dates,
+    "email": _grade_emails,
+    "phone": _grade_numbers,
+    "id_number": _grade_numbers,
+    "postcode": _grade_postcodes,
+    "text": _grade_texts,
+    "exact": _grade_exactly,
 }
-"""By kind the level of equal values, and what grades those that differ."""
+"""What grades values that differ, by kind; addresses take more than their own."""

@@ -35,7 +35,7 @@ def pairs_of_blocks(caps: Sequence[int], batches: Iterable[pa.RecordBatch]) -> I
         keys = rows["key"].to_numpy()
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         sizes = np.diff(starts, append=len(keys))
-        is_kept = (sizes > 1) & (sizes <= cap_of[keys[starts] & (2**RULE_BITS - 1)])
+        is_kept = (sizes > 1) & (sizes <= cap_of[_rules(keys[starts])])
         for size in np.unique(sizes[is_kept]):
             one, other = np.triu_indices(size, 1)
             blocks = starts[is_kept & (sizes == size)][:, np.newaxis]
@@ -69,7 +69,7 @@ class _Members:
         offset, self._count = names.offset * _KEY_BYTES, len(names)
         self._names = np.frombuffer(names.buffers()[1], dtype=f"V{_KEY_BYTES}", count=self._count, offset=offset)
         self._halves = self._names.view(">u8").reshape(-1, 2).astype(np.uint64)
-        self._rules = (rows["key"].to_numpy() & (2**RULE_BITS - 1)).astype(np.int32)
+        self._rules = _rules(rows["key"].to_numpy()).astype(np.int32)
         self._sources = _numbered(rows["source"]) if "source" in rows.column_names else None
 
     def paired(self, one: Ints, other: Ints) -> pa.RecordBatch:
@@ -87,6 +87,12 @@ class _Members:
     def _named(self, rows: Ints) -> pa.Array:
         names = pa.py_buffer(self._names[rows].tobytes())
         return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_KEY_BYTES), len(rows), [None, names]).cast(pa.binary())
+
+
+def _rules(keys: Ints) -> Ints:
+    """The places of the rules that the keys belong to."""
+    places: Ints = keys & (2**RULE_BITS - 1)
+    return places
 
 
 def _numbered(sources: pa.ChunkedArray) -> NDArray[np.int32]:

@@ -4,8 +4,8 @@ from pyspark.sql import Column, DataFrame, functions as F, Window as W
 
 from cdp_lib.contracts.silver import RECORD_KEY
 from cdp_lib.settings.matching import Comparison, Matching
-from cdp_lib.transforms.identity.comparison import LEVELS
 from cdp_lib.transforms.identity.exact import ID_DIGITS, record_hash
+from cdp_lib.transforms.identity.grading import LEVELS
 
 
 def review_pairs(

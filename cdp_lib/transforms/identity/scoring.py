@@ -6,7 +6,8 @@ from pyspark.sql.pandas.functions import arrow_udf
 
 from cdp_lib.settings.matching import Matching, Veto
 from cdp_lib.transforms.identity.blocking import rule_name
-from cdp_lib.transforms.identity.comparison import LEVELS, term_key
+from cdp_lib.transforms.identity.comparison import term_key
+from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.weights import PairWeigher, Weights
 
 BIN_BITS = 0.25
@@ -81,12 +82,10 @@ def score_pairs(compared: DataFrame, term_weights: pa.Table, weights: Weights, m
         "record_r",
         rule_name(matching).alias("blocking_rule"),
         *(f"{field}_level" for field in matching.fields),
-        is_vetoed(matching).alias("is_vetoed"),
         weigh(*weigher.inputs).alias("weighed"),
+        is_vetoed(matching).alias("is_vetoed"),
     )
-    summed = weighed.select(
-        *weighed.columns[:-2], *(F.col(f"weighed.{name}").alias(name) for name in weigher.outputs), "is_vetoed"
-    )
+    summed = weighed.select("*", "weighed.*").drop("weighed")
     return summed.select("*", match_probability(F.col("match_weight")).alias("match_probability"))
 
 

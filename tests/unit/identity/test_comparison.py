@@ -4,7 +4,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from cdp_lib.settings.matching import Comparison, Matching
-from cdp_lib.transforms.identity.comparison import compare_pairs, LEVELS
+from cdp_lib.transforms.identity.comparison import compare_pairs
+from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.name_agreement import grade_names
 
 EXAMPLES = {
