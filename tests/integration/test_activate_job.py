@@ -15,6 +15,8 @@ from cdp_lib.settings.settings import MlflowSettings
 from jobs.deliveries import folder_of, last_states, plan_again, settle_unknown
 from tests.integration.mailing import Mailing, mailing, phones
 
+pytestmark = pytest.mark.slow
+
 IN_FLIGHT = 7
 """Other lanes whose request was under way when sending was stopped."""
 
@@ -53,7 +55,6 @@ def test_everything_is_rendered_and_nothing_leaves_unless_it_is_asked_for(
     assert all(row["is_dry_run"] for row in account)
 
 
-@pytest.mark.slow
 def test_what_is_sent_is_sent_once_and_what_was_refused_can_be_tried_again(shop: Mailing) -> None:
     shop.publish({**phones(3), "land": {"first_name": "Land", "phone": LANDLINE}})
     shop.run(sends=True)
@@ -73,7 +74,6 @@ def test_what_is_sent_is_sent_once_and_what_was_refused_can_be_tried_again(shop:
     assert shop.statuses("greet") == {"planned": 5, "sent": 5, "accepted": 3, "rejected": 2}
 
 
-@pytest.mark.slow
 def test_a_list_follows_its_audience_and_only_the_difference_is_told(shop: Mailing) -> None:
     shop.publish(phones(5))
     shop.run(sends=True)
@@ -87,7 +87,6 @@ def test_a_list_follows_its_audience_and_only_the_difference_is_told(shop: Maili
     assert ("remove", "c000") in shop.network.fake.taken
 
 
-@pytest.mark.slow
 def test_a_stop_in_the_middle_leaves_the_rest_for_later_and_loses_nobody(shop: Mailing) -> None:
     shop.publish(phones(9))
     _after(shop, 3, lambda: folder_of(shop.suite).stop("a wrong price"))
@@ -102,7 +101,6 @@ def test_a_stop_in_the_middle_leaves_the_rest_for_later_and_loses_nobody(shop: M
     assert shop.statuses("greet") == {"planned": 9, "sent": 9, "accepted": 9}
 
 
-@pytest.mark.slow
 def test_what_nobody_knows_is_held_until_a_person_says_what_became_of_it(shop: Mailing) -> None:
     shop.publish(phones(2))
     shop.texts.will("cut_after")
@@ -119,7 +117,6 @@ def test_what_nobody_knows_is_held_until_a_person_says_what_became_of_it(shop: M
         plan_again(shop.suite, "gret", None)
 
 
-@pytest.mark.slow
 def test_a_secret_that_is_not_set_stops_the_run_before_anything_leaves(
     shop: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

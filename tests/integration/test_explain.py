@@ -35,6 +35,8 @@ from jobs.matching.weighing import kept_pairs, weigh
 from tests.builders import rows
 from tests.integration.people import business
 
+pytestmark = pytest.mark.slow
+
 AT = datetime(2025, 1, 31, tzinfo=UTC)
 EXACT = "identifiers: [{field: member_no, max_values: 1}, {field: phone, max_records: 2, blocked: ['+4711111111']}]\n"
 PROBABLE = (

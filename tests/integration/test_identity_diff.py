@@ -13,6 +13,8 @@ from cdp_lib.settings.settings import MlflowSettings
 from jobs.matching.trial import show_difference
 from tests.integration.people import Business, business
 
+pytestmark = pytest.mark.slow
+
 BY_MEMBER = "identifiers: [{field: member_no}]\n"
 BY_EMAIL = "kind: identity\nidentifiers: [{field: email}]\n"
 
