@@ -58,8 +58,8 @@ def plan_inputs(
     events = read(identity.IDENTITY_EVENT)
     today = of_today(recall(activation.DELIVERY), events)
     # A pack without journeys may have had some.
-    nobody = local_rows(events.sparkSession, activation.JOURNEY_STATE.schema())
-    travellers = read(activation.JOURNEY_STATE) if pack.journeys else nobody
+    states = activation.JOURNEY_STATE
+    travellers = read(states) if pack.journeys else local_rows(events.sparkSession, states.schema())
     return PlanInputs(
         customers=customers,
         members=read(activation.AUDIENCE_MEMBER) if members is None else members,

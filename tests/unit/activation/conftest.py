@@ -23,9 +23,10 @@ AS_OF = date(2025, 1, 31)
 AT = datetime(2025, 2, 1, 9, 0, tzinfo=UTC)
 MOMENT = Moment(AS_OF, AT, "run-1", "pepper")
 _TRAVELLERS = "activation_id string, golden_id string, due_date date"
+_SENDS = "activation_id string, golden_id string, occasion string, due_date date"
+
 _PLANNED: dict[str, list[dict[str, Any]]] = {}
 """The rows planned already, by world and ways: Spark takes four seconds to plan a plan, whatever its rows."""
-_SENDS = "activation_id string, golden_id string, occasion string, due_date date"
 
 
 def pack_of(*documents: Mapping[str, Any], zone: str = "UTC") -> Pack:
@@ -95,12 +96,12 @@ class World:
 
     def planned(self, *ways: Way) -> list[dict[str, Any]]:
         """Rows in order of activation, person and operation."""
-        told = repr((self, ways))
-        if told not in _PLANNED:
+        asked = repr((self, ways))
+        if asked not in _PLANNED:
             found = [row.asDict(recursive=True) for row in self.plan(*ways).collect()]
             found.sort(key=lambda row: (row["activation_id"], row["golden_id"], row["operation"]))
-            _PLANNED[told] = found
-        return deepcopy(_PLANNED[told])
+            _PLANNED[asked] = found
+        return deepcopy(_PLANNED[asked])
 
     def decisions(self, *ways: Way) -> dict[tuple[str, str], str]:
         """(activation, person): decision."""
