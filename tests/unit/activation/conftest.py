@@ -96,7 +96,8 @@ class World:
 
     def planned(self, *ways: Way) -> list[dict[str, Any]]:
         """Rows in order of activation, person and operation."""
-        asked = repr((self, ways))
+        # A moment does not show its salt.
+        asked = repr((self, self.moment.salt, ways))
         if asked not in _PLANNED:
             found = [row.asDict(recursive=True) for row in self.plan(*ways).collect()]
             found.sort(key=lambda row: (row["activation_id"], row["golden_id"], row["operation"]))
