@@ -42,6 +42,8 @@ _LEAN_OPTIONS: Mapping[str, str] = {
     # HotSpot never compiles a longer method: Spark's one loop over such a row would be interpreted for good. Above it
     # Spark writes many small ones instead.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # What numpy is called for costs the same for a few rows as for many.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
 }
 """What makes plans cheap to build and to run; `spark.extra` may say otherwise."""
 

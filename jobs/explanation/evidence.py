@@ -22,8 +22,8 @@ from jobs.compose import Suite
 from jobs.explanation.lookup import Member, Pair
 from jobs.explanation.reasons import SharedValue, TooMany
 from jobs.explanation.weighed import weighed_pair, WeighedPair
+from jobs.matching.comparing import weights_of
 from jobs.matching.matchers import MATCH, NamedMatcher
-from jobs.matching.weighing import weights_of
 
 Value = tuple[int, bytes]
 """Place of an identifier in the settings, and the hash of a value."""

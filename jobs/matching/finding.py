@@ -14,7 +14,6 @@ from cdp_lib.settings.identity import Identity
 from cdp_lib.transforms.identity import increment
 from cdp_lib.transforms.identity.blocking import block_keys
 from cdp_lib.transforms.identity.comparable import comparable_records
-from cdp_lib.transforms.identity.comparison import compare_pairs
 from cdp_lib.transforms.identity.decisions import records_decided_on
 from cdp_lib.transforms.identity.exact import (
     held_identifiers,
@@ -25,9 +24,10 @@ from cdp_lib.transforms.identity.exact import (
 )
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.workflow.context import JobContext
+from jobs.matching.comparing import ByJoins
 from jobs.matching.matchers import NamedMatcher, Registered
 from jobs.matching.people import Evidence, group_records, Keep, known_of, no_known, no_pairs
-from jobs.matching.weighing import kept_pairs, weigh, weigh_all
+from jobs.matching.weighing import kept_pairs, weigh_all
 
 NEWS_AT_MOST = 0.2
 """Share of changed records above which comparing all of them anew costs less than finding out whom they concern."""
@@ -209,7 +209,8 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
         is_near = concerned.count() == change.changed.count()
         pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, caps))
     needed = keep(comparable_records(_of(increment.records_in(pairs), change.records), matching))
-    fresh = keep(kept_pairs(weigh(compare_pairs(pairs, needed, matching), named.matcher.model, matching), named))
+    compares = ByJoins(needed, matching)
+    fresh = keep(kept_pairs(compares.weigh(compares.compare(pairs), named.matcher.model), named))
     stored = _with_keys(ctx.recall(table))
     outdated = keep(increment.with_one_of(stored, concerned).select("record_l", "record_r"))
     ctx.write(table, named_pairs(fresh), gone=named_pairs(outdated))

@@ -12,7 +12,6 @@ from cdp_lib.contracts.matching import match_pair
 from cdp_lib.io.caching import cached
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
-from cdp_lib.models.identity.match_model import Model
 from cdp_lib.models.identity.matcher import Matcher, rule_rows
 from cdp_lib.models.identity.threshold import choose_threshold, Threshold
 from cdp_lib.settings.matching import Matching
@@ -26,10 +25,9 @@ from cdp_lib.transforms.identity.blocking import (
     with_block_keys,
 )
 from cdp_lib.transforms.identity.comparable import comparable_records, known_bits
-from cdp_lib.transforms.identity.comparison import compare_pairs
 from cdp_lib.transforms.identity.grading import LEVELS
-from cdp_lib.transforms.identity.scoring import pattern_counts, score_pairs, term_counts, weight_counts
-from cdp_lib.transforms.identity.weights import Weights
+from cdp_lib.transforms.identity.scoring import pattern_counts, term_counts, weight_counts
+from jobs.matching.comparing import comparer
 from jobs.matching.matchers import Lesson, Matchers, NamedMatcher
 
 FEW_RECORDS, KEYS_SEEN = 100_000, 16
@@ -74,14 +72,10 @@ def weigh_all(
                 yield Weighed(named, kept_pairs(scored, named), known)
             return
         caps = present.matcher.caps
-        pairs = candidate_pairs(block_keys(comparable, matching, caps), caps)
-        scored = weigh(compare_pairs(pairs, comparable, matching), present.matcher.model, matching)
+        compares = kept.enter_context(comparer(comparable, matching, record_count=comparable.count()))
+        pairs = candidate_pairs(block_keys(comparable, matching, caps), caps, numbered=compares.numbered)
+        scored = compares.weigh(compares.compare(pairs), present.matcher.model)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
-
-
-def weigh(compared: DataFrame, model: Model, matching: Matching) -> DataFrame:
-    """Compared pairs with their weights, as `score_pairs` has them."""
-    return score_pairs(compared, model.term_weights(), weights_of(model), matching)
 
 
 def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
@@ -102,17 +96,6 @@ def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
 def _summed(scored: DataFrame) -> DataFrame:
     """Without what each field weighs: explanations show it, matching needs the sum."""
     return scored.drop(*(name for name in scored.columns if name.endswith("_weight") and name != "match_weight"))
-
-
-def weights_of(model: Model) -> Weights:
-    """The model as scoring takes it."""
-    return Weights(
-        prior=model.prior_weight,
-        levels=model.levels,
-        rare=model.rare,
-        rival_priors=model.rival_priors,
-        rival_levels=model.rival_levels,
-    )
 
 
 def _no_kept_pairs(records: DataFrame, matching: Matching) -> DataFrame:
@@ -138,15 +121,16 @@ def _learnt(
         keyed = kept.enter_context(cached(with_block_keys(comparable, matching)))
         sizes = block_sizes(kept_keys(keyed, matching), one_in=KEYS_SEEN if count > FEW_RECORDS else 1).toArrow()
         caps = choose_caps(sizes, matching, record_count=count)
-        pairs = candidate_and_random_pairs(keyed, matching, caps, record_count=count)
-        with cached(compare_pairs(pairs, comparable, matching)) as compared:
+        compares = kept.enter_context(comparer(comparable, matching, record_count=count))
+        pairs = candidate_and_random_pairs(keyed, matching, caps, record_count=count, numbered=compares.numbered)
+        with cached(compares.compare(pairs)) as compared:
             evidence = _evidence(comparable, compared, sources, matching, caps)
             if evidence.candidates.num_rows == 0:
                 yield None
                 return
             model = fit_model(evidence)
             candidates = compared.where(F.col("rule").isNotNull())
-            scored = kept.enter_context(cached(_summed(weigh(candidates, model, matching))))
+            scored = kept.enter_context(cached(_summed(compares.weigh(candidates, model))))
             threshold = _threshold(scored, matching, decisions)
         matcher = Matcher(
             model=model,
@@ -182,16 +166,21 @@ def _evidence(
     total = count * (count - 1) / 2
     total -= sum(sources[name] * (sources[name] - 1) / 2 for name in matching.one_record_per_source if name in sources)
     # The pairs first: counting them is what computes and caches them.
-    patterns = pattern_counts(compared, matching).toArrow()
+    patterns = _in_one_order(pattern_counts(compared, matching))
     return Evidence(
         candidates=_counted(patterns, "pair_count"),
         strangers=_counted(patterns, "random_count"),
-        terms=term_counts(comparable, matching).toArrow(),
+        terms=_in_one_order(term_counts(comparable, matching)),
         sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
         total_pairs=float(max(total, 1)),
         rivals={rival.name: rival.shared for rival in matching.rivals},
         caps={rule.on[0]: cap for rule, cap in zip(matching.blocking, caps, strict=True) if len(rule.on) == 1 and cap},
     )
+
+
+def _in_one_order(counts: DataFrame) -> pa.Table:
+    """The rows in an order of their own, so that sums over them are always the same to the last digit."""
+    return counts.toArrow().sort_by([(name, "ascending") for name in counts.columns])
 
 
 def _counted(patterns: pa.Table, count: str) -> pa.Table:

@@ -54,9 +54,8 @@ class Business:
 
     def publish(self, rows: Sequence[Mapping[str, Any]], day: int) -> None:
         """New and changed customer records of a day."""
-        spark, store = self.suite.session(), self.suite.store
-        frame = spark.createDataFrame(pa.Table.from_pylist([_record(row, day) for row in rows], _SCHEMA))
-        fitted = fit_to_table(frame, silver.CUSTOMER_RECORD, run_id=f"day-{day}")
+        store = self.suite.store
+        fitted = customer_records(self.suite.session(), rows, day)
         with store.batch(silver.CUSTOMER_RECORD, fitted) as batch:
             store.write(batch, Stamp("silver_conform", f"day-{day}", day))
 
@@ -91,6 +90,12 @@ def business(spark: SparkSession, pack: Path, lake: Path, mlflow: MlflowSettings
     (pack / "identity.yml").write_text("kind: identity\n" + settings)
     suite = build_suite(Place(str(pack), str(pack / "landing"), str(lake)), lambda: spark)
     return Business(replace(suite, settings=suite.settings.model_copy(update={"mlflow": mlflow})))
+
+
+def customer_records(spark: SparkSession, rows: Sequence[Mapping[str, Any]], day: int = 1) -> DataFrame:
+    """The rows as silver.customer_record has them on that day."""
+    frame = spark.createDataFrame(pa.Table.from_pylist([_record(row, day) for row in rows], _SCHEMA))
+    return fit_to_table(frame, silver.CUSTOMER_RECORD, run_id=f"day-{day}")
 
 
 def simulated(records: int, seed: int = 3) -> list[dict[str, Any]]:

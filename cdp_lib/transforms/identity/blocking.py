@@ -9,7 +9,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, functions as F, GroupedData
 
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.pairing import PAIRS, pairs_of_blocks, RULE_BITS
+from cdp_lib.transforms.identity.held_records import record_number
+from cdp_lib.transforms.identity.pairing import pairs_of_blocks, RULE_BITS
 
 BLOCK_KEYS = "block_keys"
 
@@ -95,40 +96,44 @@ def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
     return cap if compared * 3 >= held * 2 else 0
 
 
-def candidate_pairs(keys: DataFrame, caps: Sequence[int]) -> DataFrame:
+def candidate_pairs(keys: DataFrame, caps: Sequence[int], *, numbered: bool = False) -> DataFrame:
     """One row per pair of records (record_l < record_r) that a rule brings together: the first such rule, from 0.
 
     Left out: blocks above their rule's cap (silver.match_key tells how many), and two records of a source that lists
-    everybody once.
+    everybody once. With `numbered` the records go by their `record_number`.
     """
-    return _pairs_by_left(keys, caps).agg(F.min("rule").alias("rule"))
+    return _pairs_by_left(keys, caps, numbered=numbered).agg(F.min("rule").alias("rule"))
 
 
 def candidate_and_random_pairs(
-    keyed: DataFrame, matching: Matching, caps: Sequence[int], *, record_count: int
+    keyed: DataFrame, matching: Matching, caps: Sequence[int], *, record_count: int, numbered: bool = False
 ) -> DataFrame:
     """The `candidate_pairs`, and about `random_pairs` pairs of records drawn at random (all of them if they are fewer).
 
     record_l, record_r, rule (null for a random pair that no rule brings together), is_random. `keyed` are all records,
     as `with_block_keys` returns them. The draw depends on the records alone: they come in groups of 64 random ones, and
     so many groups as are needed. Such a group is one more block, so that both kinds are paired and compared in one go.
+    With `numbered` the records go by their `record_number`.
     """
     place, pairs_each = len(matching.blocking), _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(max(record_count // _STRANGERS_PER_BLOCK, 1)))
     own = F.when(group < matching.random_pairs // pairs_each + 1, _named(group, place))
     caps = (*caps, _MOST_STRANGERS)
     keys = _each_key(keyed, matching, F.concat(BLOCK_KEYS, F.array(own))).where(cap_of_key(caps) > 0)
-    return _pairs_by_left(keys, caps).agg(
+    return _pairs_by_left(keys, caps, numbered=numbered).agg(
         F.min(F.when(F.col("rule") < place, F.col("rule"))).alias("rule"),
         F.bool_or(F.col("rule") == place).alias("is_random"),
     )
 
 
-def _pairs_by_left(keys: DataFrame, caps: Sequence[int]) -> GroupedData:
+def _pairs_by_left(keys: DataFrame, caps: Sequence[int], *, numbered: bool) -> GroupedData:
     """Pairs (record_l, record_r) with each `rule` that brings them together."""
+    name = record_number() if numbered else F.col("record_key")
+    named = keys.select(name.alias("record"), *(column for column in keys.columns if column != "record_key"))
     # In Python: windows that count a block and name its members to each of them take three times as long.
-    together = keys.repartition("key").sortWithinPartitions("key")
-    pairs = together.mapInArrow(partial(pairs_of_blocks, tuple(caps)), PAIRS)
+    together = named.repartition("key").sortWithinPartitions("key")
+    kind = named.schema["record"].dataType.simpleString()
+    pairs = together.mapInArrow(partial(pairs_of_blocks, tuple(caps)), f"record_l {kind}, record_r {kind}, rule int")
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     return pairs.repartition("record_l").groupBy("record_l", "record_r")
 

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 RULE_BITS = 6
 """Bits of a key that name its rule: the settings allow 32, and random groups of strangers count as one more."""
 
-PAIRS = "record_l binary, record_r binary, rule int"
-"""What `pairs_of_blocks` returns, for Spark."""
-
 ROWS_AT_ONCE, PAIRS_AT_ONCE = 500_000, 1_000_000
 """Some 100 MB of a worker's memory."""
 
@@ -20,13 +17,15 @@ _KEY_BYTES = 16
 _NO_SOURCE = -1
 
 Ints = NDArray[np.int64]
+Halves = NDArray[np.uint64]
 
 
 def pairs_of_blocks(caps: Sequence[int], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """One row per two records of a block of at most its rule's cap: record_l < record_r, and the rule's place.
 
-    `batches` (record_key of 16 bytes, key; and `source` where some sources list everybody once) are sorted by key, and
-    hold each block whole. Two records of one such source, which is null for any other, are not paired.
+    `batches` (record, key; and `source` where some sources list everybody once) are sorted by key, and hold each block
+    whole. A record goes by its key of 16 bytes or by a number. Two records of one such source, which is null for any
+    other, are not paired.
     """
     cap_of = np.zeros(2**RULE_BITS, dtype=np.int64)
     cap_of[: len(caps)] = caps
@@ -65,10 +64,10 @@ class _Members:
     """Records by their row, to be named in pairs."""
 
     def __init__(self, rows: pa.Table) -> None:
-        names = rows["record_key"].cast(pa.binary(_KEY_BYTES)).combine_chunks()
-        offset, self._count = names.offset * _KEY_BYTES, len(names)
-        self._names = np.frombuffer(names.buffers()[1], dtype=f"V{_KEY_BYTES}", count=self._count, offset=offset)
-        self._halves = self._names.view(">u8").reshape(-1, 2).astype(np.uint64)
+        self._records = rows["record"].combine_chunks()
+        is_number = pa.types.is_integer(self._records.type)
+        # From the last to the first that matters.
+        self._order = (self._records.to_numpy(),) if is_number else halves(self._records)[::-1]
         self._rules = _rules(rows["key"].to_numpy()).astype(np.int32)
         self._sources = _numbered(rows["source"]) if "source" in rows.column_names else None
 
@@ -78,15 +77,20 @@ class _Members:
             source = self._sources[one]
             are_apart = (source == _NO_SOURCE) | (source != self._sources[other])
             one, other = one[are_apart], other[are_apart]
-        (high, low), (other_high, other_low) = self._halves[one].T, self._halves[other].T
-        is_left = (high < other_high) | ((high == other_high) & (low < other_low))
+        is_left = np.zeros(len(one), dtype=bool)
+        for part in self._order:
+            is_left = (part[one] < part[other]) | ((part[one] == part[other]) & is_left)
         left, right = np.where(is_left, one, other), np.where(is_left, other, one)
-        sides = {"record_l": self._named(left), "record_r": self._named(right)}
+        sides = {"record_l": self._records.take(pa.array(left)), "record_r": self._records.take(pa.array(right))}
         return pa.RecordBatch.from_pydict({**sides, "rule": pa.array(self._rules[one])})
 
-    def _named(self, rows: Ints) -> pa.Array:
-        names = pa.py_buffer(self._names[rows].tobytes())
-        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_KEY_BYTES), len(rows), [None, names]).cast(pa.binary())
+
+def halves(keys: pa.Array) -> tuple[Halves, Halves]:
+    """The first and the last half of each key of 16 bytes, as numbers that order as the bytes do."""
+    whole = keys.cast(pa.binary(_KEY_BYTES))
+    both = np.frombuffer(whole.buffers()[1], dtype=">u8", count=2 * len(whole), offset=whole.offset * _KEY_BYTES)
+    first, last = both.reshape(-1, 2).astype(np.uint64).T
+    return first, last
 
 
 def _rules(keys: Ints) -> Ints:

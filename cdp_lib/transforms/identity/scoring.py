@@ -1,13 +1,17 @@
 """Weights of pairs, and the counts that a model and a threshold are learnt from."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import pyarrow as pa
+from pyspark.core.broadcast import Broadcast
 from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
 from pyspark.sql.pandas.functions import arrow_udf
 
 from cdp_lib.settings.matching import Matching, Veto
 from cdp_lib.transforms.identity.blocking import rule_name
-from cdp_lib.transforms.identity.comparison import term_key
 from cdp_lib.transforms.identity.grading import LEVELS
+from cdp_lib.transforms.identity.held_records import HeldRecords, term_key
 from cdp_lib.transforms.identity.weights import PairWeigher, Weights
 
 BIN_BITS = 0.25
@@ -73,20 +77,54 @@ def score_pairs(compared: DataFrame, term_weights: pa.Table, weights: Weights, m
     -log2(1 + odds of the rivals against strangers). match_weight is the prior plus these weights as they stand.
     """
     weigher = PairWeigher(term_weights, weights, matching)
-    bits = T.StructType([T.StructField(name, T.DoubleType()) for name in weigher.outputs])
     # By joins with the frequent values each field would be a query of its own.
     # Spark asks for type hints in place of the second argument, but its stub does not know that form.
-    weigh = arrow_udf(weigher.weigh, bits)  # type: ignore[call-overload]
-    weighed = compared.select(
+    weigh = arrow_udf(weigher.weigh, _bits(weigher))  # type: ignore[call-overload]
+    levels = [f"{field}_level" for field in matching.fields]
+    weighed = compared.select("record_l", "record_r", "rule", *levels, weigh(*weigher.inputs).alias("weighed"))
+    return _judged(weighed.select("*", "weighed.*").drop("weighed"), weigher, matching)
+
+
+def score_held_pairs(
+    compared: DataFrame, held: Broadcast[HeldRecords], term_weights: pa.Table, weights: Weights, matching: Matching
+) -> DataFrame:
+    """What `score_pairs` returns, for pairs of held records as `compare_held_pairs` compares them."""
+    weigher = PairWeigher(term_weights, weights, matching)
+    levels = [T.StructField(f"{field}_level", T.ByteType()) for field in matching.fields]
+    named = [T.StructField(side, T.BinaryType()) for side in ("record_l", "record_r")]
+    schema = T.StructType([*named, T.StructField("rule", T.IntegerType()), *levels, *_bits(weigher).fields])
+    asked = compared.select("record_l", "record_r", "rule", *(level.name for level in levels))
+    return _judged(asked.mapInArrow(partial(_weighed, held, weigher), schema), weigher, matching)
+
+
+def _weighed(
+    held: Broadcast[HeldRecords], weigher: PairWeigher, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The pairs with the keys of their records and all that `weigher` puts out."""
+    records = held.value
+    for batch in batches:
+        left, right = records.in_order(*(records.places(batch[f"record_{side}"]) for side in "lr"))
+        inputs = [batch[name] if name in batch.schema.names else records.values(name, left) for name in weigher.inputs]
+        bits = weigher.weigh(*inputs)
+        names = {"record_l": records.values("record_key", left), "record_r": records.values("record_key", right)}
+        others = {name: batch[name] for name in batch.schema.names if name not in names}
+        yield pa.RecordBatch.from_pydict(names | others | dict(zip(weigher.outputs, bits.flatten(), strict=True)))
+
+
+def _bits(weigher: PairWeigher) -> T.StructType:
+    return T.StructType([T.StructField(name, T.DoubleType()) for name in weigher.outputs])
+
+
+def _judged(weighed: DataFrame, weigher: PairWeigher, matching: Matching) -> DataFrame:
+    return weighed.select(
         "record_l",
         "record_r",
         rule_name(matching).alias("blocking_rule"),
         *(f"{field}_level" for field in matching.fields),
-        weigh(*weigher.inputs).alias("weighed"),
         is_vetoed(matching).alias("is_vetoed"),
+        *weigher.outputs,
+        match_probability(F.col("match_weight")).alias("match_probability"),
     )
-    summed = weighed.select("*", "weighed.*").drop("weighed")
-    return summed.select("*", match_probability(F.col("match_weight")).alias("match_probability"))
 
 
 def match_probability(weight: Column) -> Column:

@@ -57,18 +57,19 @@ class PairWeigher:
         """A struct of the `outputs` for each pair; see `score_pairs`."""
         levels = dict(zip(self._fields, inputs, strict=False))
         terms = dict(zip(self._with_terms, inputs[len(self._fields) :], strict=True))
-        rarity = {field: self._rarity(field, term) for field, term in terms.items()}
+        rarity = {field: self._rarity(field, term, levels[field]) for field, term in terms.items()}
         parts = [_bits(levels[field], self._weights.levels[field]) + rarity.get(field, 0.0) for field in self._fields]
         rival = self._rival_weight(levels, rarity)
         total = np.sum([np.full_like(rival, self._weights.prior), *parts, rival], axis=0)
         return pa.StructArray.from_arrays([pa.array(bits) for bits in (*parts, rival, total)], names=self.outputs)
 
-    def _rarity(self, field: str, terms: pa.Array) -> Floats:
-        """The bits that the values agreed on add, 0 below the highest level."""
+    def _rarity(self, field: str, terms: pa.Array, levels: pa.Array) -> Floats:
+        """The bits that the values agreed on add, 0 below the highest level: there `terms` mean nothing."""
         known = self._terms[field]
         added = known["weight"].take(pc.index_in(terms, value_set=known["term"])).combine_chunks()
         bits = pc.coalesce(added, pa.scalar(float(self._weights.rare[field])))
-        of_agreement: Floats = pc.if_else(terms.is_valid(), bits, 0.0).to_numpy(zero_copy_only=False)
+        are_same = pc.fill_null(pc.equal(levels, len(self._weights.levels[field]) - 1), False)
+        of_agreement: Floats = pc.if_else(are_same, bits, 0.0).to_numpy(zero_copy_only=False)
         return of_agreement
 
     def _rival_weight(self, levels: Mapping[str, pa.Array], rarity: Mapping[str, Floats]) -> Floats:

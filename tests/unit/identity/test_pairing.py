@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations, groupby
 from random import Random
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -13,8 +14,8 @@ from cdp_lib.transforms.identity.pairing import pairs_of_blocks, RULE_BITS
 
 CAPS = (5, 3, 0)
 
-Row = tuple[bytes, int, str | None]
-"""record_key, key, source."""
+Row = tuple[bytes | int, int, str | None]
+"""Key of a record, key of a block, source."""
 
 
 def key(block: int, rule: int) -> int:
@@ -37,19 +38,19 @@ def rows_of(random: Random, count: int) -> list[Row]:
 
 def batches_of(rows: Sequence[Row], size: int, *, with_source: bool = False) -> list[pa.RecordBatch]:
     names, keys, sources = zip(*rows, strict=True)
-    columns = {"record_key": pa.array(names, pa.binary()), "key": pa.array(keys, pa.int64())}
+    columns = {"record": pa.array(names), "key": pa.array(keys, pa.int64())}
     if with_source:
         columns["source"] = pa.array(sources, pa.string())
     return pa.table(columns).to_batches(max_chunksize=size)
 
 
-def found(batches: Sequence[pa.RecordBatch], caps: Sequence[int] = CAPS) -> Counter[tuple[bytes, bytes, int]]:
+def found(batches: Sequence[pa.RecordBatch], caps: Sequence[int] = CAPS) -> Counter[tuple[Any, Any, int]]:
     pairs = [row for batch in pairs_of_blocks(caps, batches) for row in batch.to_pylist()]
     return Counter((row["record_l"], row["record_r"], row["rule"]) for row in pairs)
 
 
-def expected(rows: Sequence[Row], *, with_source: bool = False) -> Counter[tuple[bytes, bytes, int]]:
-    pairs: Counter[tuple[bytes, bytes, int]] = Counter()
+def expected(rows: Sequence[Row], *, with_source: bool = False) -> Counter[tuple[Any, Any, int]]:
+    pairs: Counter[tuple[Any, Any, int]] = Counter()
     for block, members in groupby(rows, key=lambda row: row[1]):
         together, rule = list(members), block & (2**RULE_BITS - 1)
         if len(together) > CAPS[rule]:
@@ -72,6 +73,13 @@ def test_pairs_are_those_of_a_double_loop_however_rows_are_parted(
         pairs = expected(rows, with_source=with_source)
         assert len(pairs) > 10
         assert found(batches_of(rows, 5, with_source=with_source)) == pairs
+
+
+def test_records_go_by_numbers_as_well() -> None:
+    named = rows_of(Random(1), 120)
+    rows = [(int.from_bytes(name[:8], "big", signed=True), block, None) for name, block, _ in named]
+    assert min(rows)[0] < 0 < max(rows)[0]
+    assert found(batches_of(rows, 5)) == expected(rows)
 
 
 def test_of_a_block_that_is_too_large_a_worker_holds_few_members(monkeypatch: pytest.MonkeyPatch) -> None:

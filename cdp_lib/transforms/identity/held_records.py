@@ -1,0 +1,76 @@
+"""Comparable records that every worker holds whole, in Arrow, and looks up where a join would shuffle them.
+
+Pairs then name their records by a number of 64 bits, which is made, moved and sorted at half the cost of their keys.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, functions as F
+
+from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.comparable import comparable_fields
+from cdp_lib.transforms.identity.pairing import halves
+
+Ints = NDArray[np.int64]
+
+
+def record_number() -> Column:
+    """What stands for the row's `record_key` in pairs of held records."""
+    return F.xxhash64("record_key")
+
+
+def held_columns(comparable: DataFrame, matching: Matching) -> DataFrame:
+    """What `HeldRecords` are made of: comparable records with their numbers, and `<field>_term`: each value's hash."""
+    terms = [
+        term_key(F.col(entry.field)).alias(f"{entry.field}_term")
+        for entry in matching.comparisons
+        if entry.term_frequency
+    ]
+    return comparable.select("record_key", record_number().alias("number"), *comparable_fields(matching), *terms)
+
+
+def term_key(value: Column) -> Column:
+    """The name of a value where its frequency is kept: a hash, so that no model holds a person's data."""
+    return F.xxhash64(value)
+
+
+class HeldRecords:
+    """Columns of records, each of which has a place, found by the record's number."""
+
+    def __init__(self, records: pa.Table) -> None:
+        """`records` are `held_columns`, each record once."""
+        numbers = records["number"].to_numpy()
+        self._order = np.argsort(numbers)
+        self._numbers = numbers[self._order]
+        self._columns = records.drop_columns(["number"]).combine_chunks()
+
+    @property
+    def have_own_numbers(self) -> bool:
+        """No two records share a number, as two of a million do once in 37 million times: else nothing can be found."""
+        return not (self._numbers[1:] == self._numbers[:-1]).any()
+
+    def places(self, numbers: pa.Array) -> Ints:
+        """Where the records of these numbers stand. Raises KeyError where one is not held."""
+        asked = numbers.to_numpy()
+        found = np.searchsorted(self._numbers[:-1], asked)
+        if len(asked) and not (len(self._numbers) and (self._numbers[found] == asked).all()):
+            raise KeyError("a pair names a record that is not held")
+        places: Ints = self._order[found]
+        return places
+
+    def in_order(self, left: Ints, right: Ints) -> tuple[Ints, Ints]:
+        """The two records of each pair, that of the lesser key on the left."""
+        high, low = self._halves
+        is_right = (high[left] > high[right]) | ((high[left] == high[right]) & (low[left] > low[right]))
+        return np.where(is_right, right, left), np.where(is_right, left, right)
+
+    def values(self, column: str, places: Ints) -> pa.Array:
+        """What the records in these places have in a column."""
+        return self._columns[column].take(pa.array(places)).combine_chunks()
+
+    @cached_property
+    def _halves(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        return halves(self._columns["record_key"].combine_chunks())

@@ -1,0 +1,65 @@
+"""Pairs compared and weighed by workers that hold all records, and by joins: one answer."""
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.comparable import comparable_records
+from jobs.matching import comparing
+from jobs.matching.comparing import ByJoins, ByLookup, comparer
+from jobs.matching.matchers import Unkept
+from jobs.matching.weighing import weigh_all
+from tests.integration.people import customer_records, simulated
+
+MATCHING = Matching()
+
+
+@pytest.fixture(scope="module")
+def records(spark: SparkSession) -> DataFrame:
+    return customer_records(spark, simulated(800)).cache()
+
+
+def in_order(pairs: DataFrame) -> pa.Table:
+    return pairs.drop("model_version").toArrow().sort_by([("record_l", "ascending"), ("record_r", "ascending")])
+
+
+def test_records_that_workers_hold_and_records_that_are_joined_give_the_same_pairs(
+    records: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with weigh_all(records, MATCHING, Unkept()) as held:
+        assert held.named is not None
+        matcher = held.named.matcher
+        looked_up = in_order(held.pairs)
+    monkeypatch.setattr(comparing, "HELD_AT_MOST", 799)
+    with weigh_all(records, MATCHING, Unkept(matcher)) as joined:
+        assert in_order(joined.pairs).equals(looked_up)
+    assert looked_up.num_rows > 100
+
+
+def test_learning_by_joins_gives_the_same_matcher(records: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    with weigh_all(records, MATCHING, Unkept()) as held:
+        looked_up = held.named
+    monkeypatch.setattr(comparing, "HELD_AT_MOST", 799)
+    with weigh_all(records, MATCHING, Unkept()) as joined:
+        assert joined.named == looked_up
+
+
+def test_above_a_number_of_records_workers_do_not_hold_them(
+    records: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "HELD_AT_MOST", 10)
+    comparable = comparable_records(records.limit(3), MATCHING)
+    with (
+        comparer(comparable, MATCHING, record_count=10) as few,
+        comparer(comparable, MATCHING, record_count=11) as many,
+    ):
+        assert (type(few), type(many)) == (ByLookup, ByJoins)
+        assert few.numbered
+        assert not many.numbered
+
+
+def test_records_whose_numbers_meet_by_chance_are_joined(records: DataFrame) -> None:
+    one = comparable_records(records.limit(1), MATCHING)
+    with comparer(one.unionByName(one), MATCHING, record_count=2) as found:
+        assert isinstance(found, ByJoins)
