@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from cdp_lib.models.identity.match_model import Model
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.comparison import compare_held_pairs, compare_pairs
-from cdp_lib.transforms.identity.held_records import held_columns, HeldRecords
+from cdp_lib.transforms.identity.held_records import held_columns, HeldRecords, record_number
 from cdp_lib.transforms.identity.scoring import score_held_pairs, score_pairs
 from cdp_lib.transforms.identity.weights import Weights
 
@@ -26,11 +26,17 @@ class Comparer(Protocol):
     def numbered(self) -> bool:
         """Whether pairs name their records by `record_number`, not by their key."""
 
+    def named(self, pairs: DataFrame) -> DataFrame:
+        """Pairs that name their records by key, as `compare` takes them."""
+
     def compare(self, pairs: DataFrame) -> DataFrame:
         """The pairs, with the levels of their fields."""
 
     def weigh(self, compared: DataFrame, model: Model) -> DataFrame:
-        """Compared pairs with their weights, as `score_pairs` has them."""
+        """Compared pairs with their weights as `score_pairs` has them, but for the parts of the sum.
+
+        Their records go by their keys.
+        """
 
 
 @dataclass(frozen=True)
@@ -41,13 +47,18 @@ class ByJoins:
     matching: Matching
     numbered: bool = False
 
+    def named(self, pairs: DataFrame) -> DataFrame:
+        """The pairs as they are."""
+        return pairs
+
     def compare(self, pairs: DataFrame) -> DataFrame:
         """The pairs, with the levels of their fields and the values agreed on."""
         return compare_pairs(pairs, self.comparable, self.matching)
 
     def weigh(self, compared: DataFrame, model: Model) -> DataFrame:
-        """Compared pairs with their weights."""
-        return score_pairs(compared, model.term_weights(), weights_of(model), self.matching)
+        """Compared pairs with their weights, without what each field weighs: explanations show it."""
+        scored = score_pairs(compared, model.term_weights(), weights_of(model), self.matching)
+        return scored.drop(*(name for name in scored.columns if name.endswith("_weight") and name != "match_weight"))
 
 
 @dataclass(frozen=True)
@@ -58,12 +69,16 @@ class ByLookup:
     matching: Matching
     numbered: bool = True
 
+    def named(self, pairs: DataFrame) -> DataFrame:
+        """The pairs, their records by number."""
+        return pairs.withColumns({side: record_number(side) for side in ("record_l", "record_r")})
+
     def compare(self, pairs: DataFrame) -> DataFrame:
         """The pairs, with the levels of their fields."""
         return compare_held_pairs(pairs, self.held, self.matching)
 
     def weigh(self, compared: DataFrame, model: Model) -> DataFrame:
-        """Compared pairs with their weights; records go by their keys again."""
+        """Compared pairs with their weights."""
         return score_held_pairs(compared, self.held, model.term_weights(), weights_of(model), self.matching)
 
 

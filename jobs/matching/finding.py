@@ -24,16 +24,13 @@ from cdp_lib.transforms.identity.exact import (
 )
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.workflow.context import JobContext
-from jobs.matching.comparing import ByJoins
+from jobs.matching.comparing import comparer
 from jobs.matching.matchers import NamedMatcher, Registered
-from jobs.matching.people import Evidence, group_records, Keep, known_of, no_known, no_pairs
+from jobs.matching.people import BROADCAST_AT_MOST, Evidence, group_records, Keep, known_of, no_known, no_pairs
 from jobs.matching.weighing import kept_pairs, weigh_all
 
 NEWS_AT_MOST = 0.2
 """Share of changed records above which comparing all of them anew costs less than finding out whom they concern."""
-
-BROADCAST_AT_MOST = 1_000_000
-"""Rows, of some 50 bytes, that every executor takes whole."""
 
 _VALUE = ("identifier", "value_key")
 _OF_CLUSTER = ("cluster_id", "component_id", "matched_by")
@@ -208,9 +205,10 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
         # Where a block crossed its cap, its members' other blocks are asked too.
         is_near = concerned.count() == change.changed.count()
         pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, caps))
-    needed = keep(comparable_records(_of(increment.records_in(pairs), change.records), matching))
-    compares = ByJoins(needed, matching)
-    fresh = keep(kept_pairs(compares.weigh(compares.compare(pairs), named.matcher.model), named))
+    needed = comparable_records(_of(increment.records_in(pairs), change.records), matching)
+    with cached(needed), comparer(needed, matching, record_count=2 * pairs.count()) as compares:
+        compared = compares.compare(compares.named(pairs))
+        fresh = keep(kept_pairs(compares.weigh(compared, named.matcher.model), named))
     stored = _with_keys(ctx.recall(table))
     outdated = keep(increment.with_one_of(stored, concerned).select("record_l", "record_r"))
     ctx.write(table, named_pairs(fresh), gone=named_pairs(outdated))

@@ -28,6 +28,9 @@ from jobs.matching.matchers import NamedMatcher
 KNOWN_AT_MOST = 5_000_000
 """Records, of 24 bytes, whose known fields are taken whole: to pick those that the evidence names would cost more."""
 
+BROADCAST_AT_MOST = 1_000_000
+"""Rows, of some 50 bytes, that every executor takes whole."""
+
 Keep = Callable[[DataFrame], DataFrame]
 """Computes a frame and gives it back without its lineage: see io/checkpoints.py."""
 
@@ -84,7 +87,9 @@ def group_records(
             frames = replace(frames, known=_named_in(frames))
         if fits_one_machine(key_count, pair_count):
             graph = IdentityGraph(*(getattr(frames, kind.name).toArrow() for kind in fields(IdentityGraph)))
-            yield spark.createDataFrame(part_records(graph, identity, limits))
+            parted = part_records(graph, identity, limits)
+            members = spark.createDataFrame(parted)
+            yield F.broadcast(members) if parted.num_rows <= BROADCAST_AT_MOST else members
             return
         yield part_records_on_spark(frames, identity, limits, keep)
 

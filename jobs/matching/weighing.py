@@ -93,11 +93,6 @@ def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
     )
 
 
-def _summed(scored: DataFrame) -> DataFrame:
-    """Without what each field weighs: explanations show it, matching needs the sum."""
-    return scored.drop(*(name for name in scored.columns if name.endswith("_weight") and name != "match_weight"))
-
-
 def _no_kept_pairs(records: DataFrame, matching: Matching) -> DataFrame:
     """No pair, in the columns of `kept_pairs`."""
     table = match_pair(matching)
@@ -130,7 +125,7 @@ def _learnt(
                 return
             model = fit_model(evidence)
             candidates = compared.where(F.col("rule").isNotNull())
-            scored = kept.enter_context(cached(_summed(compares.weigh(candidates, model))))
+            scored = kept.enter_context(cached(compares.weigh(candidates, model)))
             threshold = _threshold(scored, matching, decisions)
         matcher = Matcher(
             model=model,

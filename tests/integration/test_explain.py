@@ -23,15 +23,15 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.transforms.identity.blocking import block_keys, candidate_pairs
 from cdp_lib.transforms.identity.comparable import comparable_records
-from cdp_lib.transforms.identity.comparison import compare_pairs
 from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.transforms.identity.survivorship import golden_records
 from jobs.compose import Suite
 from jobs.decisions import Book, Decision, Record, write_decisions
 from jobs.explain import explain, Question
+from jobs.matching.comparing import ByJoins
 from jobs.matching.matchers import NamedMatcher
-from jobs.matching.weighing import kept_pairs, weigh
+from jobs.matching.weighing import kept_pairs
 from tests.builders import rows
 from tests.integration.people import business
 
@@ -147,7 +147,8 @@ def suite(spark: SparkSession, folder: Path) -> SuiteWithModel:
     _write(suite, identity.GOLDEN_RECORD, golden_records(records, links, suite.pack.identity))
     comparable = comparable_records(records, settings)
     pairs = candidate_pairs(block_keys(comparable, settings), (300, 300, 0))
-    scored = weigh(compare_pairs(pairs, comparable, settings), MODEL, settings)
+    compares = ByJoins(comparable, settings)
+    scored = compares.weigh(compares.compare(pairs), MODEL)
     named = NamedMatcher(Matcher.from_dict(suite.registry.stored.body), "shop-match/3")
     _write(suite, match_pair(settings), named_pairs(kept_pairs(scored, named)))
     apart = Decision(Record("shop", "2"), Record("shop", "7"), "unlink")

@@ -17,9 +17,9 @@ from cdp_lib.transforms.identity.pairing import halves
 Ints = NDArray[np.int64]
 
 
-def record_number() -> Column:
-    """What stands for the row's `record_key` in pairs of held records."""
-    return F.xxhash64("record_key")
+def record_number(record_key: str = "record_key") -> Column:
+    """What stands for a record's key, in the column of that name, in pairs of held records."""
+    return F.xxhash64(record_key)
 
 
 def held_columns(comparable: DataFrame, matching: Matching) -> DataFrame:

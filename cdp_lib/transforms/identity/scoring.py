@@ -1,6 +1,6 @@
 """Weights of pairs, and the counts that a model and a threshold are learnt from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pyarrow as pa
@@ -79,50 +79,47 @@ def score_pairs(compared: DataFrame, term_weights: pa.Table, weights: Weights, m
     weigher = PairWeigher(term_weights, weights, matching)
     # By joins with the frequent values each field would be a query of its own.
     # Spark asks for type hints in place of the second argument, but its stub does not know that form.
-    weigh = arrow_udf(weigher.weigh, _bits(weigher))  # type: ignore[call-overload]
+    bits = T.StructType([T.StructField(name, T.DoubleType()) for name in weigher.outputs])
+    weigh = arrow_udf(weigher.weigh, bits)  # type: ignore[call-overload]
     levels = [f"{field}_level" for field in matching.fields]
     weighed = compared.select("record_l", "record_r", "rule", *levels, weigh(*weigher.inputs).alias("weighed"))
-    return _judged(weighed.select("*", "weighed.*").drop("weighed"), weigher, matching)
+    return _judged(weighed.select("*", "weighed.*").drop("weighed"), weigher.outputs, matching)
 
 
 def score_held_pairs(
     compared: DataFrame, held: Broadcast[HeldRecords], term_weights: pa.Table, weights: Weights, matching: Matching
 ) -> DataFrame:
-    """What `score_pairs` returns, for pairs of held records as `compare_held_pairs` compares them."""
+    """What `score_pairs` returns but for the parts of the sum, of pairs of held records (`compare_held_pairs`)."""
     weigher = PairWeigher(term_weights, weights, matching)
-    levels = [T.StructField(f"{field}_level", T.ByteType()) for field in matching.fields]
-    named = [T.StructField(side, T.BinaryType()) for side in ("record_l", "record_r")]
-    schema = T.StructType([*named, T.StructField("rule", T.IntegerType()), *levels, *_bits(weigher).fields])
-    asked = compared.select("record_l", "record_r", "rule", *(level.name for level in levels))
-    return _judged(asked.mapInArrow(partial(_weighed, held, weigher), schema), weigher, matching)
+    asked = compared.select("record_l", "record_r", "rule", *(f"{field}_level" for field in matching.fields))
+    named = {"record_l": T.BinaryType(), "record_r": T.BinaryType()}
+    fields = [T.StructField(field.name, named.get(field.name, field.dataType)) for field in asked.schema]
+    schema = T.StructType([*fields, T.StructField("match_weight", T.DoubleType())])
+    return _judged(asked.mapInArrow(partial(_weighed, held, weigher), schema), ["match_weight"], matching)
 
 
 def _weighed(
     held: Broadcast[HeldRecords], weigher: PairWeigher, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The pairs with the keys of their records and all that `weigher` puts out."""
+    """The pairs with the keys of their records, and their weight."""
     records = held.value
     for batch in batches:
         left, right = records.in_order(*(records.places(batch[f"record_{side}"]) for side in "lr"))
-        inputs = [batch[name] if name in batch.schema.names else records.values(name, left) for name in weigher.inputs]
-        bits = weigher.weigh(*inputs)
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        inputs = [columns[name] if name in columns else records.values(name, left) for name in weigher.inputs]
         names = {"record_l": records.values("record_key", left), "record_r": records.values("record_key", right)}
-        others = {name: batch[name] for name in batch.schema.names if name not in names}
-        yield pa.RecordBatch.from_pydict(names | others | dict(zip(weigher.outputs, bits.flatten(), strict=True)))
+        weight = weigher.weigh(*inputs).field("match_weight")
+        yield pa.RecordBatch.from_pydict(columns | names | {"match_weight": weight})
 
 
-def _bits(weigher: PairWeigher) -> T.StructType:
-    return T.StructType([T.StructField(name, T.DoubleType()) for name in weigher.outputs])
-
-
-def _judged(weighed: DataFrame, weigher: PairWeigher, matching: Matching) -> DataFrame:
+def _judged(weighed: DataFrame, bits: Sequence[str], matching: Matching) -> DataFrame:
     return weighed.select(
         "record_l",
         "record_r",
         rule_name(matching).alias("blocking_rule"),
         *(f"{field}_level" for field in matching.fields),
         is_vetoed(matching).alias("is_vetoed"),
-        *weigher.outputs,
+        *bits,
         match_probability(F.col("match_weight")).alias("match_probability"),
     )
 
