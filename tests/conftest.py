@@ -21,6 +21,7 @@ ARCHIVES = ROOT / ".cache" / "class-data"
 
 FEW_ROWS = {
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.python.daemon.module": "jobs.workers",
     # Compiling a plan costs more than running it over a dozen rows; so does replanning at shuffles.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",

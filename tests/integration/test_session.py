@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import yaml
 from chispa import assert_df_equality
 from pydantic import SecretStr
 from pyspark.errors import ArithmeticException
@@ -17,8 +19,17 @@ from cdp_lib.errors import ConfigError
 from cdp_lib.io.jars import spark_home
 from cdp_lib.io.session import build_session, launch_options, secret_options, session_options
 from cdp_lib.settings.settings import Settings, SparkSettings
+from jobs import workers
 
 ROOT = Path(__file__).parents[2]
+FOR_WORKERS = {
+    "cdp_lib.io.inspection",
+    "cdp_lib.io.raw_rows",
+    "cdp_lib.transforms.clean.phone",
+    "cdp_lib.transforms.identity.blocking",
+    "cdp_lib.transforms.identity.comparison",
+    "cdp_lib.transforms.identity.scoring",
+}
 JARS = ROOT / ".jars"
 
 PROGRAM = """
@@ -158,3 +169,33 @@ def test_failing_jvm_is_told_in_one_line(tmp_path: Path, master: str, memory: st
 
     assert (code, output, len(errors.splitlines())) == (1, "", 1)
     assert re.search(said, errors)
+
+
+def test_python_workers_start_with_what_they_import_loaded(spark: SparkSession) -> None:
+    def loaded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import sys  # a function with names of its own goes to the workers as it is, without this file's imports
+
+        import pyarrow
+
+        for _ in batches:
+            yield pyarrow.RecordBatch.from_pydict({"name": [sys.modules["__main__"].__spec__.name, *sys.modules]})
+
+    frame = spark.range(1, numPartitions=1).mapInArrow(loaded, "name string")
+
+    started, *modules = (row["name"] for row in frame.collect())
+
+    assert started == workers.__name__
+    assert {"pandas", *FOR_WORKERS} <= set(modules)
+
+
+def test_whatever_goes_to_python_workers_is_loaded_before_they_start() -> None:
+    """But for models, which bring libraries of their own."""
+    sends = re.compile(r"\b(mapInArrow|mapInPandas|applyInArrow|arrow_udf)\(")
+    files = {path for room in ("cdp_lib", "jobs", "quality") for path in (ROOT / room).rglob("*.py")}
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if sends.search(path.read_text())}
+    assert {name for name in names if not name.startswith("cdp_lib.models.")} == FOR_WORKERS
+
+
+def test_a_session_of_ones_own_forks_its_workers_from_that() -> None:
+    local = yaml.safe_load((ROOT / "conf" / "local.yml").read_text())
+    assert local["spark"]["extra"]["spark.python.daemon.module"] == workers.__name__
