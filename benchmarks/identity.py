@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from pyspark.sql import SparkSession
+from splink.backends.spark import similarity_jar_location
 
 from benchmarks.clusters import cluster_scores, pair_scores
 from benchmarks.identity_data import LabelledData, load_data
@@ -129,6 +130,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         "jars_dir": options.jars,
         "local_dir": str(options.scratch),
     }
+    if options.peer_spark:  # the peer's session comes into the same JVM, and looks there for its functions
+        own["extra"] = local["extra"] | {"spark.driver.extraClassPath": similarity_jar_location()}
     return Settings.model_validate({"spark": local | own, "log": {"spark_level": "ERROR"}})
 
 
