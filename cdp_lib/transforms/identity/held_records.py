@@ -16,6 +16,9 @@ from cdp_lib.transforms.identity.pairing import halves
 
 Ints = NDArray[np.int64]
 
+_NUMBER = "_number"
+"""Not the name of any field: a pack's may be called `number`."""
+
 
 def record_number(record_key: str = "record_key") -> Column:
     """What stands for a record's key, in the column of that name, in pairs of held records."""
@@ -29,7 +32,7 @@ def held_columns(comparable: DataFrame, matching: Matching) -> DataFrame:
         for entry in matching.comparisons
         if entry.term_frequency
     ]
-    return comparable.select("record_key", record_number().alias("number"), *comparable_fields(matching), *terms)
+    return comparable.select("record_key", record_number().alias(_NUMBER), *comparable_fields(matching), *terms)
 
 
 def term_key(value: Column) -> Column:
@@ -42,10 +45,10 @@ class HeldRecords:
 
     def __init__(self, records: pa.Table) -> None:
         """`records` are `held_columns`, each record once."""
-        numbers = records["number"].to_numpy()
+        numbers = records[_NUMBER].to_numpy()
         self._order = np.argsort(numbers)
         self._numbers = numbers[self._order]
-        self._columns = records.drop_columns(["number"]).combine_chunks()
+        self._columns = records.drop_columns([_NUMBER]).combine_chunks()
 
     @property
     def have_own_numbers(self) -> bool:
@@ -55,6 +58,7 @@ class HeldRecords:
     def places(self, numbers: pa.Array) -> Ints:
         """Where the records of these numbers stand. Raises KeyError where one is not held."""
         asked = numbers.to_numpy()
+        # Without the last one, so that the place of a greater number is there to be compared too.
         found = np.searchsorted(self._numbers[:-1], asked)
         if len(asked) and not (len(self._numbers) and (self._numbers[found] == asked).all()):
             raise KeyError("a pair names a record that is not held")

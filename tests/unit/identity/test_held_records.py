@@ -17,7 +17,7 @@ def held(numbers: list[int] = NUMBERS) -> HeldRecords:
         pa.table(
             {
                 "record_key": pa.array(NAMES, pa.binary()),
-                "number": pa.array(numbers, pa.int64()),
+                "_number": pa.array(numbers, pa.int64()),
                 "city": pa.array(["bangkok", None, "phuket", "trang"]),
             }
         )
@@ -35,7 +35,7 @@ def test_what_a_record_says_is_found_by_its_number() -> None:
 def test_many_are_found_in_any_order() -> None:
     random = Random(3)
     numbers = [random.randrange(-(2**63), 2**63) for _ in range(500)]
-    table = {"record_key": [random.randbytes(16) for _ in numbers], "number": pa.array(numbers), "said": numbers}
+    table = {"record_key": [random.randbytes(16) for _ in numbers], "_number": pa.array(numbers), "said": numbers}
     records = HeldRecords(pa.table(table))
     random.shuffle(numbers)
     assert records.values("said", records.places(pa.array(numbers))).to_pylist() == numbers
@@ -50,7 +50,7 @@ def test_a_pair_of_a_record_that_is_not_held_is_a_fault(stranger: int) -> None:
 def test_no_pairs_are_no_places() -> None:
     assert held().places(pa.array([], pa.int64())).tolist() == []
     assert (
-        HeldRecords(pa.table({"record_key": pa.array([], pa.binary()), "number": pa.array([], pa.int64())}))
+        HeldRecords(pa.table({"record_key": pa.array([], pa.binary()), "_number": pa.array([], pa.int64())}))
         .places(pa.array([], pa.int64()))
         .tolist()
         == []
