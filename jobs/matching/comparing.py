@@ -85,11 +85,9 @@ class ByLookup:
 @contextmanager
 def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) -> Iterator[Comparer]:
     """What compares pairs of these records, as `comparable_records` returns them, while the block runs."""
-    if record_count > HELD_AT_MOST:
-        yield ByJoins(comparable, matching)
-        return
-    records = HeldRecords(held_columns(comparable, matching).toArrow())
-    if not records.have_own_numbers:
+    is_few = record_count <= HELD_AT_MOST
+    records = HeldRecords(held_columns(comparable, matching).toArrow()) if is_few else None
+    if records is None or not records.have_own_numbers:
         yield ByJoins(comparable, matching)
         return
     held = comparable.sparkSession.sparkContext.broadcast(records)

@@ -26,7 +26,7 @@ from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.workflow.context import JobContext
 from jobs.matching.comparing import comparer
 from jobs.matching.matchers import NamedMatcher, Registered
-from jobs.matching.people import BROADCAST_AT_MOST, Evidence, group_records, Keep, known_of, no_known, no_pairs
+from jobs.matching.people import Evidence, group_records, Keep, known_of, no_known, no_pairs, sent_whole
 from jobs.matching.weighing import kept_pairs, weigh_all
 
 NEWS_AT_MOST = 0.2
@@ -152,7 +152,7 @@ def few(keep: Keep) -> Keep:
 
     def kept(frame: DataFrame) -> DataFrame:
         found = keep(frame)
-        return F.broadcast(found) if found.count() <= BROADCAST_AT_MOST else found
+        return sent_whole(found, found.count())
 
     return kept
 

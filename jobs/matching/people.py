@@ -67,6 +67,11 @@ def known_of(records: DataFrame, matching: Matching | None) -> DataFrame:
     return known_fields(comparable_records(records, matching), matching)
 
 
+def sent_whole(frame: DataFrame, row_count: int) -> DataFrame:
+    """The frame, which Spark is told to send to the executors whole where it is small."""
+    return F.broadcast(frame) if row_count <= BROADCAST_AT_MOST else frame
+
+
 @contextmanager
 def group_records(
     evidence: Evidence, identity: Identity, named: NamedMatcher | None, keep: Keep
@@ -88,8 +93,7 @@ def group_records(
         if fits_one_machine(key_count, pair_count):
             graph = IdentityGraph(*(getattr(frames, kind.name).toArrow() for kind in fields(IdentityGraph)))
             parted = part_records(graph, identity, limits)
-            members = spark.createDataFrame(parted)
-            yield F.broadcast(members) if parted.num_rows <= BROADCAST_AT_MOST else members
+            yield sent_whole(spark.createDataFrame(parted), parted.num_rows)
             return
         yield part_records_on_spark(frames, identity, limits, keep)
 

@@ -7,14 +7,11 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.comparable import comparable_fields
-from cdp_lib.transforms.identity.pairing import halves
-
-Ints = NDArray[np.int64]
+from cdp_lib.transforms.identity.pairing import Halves, halves, in_order, Ints
 
 _NUMBER = "_number"
 """Not the name of any field: a pack's may be called `number`."""
@@ -67,14 +64,12 @@ class HeldRecords:
 
     def in_order(self, left: Ints, right: Ints) -> tuple[Ints, Ints]:
         """The two records of each pair, that of the lesser key on the left."""
-        high, low = self._halves
-        is_right = (high[left] > high[right]) | ((high[left] == high[right]) & (low[left] > low[right]))
-        return np.where(is_right, right, left), np.where(is_right, left, right)
+        return in_order(self._halves, left, right)
 
     def values(self, column: str, places: Ints) -> pa.Array:
         """What the records in these places have in a column."""
         return self._columns[column].take(pa.array(places)).combine_chunks()
 
     @cached_property
-    def _halves(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    def _halves(self) -> tuple[Halves, Halves]:
         return halves(self._columns["record_key"].combine_chunks())

@@ -1,6 +1,7 @@
 """Every two records of a block, by numpy on Arrow columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,8 +67,7 @@ class _Members:
     def __init__(self, rows: pa.Table) -> None:
         self._records = rows["record"].combine_chunks()
         is_number = pa.types.is_integer(self._records.type)
-        # From the last to the first that matters.
-        self._order = (self._records.to_numpy(),) if is_number else halves(self._records)[::-1]
+        self._parts = (self._records.to_numpy(),) if is_number else halves(self._records)
         self._rules = _rules(rows["key"].to_numpy()).astype(np.int32)
         self._sources = _numbered(rows["source"]) if "source" in rows.column_names else None
 
@@ -77,12 +77,17 @@ class _Members:
             source = self._sources[one]
             are_apart = (source == _NO_SOURCE) | (source != self._sources[other])
             one, other = one[are_apart], other[are_apart]
-        is_left = np.zeros(len(one), dtype=bool)
-        for part in self._order:
-            is_left = (part[one] < part[other]) | ((part[one] == part[other]) & is_left)
-        left, right = np.where(is_left, one, other), np.where(is_left, other, one)
+        left, right = in_order(self._parts, one, other)
         sides = {"record_l": self._records.take(pa.array(left)), "record_r": self._records.take(pa.array(right))}
         return pa.RecordBatch.from_pydict({**sides, "rule": pa.array(self._rules[one])})
+
+
+def in_order(parts: Sequence[NDArray[Any]], one: Ints, other: Ints) -> tuple[Ints, Ints]:
+    """The rows two and two, that of the lesser name on the left; `parts` of each row's name, the first matters most."""
+    is_left = np.zeros(len(one), dtype=bool)
+    for part in reversed(parts):
+        is_left = (part[one] < part[other]) | ((part[one] == part[other]) & is_left)
+    return np.where(is_left, one, other), np.where(is_left, other, one)
 
 
 def halves(keys: pa.Array) -> tuple[Halves, Halves]:
