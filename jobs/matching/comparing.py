@@ -1,42 +1,65 @@
 """How pairs get at what their records say: from workers that hold all records, or by joins where those are too many."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+import pyarrow as pa
 from pyspark.core.broadcast import Broadcast
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, functions as F, SparkSession
 
+from cdp_lib.io.caching import cached
 from cdp_lib.models.identity.match_model import Model
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.comparison import compare_held_pairs, compare_pairs
-from cdp_lib.transforms.identity.held_records import held_columns, HeldRecords, record_number
+from cdp_lib.transforms.identity.blocking import (
+    block_sizes,
+    candidate_and_random_pairs,
+    candidate_pairs,
+    kept_keys,
+    with_strangers,
+    with_strangers_cap,
+)
+from cdp_lib.transforms.identity.comparison import compare_held_blocks, compare_held_pairs, compare_pairs
+from cdp_lib.transforms.identity.held_blocks import HeldBlocks
+from cdp_lib.transforms.identity.held_records import held_columns, held_keys, HeldRecords
 from cdp_lib.transforms.identity.scoring import score_held_pairs, score_pairs
 from cdp_lib.transforms.identity.weights import Weights
 
 HELD_AT_MOST = 2_000_000
 """Records, of some 200 bytes, that each Python worker holds whole: joins would shuffle them, and their pairs twice."""
 
+PAIRS_EACH = 250_000
+"""Pairs that a task makes and compares: a few seconds."""
+
+
+class Blocks(Protocol):
+    """All records by the keys of their blocks."""
+
+    def sizes(self, *, one_in: int) -> pa.Table:
+        """What `block_sizes` says of the blocks."""
+
+    def compared(self, caps: Sequence[int]) -> DataFrame:
+        """The pairs of blocks that are not above their rule's cap: rule, and the levels of their fields.
+
+        Where pairs are drawn at random too, those are among them, and is_random tells which.
+        """
+
 
 class Comparer(Protocol):
     """Compares pairs and weighs them, with one answer whatever way."""
 
-    @property
-    def numbered(self) -> bool:
-        """Whether pairs name their records by `record_number`, not by their key."""
+    def blocks(self, keyed: DataFrame, *, drawn_from: int | None) -> AbstractContextManager[Blocks]:
+        """The blocks of the records, `keyed` (`with_block_keys`), while the block runs.
 
-    def named(self, pairs: DataFrame) -> DataFrame:
-        """Pairs that name their records by key, as `compare` takes them."""
+        With the number of records, `drawn_from`, pairs are drawn at random from them as well.
+        """
 
     def compare(self, pairs: DataFrame) -> DataFrame:
-        """The pairs, with the levels of their fields."""
+        """Pairs of records (record_l, record_r), with the levels of their fields."""
 
     def weigh(self, compared: DataFrame, model: Model) -> DataFrame:
-        """Compared pairs with their weights as `score_pairs` has them, but for the parts of the sum.
-
-        Their records go by their keys.
-        """
+        """Compared pairs with their weights as `score_pairs` has them, but for the parts of the sum."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +68,13 @@ class ByJoins:
 
     comparable: DataFrame
     matching: Matching
-    numbered: bool = False
 
-    def named(self, pairs: DataFrame) -> DataFrame:
-        """The pairs as they are."""
-        return pairs
+    @contextmanager
+    def blocks(self, keyed: DataFrame, *, drawn_from: int | None) -> Iterator[Blocks]:
+        """The blocks, made by a shuffle of their keys."""
+        # Who learns asks for the sizes as well.
+        with nullcontext(keyed) if drawn_from is None else cached(keyed):
+            yield _JoinedBlocks(self, keyed, drawn_from)
 
     def compare(self, pairs: DataFrame) -> DataFrame:
         """The pairs, with the levels of their fields and the values agreed on."""
@@ -62,24 +87,69 @@ class ByJoins:
 
 
 @dataclass(frozen=True)
+class _JoinedBlocks:
+    by: ByJoins
+    keyed: DataFrame
+    drawn_from: int | None
+
+    def sizes(self, *, one_in: int) -> pa.Table:
+        return block_sizes(kept_keys(self.keyed, self.by.matching), one_in=one_in).toArrow()
+
+    def compared(self, caps: Sequence[int]) -> DataFrame:
+        matching = self.by.matching
+        if self.drawn_from is None:
+            return self.by.compare(candidate_pairs(kept_keys(self.keyed, matching), caps))
+        keyed = with_strangers(self.keyed, matching, record_count=self.drawn_from)
+        return self.by.compare(candidate_and_random_pairs(keyed, matching, caps))
+
+
+@dataclass(frozen=True)
 class ByLookup:
     """Workers hold the records."""
 
+    records: HeldRecords
     held: Broadcast[HeldRecords]
     matching: Matching
-    numbered: bool = True
 
-    def named(self, pairs: DataFrame) -> DataFrame:
-        """The pairs, their records by number."""
-        return pairs.withColumns({side: record_number(side) for side in ("record_l", "record_r")})
+    @contextmanager
+    def blocks(self, keyed: DataFrame, *, drawn_from: int | None) -> Iterator[Blocks]:
+        """The blocks, made on the driver, for workers to hold as well."""
+        all_keys = keyed if drawn_from is None else with_strangers(keyed, self.matching, record_count=drawn_from)
+        rows = held_keys(all_keys, self.matching).toArrow()
+        blocks = HeldBlocks.of_keys(rows, self.records.places_of(rows))
+        found = _HeldBlocks(self, keyed.sparkSession, blocks, [])
+        try:
+            yield found
+        finally:
+            for sent in found.sent:
+                sent.destroy()
 
     def compare(self, pairs: DataFrame) -> DataFrame:
-        """The pairs, with the levels of their fields."""
+        """The pairs, with the levels of their fields; the places of their records stand for those."""
         return compare_held_pairs(pairs, self.held, self.matching)
 
     def weigh(self, compared: DataFrame, model: Model) -> DataFrame:
-        """Compared pairs with their weights."""
+        """Compared pairs with their weights; their records go by their keys again."""
         return score_held_pairs(compared, self.held, model.term_weights(), weights_of(model), self.matching)
+
+
+@dataclass(frozen=True)
+class _HeldBlocks:
+    by: ByLookup
+    spark: SparkSession
+    found: HeldBlocks
+    sent: list[Broadcast[HeldBlocks]]
+
+    def sizes(self, *, one_in: int) -> pa.Table:
+        return self.found.counted(len(self.by.matching.blocking), one_in)
+
+    def compared(self, caps: Sequence[int]) -> DataFrame:
+        blocks = self.found.up_to(with_strangers_cap(caps))
+        self.sent.append(self.spark.sparkContext.broadcast(blocks))
+        parts = max(blocks.pair_count // PAIRS_EACH, self.spark.sparkContext.defaultParallelism)
+        ranged = self.spark.range(parts, numPartitions=parts)
+        tasks = ranged.select(F.col("id").alias("part"), F.lit(parts).alias("parts"))
+        return compare_held_blocks(tasks, self.sent[-1], self.by.held, self.by.matching)
 
 
 @contextmanager
@@ -92,7 +162,7 @@ def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) ->
         return
     held = comparable.sparkSession.sparkContext.broadcast(records)
     try:
-        yield ByLookup(held, matching)
+        yield ByLookup(records, held, matching)
     finally:
         held.destroy()
 

@@ -207,7 +207,7 @@ def _compared_anew(ctx: JobContext, named: NamedMatcher, change: _Change, keep: 
         pairs = keep(increment.pairs_to_compare(near if is_near else keys, concerned, caps))
     needed = comparable_records(_of(increment.records_in(pairs), change.records), matching)
     with cached(needed), comparer(needed, matching, record_count=2 * pairs.count()) as compares:
-        compared = compares.compare(compares.named(pairs))
+        compared = compares.compare(pairs)
         fresh = keep(kept_pairs(compares.weigh(compared, named.matcher.model), named))
     stored = _with_keys(ctx.recall(table))
     outdated = keep(increment.with_one_of(stored, concerned).select("record_l", "record_r"))

@@ -15,15 +15,7 @@ from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
 from cdp_lib.models.identity.matcher import Matcher, rule_rows
 from cdp_lib.models.identity.threshold import choose_threshold, Threshold
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.blocking import (
-    block_keys,
-    block_sizes,
-    candidate_and_random_pairs,
-    candidate_pairs,
-    choose_caps,
-    kept_keys,
-    with_block_keys,
-)
+from cdp_lib.transforms.identity.blocking import choose_caps, with_block_keys
 from cdp_lib.transforms.identity.comparable import comparable_records, known_bits
 from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.scoring import pattern_counts, term_counts, weight_counts
@@ -73,8 +65,8 @@ def weigh_all(
             return
         caps = present.matcher.caps
         compares = kept.enter_context(comparer(comparable, matching, record_count=comparable.count()))
-        pairs = candidate_pairs(block_keys(comparable, matching, caps), caps, numbered=compares.numbered)
-        scored = compares.weigh(compares.compare(pairs), present.matcher.model)
+        blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching, caps), drawn_from=None))
+        scored = compares.weigh(blocks.compared(caps), present.matcher.model)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
 
 
@@ -112,13 +104,11 @@ def _learnt(
     sources = {row["source_system"]: row["count"] for row in comparable.groupBy("source_system").count().collect()}
     count = sum(sources.values())
     with ExitStack() as kept:
-        # Apart from the records: all in one would make more code than HotSpot compiles.
-        keyed = kept.enter_context(cached(with_block_keys(comparable, matching)))
-        sizes = block_sizes(kept_keys(keyed, matching), one_in=KEYS_SEEN if count > FEW_RECORDS else 1).toArrow()
-        caps = choose_caps(sizes, matching, record_count=count)
         compares = kept.enter_context(comparer(comparable, matching, record_count=count))
-        pairs = candidate_and_random_pairs(keyed, matching, caps, record_count=count, numbered=compares.numbered)
-        with cached(compares.compare(pairs)) as compared:
+        blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching), drawn_from=count))
+        sizes = blocks.sizes(one_in=KEYS_SEEN if count > FEW_RECORDS else 1)
+        caps = choose_caps(sizes, matching, record_count=count)
+        with cached(blocks.compared(caps)) as compared:
             evidence = _evidence(comparable, compared, sources, matching, caps)
             if evidence.candidates.num_rows == 0:
                 yield None

@@ -55,8 +55,6 @@ def test_above_a_number_of_records_workers_do_not_hold_them(
         comparer(comparable, MATCHING, record_count=11) as many,
     ):
         assert (type(few), type(many)) == (ByLookup, ByJoins)
-        assert few.numbered
-        assert not many.numbered
 
 
 def test_records_whose_numbers_meet_by_chance_are_joined(records: DataFrame) -> None:

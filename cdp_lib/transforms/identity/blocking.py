@@ -9,7 +9,6 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, functions as F, GroupedData
 
 from cdp_lib.settings.matching import Matching
-from cdp_lib.transforms.identity.held_records import record_number
 from cdp_lib.transforms.identity.pairing import pairs_of_blocks, RULE_BITS
 
 BLOCK_KEYS = "block_keys"
@@ -47,13 +46,9 @@ def with_block_keys(comparable: DataFrame, matching: Matching, caps: Sequence[in
 
 def kept_keys(keyed: DataFrame, matching: Matching) -> DataFrame:
     """What `block_keys` says of records that hold their keys (`with_block_keys`)."""
-    return _each_key(keyed, matching, F.col(BLOCK_KEYS))
-
-
-def _each_key(keyed: DataFrame, matching: Matching, keys: Column) -> DataFrame:
     # In a step of its own, so that Spark compiles the rules: inside the generator it would interpret them row by row.
     # And `outer`, for before a plain explode it would apply them all once more to ask whether there is a key.
-    held = keyed.select("record_key", *_source(matching), keys.alias("keys"))
+    held = keyed.select("record_key", *listed_source(matching), F.col(BLOCK_KEYS).alias("keys"))
     each = held.select(*held.columns[:-1], F.explode_outer("keys").alias("key"))
     return each.where(F.col("key").isNotNull())
 
@@ -96,44 +91,57 @@ def _cap(sizes: list[dict[str, int]], limit: int, budget: int) -> int:
     return cap if compared * 3 >= held * 2 else 0
 
 
-def candidate_pairs(keys: DataFrame, caps: Sequence[int], *, numbered: bool = False) -> DataFrame:
+def candidate_pairs(keys: DataFrame, caps: Sequence[int]) -> DataFrame:
     """One row per pair of records (record_l < record_r) that a rule brings together: the first such rule, from 0.
 
     Left out: blocks above their rule's cap (silver.match_key tells how many), and two records of a source that lists
-    everybody once. With `numbered` the records go by their `record_number`.
+    everybody once.
     """
-    return _pairs_by_left(keys, caps, numbered=numbered).agg(F.min("rule").alias("rule"))
+    return _pairs_by_left(keys, caps).agg(F.min("rule").alias("rule"))
 
 
-def candidate_and_random_pairs(
-    keyed: DataFrame, matching: Matching, caps: Sequence[int], *, record_count: int, numbered: bool = False
-) -> DataFrame:
-    """The `candidate_pairs`, and about `random_pairs` pairs of records drawn at random (all of them if they are fewer).
+def with_strangers(keyed: DataFrame, matching: Matching, *, record_count: int) -> DataFrame:
+    """Records that hold the keys of every rule (`with_block_keys`), and behind those the key of a random group or null.
 
-    record_l, record_r, rule (null for a random pair that no rule brings together), is_random. `keyed` are all records,
-    as `with_block_keys` returns them. The draw depends on the records alone: they come in groups of 64 random ones, and
-    so many groups as are needed. Such a group is one more block, so that both kinds are paired and compared in one go.
-    With `numbered` the records go by their `record_number`.
+    About `random_pairs` pairs (all if they are fewer) share such a group. The draw depends on the records alone: they
+    come in groups of 64 random ones, and so many groups as are needed. Such a group is one more block, so that drawn
+    and candidate pairs are made and compared in one go.
     """
-    place, pairs_each = len(matching.blocking), _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
+    pairs_each = _STRANGERS_PER_BLOCK * (_STRANGERS_PER_BLOCK - 1) // 2
     group = F.pmod(F.xxhash64("record_key", F.lit("random pairs")), F.lit(max(record_count // _STRANGERS_PER_BLOCK, 1)))
-    own = F.when(group < matching.random_pairs // pairs_each + 1, _named(group, place))
-    caps = (*caps, _MOST_STRANGERS)
-    keys = _each_key(keyed, matching, F.concat(BLOCK_KEYS, F.array(own))).where(cap_of_key(caps) > 0)
-    return _pairs_by_left(keys, caps, numbered=numbered).agg(
+    own = F.when(group < matching.random_pairs // pairs_each + 1, _named(group, strangers_place(matching)))
+    return keyed.withColumn(BLOCK_KEYS, F.concat(BLOCK_KEYS, F.array(own)))
+
+
+def strangers_place(matching: Matching) -> int:
+    """The place of the rule that draws at random, behind all others."""
+    return len(matching.blocking)
+
+
+def candidate_and_random_pairs(keyed: DataFrame, matching: Matching, caps: Sequence[int]) -> DataFrame:
+    """The `candidate_pairs`, and pairs of records drawn at random, for records with their keys (`with_strangers`).
+
+    record_l, record_r, rule (null for a random pair that no rule brings together), is_random.
+    """
+    place = strangers_place(matching)
+    caps = with_strangers_cap(caps)
+    keys = kept_keys(keyed, matching).where(cap_of_key(caps) > 0)
+    return _pairs_by_left(keys, caps).agg(
         F.min(F.when(F.col("rule") < place, F.col("rule"))).alias("rule"),
         F.bool_or(F.col("rule") == place).alias("is_random"),
     )
 
 
-def _pairs_by_left(keys: DataFrame, caps: Sequence[int], *, numbered: bool) -> GroupedData:
+def with_strangers_cap(caps: Sequence[int]) -> tuple[int, ...]:
+    """The caps of the rules, and behind them that of the rule that draws at random."""
+    return (*caps, _MOST_STRANGERS)
+
+
+def _pairs_by_left(keys: DataFrame, caps: Sequence[int]) -> GroupedData:
     """Pairs (record_l, record_r) with each `rule` that brings them together."""
-    name = record_number() if numbered else F.col("record_key")
-    named = keys.select(name.alias("record"), *(column for column in keys.columns if column != "record_key"))
     # In Python: windows that count a block and name its members to each of them take three times as long.
-    together = named.repartition("key").sortWithinPartitions("key")
-    kind = named.schema["record"].dataType.simpleString()
-    pairs = together.mapInArrow(partial(pairs_of_blocks, tuple(caps)), f"record_l {kind}, record_r {kind}, rule int")
+    together = keys.withColumnRenamed("record_key", "record").repartition("key").sortWithinPartitions("key")
+    pairs = together.mapInArrow(partial(pairs_of_blocks, tuple(caps)), "record_l binary, record_r binary, rule int")
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     return pairs.repartition("record_l").groupBy("record_l", "record_r")
 
@@ -153,7 +161,8 @@ def _named(block: Column, place: int) -> Column:
     return F.shiftleft(block, RULE_BITS).bitwiseOR(F.lit(place).cast("bigint"))
 
 
-def _source(matching: Matching) -> list[Column]:
+def listed_source(matching: Matching) -> list[Column]:
+    """`source`, where sources list everybody once: that source, null for any other. No column where none does."""
     listed = list(matching.one_record_per_source)
     if not listed:
         return []

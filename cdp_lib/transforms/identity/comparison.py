@@ -1,16 +1,20 @@
 """The two records of each pair side by side, and their fields graded in levels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 import pyarrow as pa
 from pyspark.core.broadcast import Broadcast
 from pyspark.sql import Column, DataFrame, functions as F, types as T
 
 from cdp_lib.settings.matching import Comparison, Matching
+from cdp_lib.transforms.identity.blocking import strangers_place
 from cdp_lib.transforms.identity.comparable import comparable_fields
 from cdp_lib.transforms.identity.grading import grade_field, Sides
-from cdp_lib.transforms.identity.held_records import HeldRecords, term_key
+from cdp_lib.transforms.identity.held_blocks import HeldBlocks
+from cdp_lib.transforms.identity.held_records import HeldRecords, record_number, term_key
+from cdp_lib.transforms.identity.pairing import Ints
 
 
 def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -> DataFrame:
@@ -32,15 +36,38 @@ def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -
     sides = [f"{field}_{side}" for field in fields for side in "lr"]
     terms = [_term(entry) for entry in matching.comparisons if entry.term_frequency]
     met = both.select(*pairs.columns, *terms, *sides)
-    return met.mapInArrow(partial(_graded, matching), _with_levels(met.drop(*sides), matching))
+    return met.mapInArrow(partial(_graded, matching), _with_levels(met.drop(*sides).schema.fields, matching))
+
+
+PLACES = ("place_l", "place_r")
+"""Where the records of a pair are held, that of the lesser key on the left."""
 
 
 def compare_held_pairs(pairs: DataFrame, held: Broadcast[HeldRecords], matching: Matching) -> DataFrame:
-    """One row per pair of records that are held: its columns, and the `<field>_level` of every comparison.
+    """One row per pair of records that are held: its other columns, `place_l`, `place_r`, and each `<field>_level`.
 
-    `pairs` hold record_l and record_r as `record_number`. Levels are those of `compare_pairs`, without its joins.
+    Levels are those of `compare_pairs`, without its joins.
     """
-    return pairs.mapInArrow(partial(_looked_up, held, matching), _with_levels(pairs, matching))
+    numbered = pairs.withColumns({f"record_{side}": record_number(f"record_{side}") for side in "lr"})
+    others = [field for field in pairs.schema.fields if not field.name.startswith("record_")]
+    return numbered.mapInArrow(partial(_looked_up, held, matching), _placed(others, matching))
+
+
+def compare_held_blocks(
+    tasks: DataFrame, blocks: Broadcast[HeldBlocks], held: Broadcast[HeldRecords], matching: Matching
+) -> DataFrame:
+    """One row per pair that the blocks make: `place_l`, `place_r`, rule, is_random, and each `<field>_level`.
+
+    A rule is null for a pair that was drawn and that no rule brings together. `tasks` (part, parts) name the parts that
+    the pairs are made in, each by the worker that has its row.
+    """
+    made = [T.StructField("rule", T.IntegerType()), T.StructField("is_random", T.BooleanType())]
+    return tasks.mapInArrow(partial(_met, blocks, held, matching), _placed(made, matching))
+
+
+def _placed(others: Sequence[T.StructField], matching: Matching) -> T.StructType:
+    places = [T.StructField(name, T.IntegerType()) for name in PLACES]
+    return _with_levels([*places, *others], matching)
 
 
 def _term(entry: Comparison) -> Column:
@@ -48,9 +75,8 @@ def _term(entry: Comparison) -> Column:
     return F.when(left == right, term_key(left)).alias(f"{entry.field}_term")
 
 
-def _with_levels(pairs: DataFrame, matching: Matching) -> T.StructType:
-    levels = [T.StructField(f"{field}_level", T.ByteType()) for field in matching.fields]
-    return T.StructType([*pairs.schema.fields, *levels])
+def _with_levels(fields: Sequence[T.StructField], matching: Matching) -> T.StructType:
+    return T.StructType([*fields, *(T.StructField(f"{field}_level", T.ByteType()) for field in matching.fields)])
 
 
 def _graded(matching: Matching, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -64,14 +90,43 @@ def _graded(matching: Matching, batches: Iterator[pa.RecordBatch]) -> Iterator[p
 def _looked_up(
     held: Broadcast[HeldRecords], matching: Matching, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches with the levels of the records that they name."""
-    records, fields = held.value, comparable_fields(matching)
+    """The batches with places and levels for the numbers of records."""
+    records = held.value
     for batch in batches:
         left, right = (records.places(batch[f"record_{side}"]) for side in "lr")
-        sides = {field: Sides(records.values(field, left), records.values(field, right)) for field in fields}
-        yield _and_levels(batch, sides, matching)
+        yield _told(records, left, right, batch.drop_columns(["record_l", "record_r"]), matching)
+
+
+def _met(
+    blocks: Broadcast[HeldBlocks],
+    held: Broadcast[HeldRecords],
+    matching: Matching,
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """The pairs of the parts that the batches name."""
+    records = held.value
+    for task in chain.from_iterable(batch.to_pylist() for batch in batches):
+        for meeting in blocks.value.meetings(task["part"], task["parts"], strangers_place(matching)):
+            left, right = records.in_order(meeting.one, meeting.other)
+            rule = pa.array(meeting.rule, mask=meeting.rule < 0)
+            made = pa.RecordBatch.from_pydict({"rule": rule, "is_random": pa.array(meeting.is_random)})
+            yield _told(records, left, right, made, matching)
+
+
+def _told(records: HeldRecords, left: Ints, right: Ints, others: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:
+    """The pairs in these places, with their other columns, and their levels."""
+    sides = {
+        field: Sides(records.values(field, left), records.values(field, right)) for field in comparable_fields(matching)
+    }
+    places = {name: pa.array(side, pa.int32()) for name, side in zip(PLACES, (left, right), strict=True)}
+    columns = places | dict(zip(others.schema.names, others.columns, strict=True))
+    return pa.RecordBatch.from_pydict(columns | _levels(sides, matching))
 
 
 def _and_levels(batch: pa.RecordBatch, sides: Mapping[str, Sides], matching: Matching) -> pa.RecordBatch:
-    levels = {f"{entry.field}_level": grade_field(entry, sides) for entry in matching.comparisons}
-    return pa.RecordBatch.from_pydict(dict(zip(batch.schema.names, batch.columns, strict=True)) | levels)
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    return pa.RecordBatch.from_pydict(columns | _levels(sides, matching))
+
+
+def _levels(sides: Mapping[str, Sides], matching: Matching) -> dict[str, pa.Array]:
+    return {f"{entry.field}_level": grade_field(entry, sides) for entry in matching.comparisons}

@@ -1,6 +1,6 @@
 """Comparable records that every worker holds whole, in Arrow, and looks up where a join would shuffle them.
 
-Pairs then name their records by a number of 64 bits, which is made, moved and sorted at half the cost of their keys.
+A record stands in a place, and is found there by a number of 64 bits: Spark makes one from its key.
 """
 
 from functools import cached_property
@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.blocking import BLOCK_KEYS, listed_source
 from cdp_lib.transforms.identity.comparable import comparable_fields
 from cdp_lib.transforms.identity.pairing import Halves, halves, in_order, Ints
 
@@ -32,6 +33,11 @@ def held_columns(comparable: DataFrame, matching: Matching) -> DataFrame:
     return comparable.select("record_key", record_number().alias(_NUMBER), *comparable_fields(matching), *terms)
 
 
+def held_keys(keyed: DataFrame, matching: Matching) -> DataFrame:
+    """What `HeldBlocks` are made of: the number of each record, its `block_keys`, and `source` where one lists once."""
+    return keyed.select(record_number().alias(_NUMBER), *listed_source(matching), BLOCK_KEYS)
+
+
 def term_key(value: Column) -> Column:
     """The name of a value where its frequency is kept: a hash, so that no model holds a person's data."""
     return F.xxhash64(value)
@@ -52,7 +58,11 @@ class HeldRecords:
         """No two records share a number, as two of a million do once in 37 million times: else nothing can be found."""
         return not (self._numbers[1:] == self._numbers[:-1]).any()
 
-    def places(self, numbers: pa.Array) -> Ints:
+    def places_of(self, keyed: pa.Table) -> Ints:
+        """Where the records of these rows (`held_keys`) stand. Raises KeyError where one is not held."""
+        return self.places(keyed[_NUMBER])
+
+    def places(self, numbers: pa.Array | pa.ChunkedArray) -> Ints:
         """Where the records of these numbers stand. Raises KeyError where one is not held."""
         asked = numbers.to_numpy()
         # Without the last one, so that the place of a greater number is there to be compared too.

@@ -15,7 +15,9 @@ ROWS_AT_ONCE, PAIRS_AT_ONCE = 500_000, 1_000_000
 """Some 100 MB of a worker's memory."""
 
 _KEY_BYTES = 16
-_NO_SOURCE = -1
+
+NO_SOURCE = -1
+"""In place of a source's number, where a source may list somebody twice."""
 
 Ints = NDArray[np.int64]
 Halves = NDArray[np.uint64]
@@ -25,24 +27,31 @@ def pairs_of_blocks(caps: Sequence[int], batches: Iterable[pa.RecordBatch]) -> I
     """One row per two records of a block of at most its rule's cap: record_l < record_r, and the rule's place.
 
     `batches` (record, key; and `source` where some sources list everybody once) are sorted by key, and hold each block
-    whole. A record goes by its key of 16 bytes or by a number. Two records of one such source, which is null for any
-    other, are not paired.
+    whole. Two records of one such source, which is null for any other, are not paired.
     """
-    cap_of = np.zeros(2**RULE_BITS, dtype=np.int64)
-    cap_of[: len(caps)] = caps
+    cap_of = caps_by_rule(caps)
     for rows in _whole_blocks(batches, int(cap_of.max()) + 1):
         members = _Members(rows)
         keys = rows["key"].to_numpy()
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         sizes = np.diff(starts, append=len(keys))
-        is_kept = (sizes > 1) & (sizes <= cap_of[_rules(keys[starts])])
-        for size in np.unique(sizes[is_kept]):
-            one, other = np.triu_indices(size, 1)
-            blocks = starts[is_kept & (sizes == size)][:, np.newaxis]
-            step = max(PAIRS_AT_ONCE // len(one), 1)
-            for first in range(0, len(blocks), step):
-                some = blocks[first : first + step]
-                yield members.paired((some + one).ravel(), (some + other).ravel())
+        is_kept = (sizes > 1) & (sizes <= cap_of[rules_of_keys(keys[starts])])
+        for one, other in two_and_two(starts[is_kept], sizes[is_kept], PAIRS_AT_ONCE):
+            yield members.paired(one, other)
+
+
+def two_and_two(starts: Ints, sizes: Ints, most: int) -> Iterator[tuple[Ints, Ints]]:
+    """The rows of every two members of each block, about `most` pairs at once; blocks are given by first row and size.
+
+    Blocks of one size are paired together: numpy does that for all of them in one go.
+    """
+    for size in np.unique(sizes):
+        one, other = np.triu_indices(size, 1)
+        blocks = starts[sizes == size][:, np.newaxis]
+        step = max(most // max(len(one), 1), 1)
+        for first in range(0, len(blocks), step):
+            some = blocks[first : first + step]
+            yield (some + one).ravel(), (some + other).ravel()
 
 
 def _whole_blocks(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.Table]:
@@ -66,16 +75,15 @@ class _Members:
 
     def __init__(self, rows: pa.Table) -> None:
         self._records = rows["record"].combine_chunks()
-        is_number = pa.types.is_integer(self._records.type)
-        self._parts = (self._records.to_numpy(),) if is_number else halves(self._records)
-        self._rules = _rules(rows["key"].to_numpy()).astype(np.int32)
-        self._sources = _numbered(rows["source"]) if "source" in rows.column_names else None
+        self._parts = halves(self._records)
+        self._rules = rules_of_keys(rows["key"].to_numpy()).astype(np.int32)
+        self._sources = numbered_sources(rows["source"]) if "source" in rows.column_names else None
 
     def paired(self, one: Ints, other: Ints) -> pa.RecordBatch:
         """The records in these rows, two and two."""
         if self._sources is not None:
             source = self._sources[one]
-            are_apart = (source == _NO_SOURCE) | (source != self._sources[other])
+            are_apart = (source == NO_SOURCE) | (source != self._sources[other])
             one, other = one[are_apart], other[are_apart]
         left, right = in_order(self._parts, one, other)
         sides = {"record_l": self._records.take(pa.array(left)), "record_r": self._records.take(pa.array(right))}
@@ -98,13 +106,21 @@ def halves(keys: pa.Array) -> tuple[Halves, Halves]:
     return first, last
 
 
-def _rules(keys: Ints) -> Ints:
+def rules_of_keys(keys: Ints) -> Ints:
     """The places of the rules that the keys belong to."""
     places: Ints = keys & (2**RULE_BITS - 1)
     return places
 
 
-def _numbered(sources: pa.ChunkedArray) -> NDArray[np.int32]:
+def caps_by_rule(caps: Sequence[int]) -> Ints:
+    """The cap of each place that a key can name: 0 where there is no such rule."""
+    cap_of = np.zeros(2**RULE_BITS, dtype=np.int64)
+    cap_of[: len(caps)] = caps
+    return cap_of
+
+
+def numbered_sources(sources: pa.ChunkedArray) -> NDArray[np.int32]:
+    """A number for each row's source, NO_SOURCE for a null."""
     numbers = sources.combine_chunks().dictionary_encode().indices
-    found: NDArray[np.int32] = pc.fill_null(numbers, _NO_SOURCE).to_numpy()
+    found: NDArray[np.int32] = pc.fill_null(numbers, NO_SOURCE).to_numpy()
     return found

@@ -10,6 +10,7 @@ from pyspark.sql.pandas.functions import arrow_udf
 
 from cdp_lib.settings.matching import Matching, Veto
 from cdp_lib.transforms.identity.blocking import rule_name
+from cdp_lib.transforms.identity.comparison import PLACES
 from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.held_records import HeldRecords, term_key
 from cdp_lib.transforms.identity.weights import PairWeigher, Weights
@@ -89,12 +90,12 @@ def score_pairs(compared: DataFrame, term_weights: pa.Table, weights: Weights, m
 def score_held_pairs(
     compared: DataFrame, held: Broadcast[HeldRecords], term_weights: pa.Table, weights: Weights, matching: Matching
 ) -> DataFrame:
-    """What `score_pairs` returns but for the parts of the sum, of pairs of held records (`compare_held_pairs`)."""
+    """What `score_pairs` returns but for the parts of the sum, of pairs of held records (`compare_held_blocks`)."""
     weigher = PairWeigher(term_weights, weights, matching)
-    asked = compared.select("record_l", "record_r", "rule", *(f"{field}_level" for field in matching.fields))
-    named = {"record_l": T.BinaryType(), "record_r": T.BinaryType()}
-    fields = [T.StructField(field.name, named.get(field.name, field.dataType)) for field in asked.schema]
-    schema = T.StructType([*fields, T.StructField("match_weight", T.DoubleType())])
+    said = compared.select("rule", *(f"{field}_level" for field in matching.fields))
+    names = [T.StructField(side, T.BinaryType()) for side in ("record_l", "record_r")]
+    schema = T.StructType([*names, *said.schema.fields, T.StructField("match_weight", T.DoubleType())])
+    asked = compared.select(*PLACES, *said.columns)
     return _judged(asked.mapInArrow(partial(_weighed, held, weigher), schema), ["match_weight"], matching)
 
 
@@ -104,12 +105,12 @@ def _weighed(
     """The pairs with the keys of their records, and their weight."""
     records = held.value
     for batch in batches:
-        left, right = records.in_order(*(records.places(batch[f"record_{side}"]) for side in "lr"))
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        left, right = (columns.pop(name).to_numpy() for name in PLACES)
         inputs = [columns[name] if name in columns else records.values(name, left) for name in weigher.inputs]
         names = {"record_l": records.values("record_key", left), "record_r": records.values("record_key", right)}
         weight = weigher.weigh(*inputs).field("match_weight")
-        yield pa.RecordBatch.from_pydict(columns | names | {"match_weight": weight})
+        yield pa.RecordBatch.from_pydict(names | columns | {"match_weight": weight})
 
 
 def _judged(weighed: DataFrame, bits: Sequence[str], matching: Matching) -> DataFrame:

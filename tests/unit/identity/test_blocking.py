@@ -17,6 +17,7 @@ from cdp_lib.transforms.identity.blocking import (
     candidate_pairs,
     choose_caps,
     with_block_keys,
+    with_strangers,
 )
 from cdp_lib.transforms.identity.comparable import comparable_records
 from tests.builders import rows
@@ -44,6 +45,11 @@ def _assert_same(actual, expected):
 
 def _candidates(comparable, *, matching=MATCHING, caps=NO_CAP):
     return candidate_pairs(block_keys(comparable, matching, caps), caps)
+
+
+def _candidates_and_strangers(comparable, *, matching=MATCHING, caps=NO_CAP):
+    keyed = with_strangers(with_block_keys(comparable, matching), matching, record_count=comparable.count())
+    return candidate_and_random_pairs(keyed, matching, caps)
 
 
 def test_records_meet_by_any_rule_and_a_pair_names_the_first(spark):
@@ -153,7 +159,7 @@ def test_sizes_of_some_keys_stand_for_all(spark):
 def test_few_records_are_all_strangers_to_each_other(spark):
     comparable = _comparable(spark, *[{"email": f"{place // 2}@a.test"} for place in range(5)])
 
-    found = candidate_and_random_pairs(with_block_keys(comparable, MATCHING), MATCHING, NO_CAP, record_count=5)
+    found = _candidates_and_strangers(comparable)
 
     together = {("a", "b"), ("c", "d")}
     every = [(a, b) for place, a in enumerate("abcde") for b in "abcde"[place + 1 :]]
@@ -166,9 +172,7 @@ def test_a_rule_that_is_not_used_brings_nobody_together_but_by_chance(spark):
     people = [
         {"email": f"{place % 2}@a.test", "last_name": "Ray", "birth_date": date(1980, 2, 3)} for place in range(3)
     ]
-    keyed = with_block_keys(_comparable(spark, *people), MATCHING)
-
-    found = candidate_and_random_pairs(keyed, MATCHING, (0, 300), record_count=3)
+    found = _candidates_and_strangers(_comparable(spark, *people), caps=(0, 300))
 
     _assert_same(found.drop("is_random"), _pairs(spark, ("a", "b", 1), ("a", "c", 1), ("b", "c", 1)))
 
@@ -178,8 +182,7 @@ def test_about_so_many_pairs_are_drawn_as_asked_and_candidates_are_all_there(spa
     people = [{"email": f"{place // 2}@a.test"} for place in range(1_000)]
     comparable = _comparable(spark, *[row | {"source_record_id": f"{place:04}"} for place, row in enumerate(people)])
 
-    keyed = with_block_keys(comparable, matching)
-    found = candidate_and_random_pairs(keyed, matching, NO_CAP, record_count=1_000).cache()
+    found = _candidates_and_strangers(comparable, matching=matching).cache()
 
     drawn = found.where("is_random").count()
     assert drawn == pytest.approx(2_016, rel=0.35)

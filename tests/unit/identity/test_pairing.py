@@ -14,7 +14,7 @@ from cdp_lib.transforms.identity.pairing import pairs_of_blocks, RULE_BITS
 
 CAPS = (5, 3, 0)
 
-Row = tuple[bytes | int, int, str | None]
+Row = tuple[bytes, int, str | None]
 """Key of a record, key of a block, source."""
 
 
@@ -73,13 +73,6 @@ def test_pairs_are_those_of_a_double_loop_however_rows_are_parted(
         pairs = expected(rows, with_source=with_source)
         assert len(pairs) > 10
         assert found(batches_of(rows, 5, with_source=with_source)) == pairs
-
-
-def test_records_go_by_numbers_as_well() -> None:
-    named = rows_of(Random(1), 120)
-    rows = [(int.from_bytes(name[:8], "big", signed=True), block, None) for name, block, _ in named]
-    assert min(rows)[0] < 0 < max(rows)[0]
-    assert found(batches_of(rows, 5)) == expected(rows)
 
 
 def test_of_a_block_that_is_too_large_a_worker_holds_few_members(monkeypatch: pytest.MonkeyPatch) -> None:
