@@ -42,6 +42,8 @@ _LEAN_OPTIONS: Mapping[str, str] = {
     # HotSpot never compiles a longer method: Spark's one loop over such a row would be interpreted for good. Above it
     # Spark writes many small ones instead.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # Cached rows are read a few times and given up: to look for runs and repeated values in them costs more.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # What numpy is called for costs the same for a few rows as for many.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
 }

@@ -23,14 +23,14 @@ from cdp_lib.transforms.identity.blocking import (
 from cdp_lib.transforms.identity.comparison import compare_held_blocks, compare_held_pairs, compare_pairs
 from cdp_lib.transforms.identity.held_blocks import HeldBlocks
 from cdp_lib.transforms.identity.held_records import held_columns, held_keys, HeldRecords
-from cdp_lib.transforms.identity.scoring import score_held_pairs, score_pairs
+from cdp_lib.transforms.identity.scoring import held_term_counts, score_held_pairs, score_pairs, term_counts
 from cdp_lib.transforms.identity.weights import Weights
 
 HELD_AT_MOST = 2_000_000
 """Records, of some 200 bytes, that each Python worker holds whole: joins would shuffle them, and their pairs twice."""
 
-PAIRS_EACH = 250_000
-"""Pairs that a task makes and compares: a few seconds."""
+PAIRS_EACH = 200_000
+"""Pairs that a task makes, and compares in one go: a second or two, and some 200 MB of a worker's memory."""
 
 
 class Blocks(Protocol):
@@ -55,6 +55,9 @@ class Comparer(Protocol):
         With the number of records, `drawn_from`, pairs are drawn at random from them as well.
         """
 
+    def term_counts(self) -> pa.Table:
+        """What `term_counts` says of the records."""
+
     def compare(self, pairs: DataFrame) -> DataFrame:
         """Pairs of records (record_l, record_r), with the levels of their fields."""
 
@@ -75,6 +78,10 @@ class ByJoins:
         # Who learns asks for the sizes as well.
         with nullcontext(keyed) if drawn_from is None else cached(keyed):
             yield _JoinedBlocks(self, keyed, drawn_from)
+
+    def term_counts(self) -> pa.Table:
+        """How often values occur, counted by Spark."""
+        return term_counts(self.comparable, self.matching).toArrow()
 
     def compare(self, pairs: DataFrame) -> DataFrame:
         """The pairs, with the levels of their fields and the values agreed on."""
@@ -123,6 +130,10 @@ class ByLookup:
         finally:
             for sent in found.sent:
                 sent.destroy()
+
+    def term_counts(self) -> pa.Table:
+        """How often values occur, counted on the driver."""
+        return held_term_counts(self.records, self.matching)
 
     def compare(self, pairs: DataFrame) -> DataFrame:
         """The pairs, with the levels of their fields; the places of their records stand for those."""

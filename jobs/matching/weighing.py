@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts.matching import match_pair
 from cdp_lib.io.caching import cached
+from cdp_lib.io.early_start import start_python_workers
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
 from cdp_lib.models.identity.matcher import Matcher, rule_rows
@@ -18,7 +19,7 @@ from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import choose_caps, with_block_keys
 from cdp_lib.transforms.identity.comparable import comparable_records, known_bits
 from cdp_lib.transforms.identity.grading import LEVELS
-from cdp_lib.transforms.identity.scoring import pattern_counts, term_counts, weight_counts
+from cdp_lib.transforms.identity.scoring import pattern_counts, weight_counts
 from jobs.matching.comparing import comparer
 from jobs.matching.matchers import Lesson, Matchers, NamedMatcher
 
@@ -49,6 +50,7 @@ def weigh_all(
     matcher that is trained here.
     """
     with ExitStack() as kept:
+        start_python_workers(records.sparkSession)
         width = int(str(records.sparkSession.conf.get("spark.sql.shuffle.partitions")))
         of_records = comparable_records(records, matching, partitions=width)
         comparable = kept.enter_context(cached(of_records.select("*", known_bits(matching).alias("known_fields"))))
@@ -109,7 +111,7 @@ def _learnt(
         sizes = blocks.sizes(one_in=KEYS_SEEN if count > FEW_RECORDS else 1)
         caps = choose_caps(sizes, matching, record_count=count)
         with cached(blocks.compared(caps)) as compared:
-            evidence = _evidence(comparable, compared, sources, matching, caps)
+            evidence = _evidence(compared, compares.term_counts(), sources, matching, caps)
             if evidence.candidates.num_rows == 0:
                 yield None
                 return
@@ -145,17 +147,16 @@ def _judged(scored: DataFrame, decisions: DataFrame) -> pa.Table:
 
 
 def _evidence(
-    comparable: DataFrame, compared: DataFrame, sources: dict[str, int], matching: Matching, caps: Sequence[int]
+    compared: DataFrame, terms: pa.Table, sources: dict[str, int], matching: Matching, caps: Sequence[int]
 ) -> Evidence:
     count = sum(sources.values())
     total = count * (count - 1) / 2
     total -= sum(sources[name] * (sources[name] - 1) / 2 for name in matching.one_record_per_source if name in sources)
-    # The pairs first: counting them is what computes and caches them.
-    patterns = _in_one_order(pattern_counts(compared, matching))
+    patterns = _in_one_order(pattern_counts(compared, matching).toArrow())
     return Evidence(
         candidates=_counted(patterns, "pair_count"),
         strangers=_counted(patterns, "random_count"),
-        terms=_in_one_order(term_counts(comparable, matching)),
+        terms=_in_one_order(terms),
         sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
         total_pairs=float(max(total, 1)),
         rivals={rival.name: rival.shared for rival in matching.rivals},
@@ -163,9 +164,9 @@ def _evidence(
     )
 
 
-def _in_one_order(counts: DataFrame) -> pa.Table:
+def _in_one_order(counts: pa.Table) -> pa.Table:
     """The rows in an order of their own, so that sums over them are always the same to the last digit."""
-    return counts.toArrow().sort_by([(name, "ascending") for name in counts.columns])
+    return counts.sort_by([(name, "ascending") for name in counts.column_names])
 
 
 def _counted(patterns: pa.Table, count: str) -> pa.Table:

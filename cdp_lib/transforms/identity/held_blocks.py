@@ -5,6 +5,7 @@ together is told only by the first of them: each worker sees in which blocks two
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,15 +24,12 @@ from cdp_lib.transforms.identity.pairing import (
     two_and_two,
 )
 
-PAIRS_AT_ONCE = 100_000
-"""Some 100 MB of a worker's memory while they are compared."""
-
 Places = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """Pairs of places, the rule that brings each together (-1: by chance alone), and whether they were drawn at random."""
+    """Pairs of places: the rule that brings each together (-1: chance alone), and whether it was drawn at random."""
 
     one: Ints
     other: Ints
@@ -59,16 +57,13 @@ class HeldBlocks:
 
         `places` are theirs.
         """
-        count = keyed.num_rows
-        lists = keyed["block_keys"].combine_chunks()
-        flat = lists.flatten() if count else pa.array([], pa.int64())
-        width = len(flat) // count if count else 0
-        keys = pc.fill_null(flat, 0).to_numpy().reshape(count, width)
-        are_known = flat.is_valid().to_numpy(zero_copy_only=False).reshape(count, width)
-        found = [_shared(keys[known, place], places[known]) for place, known in enumerate(are_known.T)]
+        keys = keyed["block_keys"].combine_chunks()
+        width = len(keys[0]) if len(keys) else 0
+        with ThreadPoolExecutor() as threads:  # numpy sorts outside of Python's lock
+            found = list(threads.map(lambda place: _shared(pc.list_element(keys, place), places), range(width)))
         nothing = np.zeros(0, dtype=np.int64)
         return cls(
-            record_count=count,
+            record_count=keyed.num_rows,
             keys=np.concatenate([nothing, *(own for own, _, _ in found)]),
             sizes=np.concatenate([nothing, *(sizes for _, sizes, _ in found)]),
             members=np.concatenate([nothing.astype(np.int32), *(members for _, _, members in found)]),
@@ -110,8 +105,9 @@ class HeldBlocks:
         starts, sizes = self._starts[first:last], self.sizes[first:last]
         for rule in np.unique(rules):
             own = rules == rule
-            for one, other in two_and_two(starts[own], sizes[own], PAIRS_AT_ONCE):
-                yield self._met(self.members[one], self.members[other], int(rule), strangers)
+            ends = zip(*two_and_two(starts[own], sizes[own]), strict=True)
+            one, other = (self.members[np.concatenate(rows)] for rows in ends)
+            yield self._met(one, other, int(rule), strangers)
 
     def _met(self, one: Places, other: Places, rule: int, strangers: int) -> Meeting:
         """The pairs that no earlier rule brings together, but for two of a source that lists everybody once."""
@@ -121,6 +117,8 @@ class HeldBlocks:
         for earlier in self._rules[self._rules < rule]:
             is_own &= ~self._are_together(int(earlier), one, other)
         one, other = one[is_own], other[is_own]
+        order = np.argsort(one)
+        one, other = one[order], other[order]
         is_random = np.full(len(one), rule == strangers)
         if rule < strangers and strangers in self._rules:
             is_random = self._are_together(strangers, one, other)
@@ -163,15 +161,16 @@ class HeldBlocks:
         return found
 
 
-def _shared(keys: Ints, places: Ints) -> tuple[Ints, Ints, Places]:
+def _shared(key: pa.Array, places: Ints) -> tuple[Ints, Ints, Places]:
     """The keys that two records or more have, how many have each, and their places, key by key."""
+    own = places[key.is_valid().to_numpy(zero_copy_only=False)]
+    keys = key.drop_null().to_numpy()
     order = np.argsort(keys)
     ordered = keys[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(keys) else order
     sizes = np.diff(starts, append=len(keys))
     is_shared = sizes > 1
-    members = places[order][np.repeat(is_shared, sizes)].astype(np.int32)
-    return ordered[starts[is_shared]], sizes[is_shared], members
+    return ordered[starts[is_shared]], sizes[is_shared], own[order[np.repeat(is_shared, sizes)]].astype(np.int32)
 
 
 def _by_place(keyed: pa.Table, places: Ints) -> Places:

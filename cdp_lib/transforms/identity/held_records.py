@@ -26,9 +26,7 @@ def record_number(record_key: str = "record_key") -> Column:
 def held_columns(comparable: DataFrame, matching: Matching) -> DataFrame:
     """What `HeldRecords` are made of: comparable records with their numbers, and `<field>_term`: each value's hash."""
     terms = [
-        term_key(F.col(entry.field)).alias(f"{entry.field}_term")
-        for entry in matching.comparisons
-        if entry.term_frequency
+        F.when(F.col(field).isNotNull(), term_key(F.col(field))).alias(f"{field}_term") for field in matching.fields
     ]
     return comparable.select("record_key", record_number().alias(_NUMBER), *comparable_fields(matching), *terms)
 
@@ -79,6 +77,11 @@ class HeldRecords:
     def values(self, column: str, places: Ints) -> pa.Array:
         """What the records in these places have in a column."""
         return self._columns[column].take(pa.array(places)).combine_chunks()
+
+    def terms(self, field: str) -> Ints:
+        """The hashes of a field's values, of every record that has one."""
+        hashes: Ints = self._columns[f"{field}_term"].drop_null().to_numpy()
+        return hashes
 
     @cached_property
     def _halves(self) -> tuple[Halves, Halves]:

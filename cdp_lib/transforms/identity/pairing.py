@@ -36,19 +36,19 @@ def pairs_of_blocks(caps: Sequence[int], batches: Iterable[pa.RecordBatch]) -> I
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         sizes = np.diff(starts, append=len(keys))
         is_kept = (sizes > 1) & (sizes <= cap_of[rules_of_keys(keys[starts])])
-        for one, other in two_and_two(starts[is_kept], sizes[is_kept], PAIRS_AT_ONCE):
+        for one, other in two_and_two(starts[is_kept], sizes[is_kept]):
             yield members.paired(one, other)
 
 
-def two_and_two(starts: Ints, sizes: Ints, most: int) -> Iterator[tuple[Ints, Ints]]:
-    """The rows of every two members of each block, about `most` pairs at once; blocks are given by first row and size.
+def two_and_two(starts: Ints, sizes: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """The rows of every two members of each block, PAIRS_AT_ONCE or so; blocks are given by first row and size.
 
     Blocks of one size are paired together: numpy does that for all of them in one go.
     """
     for size in np.unique(sizes):
         one, other = np.triu_indices(size, 1)
         blocks = starts[sizes == size][:, np.newaxis]
-        step = max(most // max(len(one), 1), 1)
+        step = max(PAIRS_AT_ONCE // max(len(one), 1), 1)
         for first in range(0, len(blocks), step):
             some = blocks[first : first + step]
             yield (some + one).ravel(), (some + other).ravel()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 from pyspark.core.broadcast import Broadcast
 from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
@@ -13,6 +14,7 @@ from cdp_lib.transforms.identity.blocking import rule_name
 from cdp_lib.transforms.identity.comparison import PLACES
 from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.transforms.identity.held_records import HeldRecords, term_key
+from cdp_lib.transforms.identity.pairing import Ints
 from cdp_lib.transforms.identity.weights import PairWeigher, Weights
 
 BIN_BITS = 0.25
@@ -57,6 +59,31 @@ def term_counts(comparable: DataFrame, matching: Matching) -> DataFrame:
     summed = _summed(ranked, F.col("rank") <= matching.max_terms, F.col("value_count"))
     field = F.get(F.array(*(F.lit(field) for field in matching.fields)), F.col("place")).alias("field")
     return summed.select(field, "term", "record_count", "square_sum", "value_count")
+
+
+def held_term_counts(records: HeldRecords, matching: Matching) -> pa.Table:
+    """What `term_counts` says of held records."""
+    of_fields = [_counted(field, records.terms(field), matching.max_terms) for field in matching.fields]
+    return pa.concat_tables(of_fields)
+
+
+def _counted(field: str, terms: Ints, max_terms: int) -> pa.Table:
+    """The frequent values of a field, and all others in one row: by numpy, what `term_counts` does by Spark."""
+    values, counts = np.unique(terms, return_counts=True)
+    frequent = np.flatnonzero(counts >= LEAST_HELD)
+    kept = frequent[np.lexsort((values[frequent], -counts[frequent]))][:max_terms]
+    others = np.delete(counts, kept)
+    told = pa.table(
+        {
+            "field": pa.array([field] * len(kept), pa.string()),
+            "term": values[kept],
+            "record_count": counts[kept],
+            "square_sum": counts[kept] ** 2,
+            "value_count": np.ones(len(kept), dtype=np.int64),
+        }
+    )
+    summed = [[field], [None], [int(others.sum())], [int((others**2).sum())], [len(others)]]
+    return pa.concat_tables([told, pa.table(summed, schema=told.schema)]) if len(others) else told
 
 
 def _summed(counted: DataFrame, is_kept: Column, value_count: Column) -> DataFrame:
