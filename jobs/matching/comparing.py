@@ -10,6 +10,7 @@ from pyspark.core.broadcast import Broadcast
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.io.caching import cached
+from cdp_lib.io.early_start import start_python_workers
 from cdp_lib.models.identity.match_model import Model
 from cdp_lib.settings.matching import Matching
 from cdp_lib.transforms.identity.blocking import (
@@ -166,8 +167,9 @@ class _HeldBlocks:
 @contextmanager
 def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) -> Iterator[Comparer]:
     """What compares pairs of these records, as `comparable_records` returns them, while the block runs."""
-    is_few = record_count <= HELD_AT_MOST
-    records = HeldRecords(held_columns(comparable, matching).toArrow()) if is_few else None
+    rows = held_columns(comparable, matching).toArrow() if record_count <= HELD_AT_MOST else None
+    start_python_workers(comparable.sparkSession)  # while the driver is busy
+    records = None if rows is None else HeldRecords(rows)
     if records is None or not records.have_own_numbers:
         yield ByJoins(comparable, matching)
         return

@@ -10,7 +10,6 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts.matching import match_pair
 from cdp_lib.io.caching import cached
-from cdp_lib.io.early_start import start_python_workers
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.fellegi_sunter import Evidence, fit_model
 from cdp_lib.models.identity.matcher import Matcher, rule_rows
@@ -50,14 +49,14 @@ def weigh_all(
     matcher that is trained here.
     """
     with ExitStack() as kept:
-        start_python_workers(records.sparkSession)
+        record_count = records.count()
         width = int(str(records.sparkSession.conf.get("spark.sql.shuffle.partitions")))
         of_records = comparable_records(records, matching, partitions=width)
         comparable = kept.enter_context(cached(of_records.select("*", known_bits(matching).alias("known_fields"))))
         known = comparable.select("record_key", "known_fields")
         present = matchers.in_force()
         if present is None:
-            with _learnt(comparable, matching, decisions) as learnt:
+            with _learnt(comparable, record_count, matching, decisions) as learnt:
                 if learnt is None:
                     yield Weighed(None, _no_kept_pairs(comparable, matching), known)
                     return
@@ -66,7 +65,7 @@ def weigh_all(
                 yield Weighed(named, kept_pairs(scored, named), known)
             return
         caps = present.matcher.caps
-        compares = kept.enter_context(comparer(comparable, matching, record_count=comparable.count()))
+        compares = kept.enter_context(comparer(comparable, matching, record_count=record_count))
         blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching, caps), drawn_from=None))
         scored = compares.weigh(blocks.compared(caps), present.matcher.model)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
@@ -97,21 +96,20 @@ def _no_kept_pairs(records: DataFrame, matching: Matching) -> DataFrame:
 
 @contextmanager
 def _learnt(
-    comparable: DataFrame, matching: Matching, decisions: DataFrame | None
+    comparable: DataFrame, count: int, matching: Matching, decisions: DataFrame | None
 ) -> Iterator[tuple[Lesson, DataFrame] | None]:
     """A matcher trained on these records, and their pairs weighed by it, cached while the block runs.
 
     None where no two records share a block.
     """
-    sources = {row["source_system"]: row["count"] for row in comparable.groupBy("source_system").count().collect()}
-    count = sum(sources.values())
     with ExitStack() as kept:
         compares = kept.enter_context(comparer(comparable, matching, record_count=count))
         blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching), drawn_from=count))
         sizes = blocks.sizes(one_in=KEYS_SEEN if count > FEW_RECORDS else 1)
         caps = choose_caps(sizes, matching, record_count=count)
         with cached(blocks.compared(caps)) as compared:
-            evidence = _evidence(compared, compares.term_counts(), sources, matching, caps)
+            total = _total_pairs(comparable, count, matching)
+            evidence = _evidence(compared, compares.term_counts(), total, matching, caps)
             if evidence.candidates.num_rows == 0:
                 yield None
                 return
@@ -146,19 +144,28 @@ def _judged(scored: DataFrame, decisions: DataFrame) -> pa.Table:
     return found.select("match_weight", "is_link").toArrow()
 
 
+def _total_pairs(comparable: DataFrame, count: int, matching: Matching) -> float:
+    """How many pairs of records could be one person, at least 1: two of a source that lists everybody once cannot."""
+    once = list(matching.one_record_per_source)
+    of_once = comparable.where(F.col("source_system").isin(once)).groupBy("source_system")
+    listed = of_once.count().collect() if once else []
+    return max(float(_pairs_among(count) - sum(_pairs_among(row["count"]) for row in listed)), 1.0)
+
+
+def _pairs_among(count: int) -> int:
+    return count * (count - 1) // 2
+
+
 def _evidence(
-    compared: DataFrame, terms: pa.Table, sources: dict[str, int], matching: Matching, caps: Sequence[int]
+    compared: DataFrame, terms: pa.Table, total_pairs: float, matching: Matching, caps: Sequence[int]
 ) -> Evidence:
-    count = sum(sources.values())
-    total = count * (count - 1) / 2
-    total -= sum(sources[name] * (sources[name] - 1) / 2 for name in matching.one_record_per_source if name in sources)
     patterns = _in_one_order(pattern_counts(compared, matching).toArrow())
     return Evidence(
         candidates=_counted(patterns, "pair_count"),
         strangers=_counted(patterns, "random_count"),
         terms=_in_one_order(terms),
         sizes={entry.field: len(LEVELS[entry.kind]) for entry in matching.comparisons},
-        total_pairs=float(max(total, 1)),
+        total_pairs=total_pairs,
         rivals={rival.name: rival.shared for rival in matching.rivals},
         caps={rule.on[0]: cap for rule, cap in zip(matching.blocking, caps, strict=True) if len(rule.on) == 1 and cap},
     )

@@ -13,6 +13,7 @@ from jobs.matching.weighing import weigh_all
 from tests.integration.people import customer_records, simulated
 
 MATCHING = Matching()
+ONE_EACH = Matching(one_record_per_source=("crm", "loyalty"))
 
 
 @pytest.fixture(scope="module")
@@ -24,24 +25,28 @@ def in_order(pairs: DataFrame) -> pa.Table:
     return pairs.drop("model_version").toArrow().sort_by([("record_l", "ascending"), ("record_r", "ascending")])
 
 
+@pytest.mark.parametrize("matching", [MATCHING, ONE_EACH], ids=["any", "one_each"])
 def test_records_that_workers_hold_and_records_that_are_joined_give_the_same_pairs(
-    records: DataFrame, monkeypatch: pytest.MonkeyPatch
+    records: DataFrame, matching: Matching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with weigh_all(records, MATCHING, Unkept()) as held:
+    with weigh_all(records, matching, Unkept()) as held:
         assert held.named is not None
         matcher = held.named.matcher
         looked_up = in_order(held.pairs)
     monkeypatch.setattr(comparing, "HELD_AT_MOST", 799)
-    with weigh_all(records, MATCHING, Unkept(matcher)) as joined:
+    with weigh_all(records, matching, Unkept(matcher)) as joined:
         assert in_order(joined.pairs).equals(looked_up)
     assert looked_up.num_rows > 100
 
 
-def test_learning_by_joins_gives_the_same_matcher(records: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    with weigh_all(records, MATCHING, Unkept()) as held:
+@pytest.mark.parametrize("matching", [MATCHING, ONE_EACH], ids=["any", "one_each"])
+def test_learning_by_joins_gives_the_same_matcher(
+    records: DataFrame, matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with weigh_all(records, matching, Unkept()) as held:
         looked_up = held.named
     monkeypatch.setattr(comparing, "HELD_AT_MOST", 799)
-    with weigh_all(records, MATCHING, Unkept()) as joined:
+    with weigh_all(records, matching, Unkept()) as joined:
         assert joined.named == looked_up
 
 
