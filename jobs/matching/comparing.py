@@ -123,14 +123,17 @@ class ByLookup:
     def blocks(self, keyed: DataFrame, *, drawn_from: int | None) -> Iterator[Blocks]:
         """The blocks, made on the driver, for workers to hold as well."""
         all_keys = keyed if drawn_from is None else with_strangers(keyed, self.matching, record_count=drawn_from)
-        rows = held_keys(all_keys, self.matching).toArrow()
-        blocks = HeldBlocks.of_keys(rows, self.records.places_of(rows))
-        found = _HeldBlocks(self, keyed.sparkSession, blocks, [])
+        found = _HeldBlocks(self, keyed.sparkSession, self._blocked(all_keys), [])
         try:
             yield found
         finally:
             for sent in found.sent:
                 sent.destroy()
+
+    def _blocked(self, keyed: DataFrame) -> HeldBlocks:
+        """The rows that blocks are made of are many, and go once these are made."""
+        rows = held_keys(keyed, self.matching).toArrow()
+        return HeldBlocks.of_keys(rows, self.records.places_of(rows))
 
     def term_counts(self) -> pa.Table:
         """How often values occur, counted on the driver."""
@@ -167,9 +170,7 @@ class _HeldBlocks:
 @contextmanager
 def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) -> Iterator[Comparer]:
     """What compares pairs of these records, as `comparable_records` returns them, while the block runs."""
-    rows = held_columns(comparable, matching).toArrow() if record_count <= HELD_AT_MOST else None
-    start_python_workers(comparable.sparkSession)  # while the driver is busy
-    records = None if rows is None else HeldRecords(rows)
+    records = _held(comparable, matching) if record_count <= HELD_AT_MOST else None
     if records is None or not records.have_own_numbers:
         yield ByJoins(comparable, matching)
         return
@@ -178,6 +179,12 @@ def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) ->
         yield ByLookup(records, held, matching)
     finally:
         held.destroy()
+
+
+def _held(comparable: DataFrame, matching: Matching) -> HeldRecords:
+    rows = held_columns(comparable, matching).toArrow()
+    start_python_workers(comparable.sparkSession)  # while the driver is busy
+    return HeldRecords(rows)
 
 
 def weights_of(model: Model) -> Weights:

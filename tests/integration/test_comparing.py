@@ -13,7 +13,7 @@ from jobs.matching.weighing import weigh_all
 from tests.integration.people import customer_records, simulated
 
 MATCHING = Matching()
-ONE_EACH = Matching(one_record_per_source=("crm", "loyalty"))
+ONE_EACH = Matching(one_record_per_source=("contacts", "loyalty_member"))
 
 
 @pytest.fixture(scope="module")
