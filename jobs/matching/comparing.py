@@ -27,8 +27,9 @@ from cdp_lib.transforms.identity.held_records import held_columns, held_keys, He
 from cdp_lib.transforms.identity.scoring import held_term_counts, score_held_pairs, score_pairs, term_counts
 from cdp_lib.transforms.identity.weights import Weights
 
-HELD_AT_MOST = 2_000_000
-"""Records, of some 200 bytes, that each Python worker holds whole: joins would shuffle them, and their pairs twice."""
+HELD_AT_MOST, HELD_TOGETHER = 2_000_000, 8_000_000
+"""Records, of some 350 bytes, that each Python worker holds whole, and that all workers of one executor hold together:
+joins would shuffle them, and their pairs twice."""
 
 PAIRS_EACH = 200_000
 """Pairs that a task makes, and compares in one go: a second or two, and some 200 MB of a worker's memory."""
@@ -170,7 +171,7 @@ class _HeldBlocks:
 @contextmanager
 def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) -> Iterator[Comparer]:
     """What compares pairs of these records, as `comparable_records` returns them, while the block runs."""
-    records = _held(comparable, matching) if record_count <= HELD_AT_MOST else None
+    records = _held(comparable, matching) if _can_be_held(comparable.sparkSession, record_count) else None
     if records is None or not records.have_own_numbers:
         yield ByJoins(comparable, matching)
         return
@@ -179,6 +180,13 @@ def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) ->
         yield ByLookup(records, held, matching)
     finally:
         held.destroy()
+
+
+def _can_be_held(spark: SparkSession, record_count: int) -> bool:
+    """Whether the memory of a machine does for it: each of its cores may have a worker of its own."""
+    context = spark.sparkContext
+    workers = int(context.getConf().get("spark.executor.cores") or context.defaultParallelism)
+    return record_count <= HELD_AT_MOST and record_count * workers <= HELD_TOGETHER
 
 
 def _held(comparable: DataFrame, matching: Matching) -> HeldRecords:

@@ -50,11 +50,15 @@ def test_learning_by_joins_gives_the_same_matcher(
         assert joined.named == looked_up
 
 
+@pytest.mark.parametrize(("each", "together"), [(10, 8_000_000), (2_000_000, 21)], ids=["each", "together"])
 def test_above_a_number_of_records_workers_do_not_hold_them(
-    records: DataFrame, monkeypatch: pytest.MonkeyPatch
+    records: DataFrame, monkeypatch: pytest.MonkeyPatch, each: int, together: int
 ) -> None:
-    monkeypatch.setattr(comparing, "HELD_AT_MOST", 10)
+    """Two cores: two workers hold 11 records each, which is one more than may be held, alone or together."""
+    monkeypatch.setattr(comparing, "HELD_AT_MOST", each)
+    monkeypatch.setattr(comparing, "HELD_TOGETHER", together)
     comparable = comparable_records(records.limit(3), MATCHING)
+    assert records.sparkSession.sparkContext.defaultParallelism == 2
     with (
         comparer(comparable, MATCHING, record_count=10) as few,
         comparer(comparable, MATCHING, record_count=11) as many,
