@@ -9,11 +9,11 @@ import gc
 import pandas
 from pyspark.daemon import manager
 
-from cdp_lib.io import inspection, raw_rows
+from cdp_lib.io import early_start, inspection, raw_rows
 from cdp_lib.transforms.clean import phone
 from cdp_lib.transforms.identity import blocking, comparison, scoring
 
-LOADED = (inspection, raw_rows, phone, blocking, comparison, scoring, pandas)
+LOADED = (early_start, inspection, raw_rows, phone, blocking, comparison, scoring, pandas)
 """They bring all that `mapInArrow` and the like are given, but for models, which have libraries of their own."""
 
 if __name__ == "__main__":

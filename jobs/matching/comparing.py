@@ -32,7 +32,7 @@ HELD_AT_MOST, HELD_TOGETHER = 2_000_000, 8_000_000
 joins would shuffle them, and their pairs twice."""
 
 PAIRS_EACH = 200_000
-"""Pairs that a task makes, and compares in one go: a second or two, and some 200 MB of a worker's memory."""
+"""Pairs that a task makes and compares: a second or two."""
 
 
 class Blocks(Protocol):
@@ -162,7 +162,7 @@ class _HeldBlocks:
     def compared(self, caps: Sequence[int]) -> DataFrame:
         blocks = self.found.up_to(with_strangers_cap(caps))
         self.sent.append(self.spark.sparkContext.broadcast(blocks))
-        parts = max(blocks.pair_count // PAIRS_EACH, self.spark.sparkContext.defaultParallelism)
+        parts = max(-(-blocks.pair_count // PAIRS_EACH), self.spark.sparkContext.defaultParallelism)
         ranged = self.spark.range(parts, numPartitions=parts)
         tasks = ranged.select(F.col("id").alias("part"), F.lit(parts).alias("parts"))
         return compare_held_blocks(tasks, self.sent[-1], self.by.held, self.by.matching)
@@ -185,8 +185,19 @@ def comparer(comparable: DataFrame, matching: Matching, *, record_count: int) ->
 def _can_be_held(spark: SparkSession, record_count: int) -> bool:
     """Whether the memory of a machine does for it: each of its cores may have a worker of its own."""
     context = spark.sparkContext
-    workers = int(context.getConf().get("spark.executor.cores") or context.defaultParallelism)
+    workers = workers_at_once(
+        str(context.master), context.getConf().get("spark.executor.cores"), context.defaultParallelism
+    )
     return record_count <= HELD_AT_MOST and record_count * workers <= HELD_TOGETHER
+
+
+def workers_at_once(master: str, executor_cores: str | None, all_cores: int) -> int:
+    """Python workers that may run side by side in one executor; too many rather than too few where nobody says."""
+    if master.startswith("local"):
+        return all_cores
+    if executor_cores:
+        return int(executor_cores)
+    return 1 if master.startswith(("yarn", "k8s")) else all_cores
 
 
 def _held(comparable: DataFrame, matching: Matching) -> HeldRecords:

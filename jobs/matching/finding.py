@@ -94,7 +94,8 @@ def find_all(ctx: JobContext, records: DataFrame, decisions: DataFrame, keep: Ke
             models = Registered(ctx, settings.matching, records.count())
             weighed = kept.enter_context(weigh_all(records, settings.matching, models, decisions))
             pairs, named, known = weighed.pairs, weighed.named, weighed.known
-            ctx.write(tables.match_pair(settings.matching), named_pairs(pairs), whole=True)
+            # Made in many small parts, they are written in few files.
+            ctx.write(tables.match_pair(settings.matching), named_pairs(pairs).hint("rebalance"), whole=True)
             if named is not None:
                 _write_rules(ctx, named)
         evidence = Evidence(

@@ -9,7 +9,7 @@ from cdp_lib.io.early_start import start_python_workers
 
 
 def test_a_session_is_asked_once_and_answers(spark: SparkSession) -> None:
-    start_python_workers.cache_clear()
+    early_start._ASKED.clear()
     thread = start_python_workers(spark)
     thread.join(60)
     assert not thread.is_alive()
@@ -25,4 +25,4 @@ def test_a_worker_that_does_not_start_is_left_to_those_who_need_it(
     monkeypatch.setattr(SparkSession, "range", ended)
     with caplog.at_level("DEBUG", logger=early_start.__name__):
         early_start._ask(spark)
-    assert [record.getMessage() for record in caplog.records] == ["early start: Py4JError"]
+    assert [record.getMessage() for record in caplog.records] == ["early_start=failed problem=Py4JError"]

@@ -23,6 +23,7 @@ from jobs import workers
 
 ROOT = Path(__file__).parents[2]
 FOR_WORKERS = {
+    "cdp_lib.io.early_start",
     "cdp_lib.io.inspection",
     "cdp_lib.io.raw_rows",
     "cdp_lib.transforms.clean.phone",

@@ -39,6 +39,9 @@ def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -
     return met.mapInArrow(partial(_graded, matching), _with_levels(met.drop(*sides).schema.fields, matching))
 
 
+PAIRS_AT_ONCE = 200_000
+"""Some 200 MB of a worker's memory while they are compared."""
+
 PLACES = ("place_l", "place_r")
 """Where the records of a pair are held, that of the lesser key on the left."""
 
@@ -49,7 +52,7 @@ def compare_held_pairs(pairs: DataFrame, held: Broadcast[HeldRecords], matching:
     Levels are those of `compare_pairs`, without its joins.
     """
     numbered = pairs.withColumns({f"record_{side}": record_number(f"record_{side}") for side in "lr"})
-    others = [field for field in pairs.schema.fields if not field.name.startswith("record_")]
+    others = [field for field in pairs.schema.fields if field.name not in ("record_l", "record_r")]
     return numbered.mapInArrow(partial(_looked_up, held, matching), _placed(others, matching))
 
 
@@ -107,10 +110,12 @@ def _met(
     records = held.value
     for task in chain.from_iterable(batch.to_pylist() for batch in batches):
         for meeting in blocks.value.meetings(task["part"], task["parts"], strangers_place(matching)):
-            left, right = records.in_order(meeting.one, meeting.other)
             rule = pa.array(meeting.rule, mask=meeting.rule < 0)
             made = pa.RecordBatch.from_pydict({"rule": rule, "is_random": pa.array(meeting.is_random)})
-            yield _told(records, left, right, made, matching)
+            left, right = records.in_order(meeting.one, meeting.other)
+            for first in range(0, len(left), PAIRS_AT_ONCE):
+                some = slice(first, first + PAIRS_AT_ONCE)
+                yield _told(records, left[some], right[some], made.slice(first, PAIRS_AT_ONCE), matching)
 
 
 def _told(records: HeldRecords, left: Ints, right: Ints, others: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:

@@ -24,7 +24,7 @@ from cdp_lib.transforms.identity.pairing import (
     two_and_two,
 )
 
-Places = NDArray[np.int32]
+Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Meeting:
 
     one: Ints
     other: Ints
-    rule: Places
+    rule: Numbers
     is_random: NDArray[np.bool_]
 
 
@@ -41,6 +41,8 @@ class Meeting:
 class HeldBlocks:
     """Blocks of two records or more. `keys` and `sizes` are theirs, `members` the places of their records in turn.
 
+    Once they are `up_to` the caps, all that is left of a key are the bits that name its rule. `record_count` is that of
+    all records that are held.
     `sources` numbers, by place, the source of a record where that lists everybody once, and is NO_SOURCE for any other;
     None where no source does.
     """
@@ -48,8 +50,8 @@ class HeldBlocks:
     record_count: int
     keys: Ints
     sizes: Ints
-    members: Places
-    sources: Places | None
+    members: Numbers
+    sources: Numbers | None
 
     @classmethod
     def of_keys(cls, keyed: pa.Table, places: Ints) -> "HeldBlocks":
@@ -85,9 +87,10 @@ class HeldBlocks:
 
     def up_to(self, caps: Sequence[int]) -> "HeldBlocks":
         """The blocks that are not above their rule's cap."""
-        is_kept = self.sizes <= caps_by_rule(caps)[rules_of_keys(self.keys)]
+        rules = rules_of_keys(self.keys)
+        is_kept = self.sizes <= caps_by_rule(caps)[rules]
         members = self.members[np.repeat(is_kept, self.sizes)]
-        return replace(self, keys=self.keys[is_kept], sizes=self.sizes[is_kept], members=members)
+        return replace(self, keys=rules[is_kept].astype(np.int8), sizes=self.sizes[is_kept], members=members)
 
     @property
     def pair_count(self) -> int:
@@ -97,6 +100,7 @@ class HeldBlocks:
     def meetings(self, part: int, parts: int, strangers: int) -> Iterator[Meeting]:
         """One of the parts, about alike in size, that all pairs fall into; each pair is in one of them and once.
 
+        A block is not parted: one whose pairs are more than a part's makes others empty.
         `strangers` is the place of the rule that draws at random.
         """
         bounds = [self.pair_count * end // parts for end in (part, part + 1)]
@@ -109,7 +113,7 @@ class HeldBlocks:
             one, other = (self.members[np.concatenate(rows)] for rows in ends)
             yield self._met(one, other, int(rule), strangers)
 
-    def _met(self, one: Places, other: Places, rule: int, strangers: int) -> Meeting:
+    def _met(self, one: Numbers, other: Numbers, rule: int, strangers: int) -> Meeting:
         """The pairs that no earlier rule brings together, but for two of a source that lists everybody once."""
         is_own = np.ones(len(one), dtype=bool)
         if self.sources is not None:
@@ -125,7 +129,7 @@ class HeldBlocks:
         named = rule if rule < strangers else -1
         return Meeting(one.astype(np.int64), other.astype(np.int64), np.full(len(one), named, np.int32), is_random)
 
-    def _are_together(self, rule: int, one: Places, other: Places) -> NDArray[np.bool_]:
+    def _are_together(self, rule: int, one: Numbers, other: Numbers) -> NDArray[np.bool_]:
         blocks = self._block_of[rule]
         block = blocks[one]
         together: NDArray[np.bool_] = (block >= 0) & (block == blocks[other])
@@ -148,7 +152,7 @@ class HeldBlocks:
         return until
 
     @cached_property
-    def _block_of(self) -> dict[int, Places]:
+    def _block_of(self) -> dict[int, Numbers]:
         """Rule: the block that each record is in, by its place; -1 where it is in none."""
         rules = rules_of_keys(self.keys)
         found = {}
@@ -161,7 +165,7 @@ class HeldBlocks:
         return found
 
 
-def _shared(key: pa.Array, places: Ints) -> tuple[Ints, Ints, Places]:
+def _shared(key: pa.Array, places: Ints) -> tuple[Ints, Ints, Numbers]:
     """The keys that two records or more have, how many have each, and their places, key by key."""
     own = places[key.is_valid().to_numpy(zero_copy_only=False)]
     keys = key.drop_null().to_numpy()
@@ -173,7 +177,7 @@ def _shared(key: pa.Array, places: Ints) -> tuple[Ints, Ints, Places]:
     return ordered[starts[is_shared]], sizes[is_shared], own[order[np.repeat(is_shared, sizes)]].astype(np.int32)
 
 
-def _by_place(keyed: pa.Table, places: Ints) -> Places:
+def _by_place(keyed: pa.Table, places: Ints) -> Numbers:
     sources = np.empty(len(places), dtype=np.int32)
     sources[places] = numbered_sources(keyed["source"])
     return sources

@@ -19,7 +19,7 @@ _NUMBER = "_number"
 
 
 def record_number(record_key: str = "record_key") -> Column:
-    """What stands for a record's key, in the column of that name, in pairs of held records."""
+    """The number by which a held record is found: made from its key, in the column of that name."""
     return F.xxhash64(record_key)
 
 
@@ -66,7 +66,7 @@ class HeldRecords:
         # Without the last one, so that the place of a greater number is there to be compared too.
         found = np.searchsorted(self._numbers[:-1], asked)
         if len(asked) and not (len(self._numbers) and (self._numbers[found] == asked).all()):
-            raise KeyError("a pair names a record that is not held")
+            raise KeyError("a record is named that is not held")
         places: Ints = self._order[found]
         return places
 

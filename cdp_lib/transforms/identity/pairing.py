@@ -1,7 +1,6 @@
 """Every two records of a block, by numpy on Arrow columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +47,7 @@ def two_and_two(starts: Ints, sizes: Ints) -> Iterator[tuple[Ints, Ints]]:
     for size in np.unique(sizes):
         one, other = np.triu_indices(size, 1)
         blocks = starts[sizes == size][:, np.newaxis]
-        step = max(PAIRS_AT_ONCE // max(len(one), 1), 1)
+        step = max(PAIRS_AT_ONCE // len(one), 1)
         for first in range(0, len(blocks), step):
             some = blocks[first : first + step]
             yield (some + one).ravel(), (some + other).ravel()
@@ -90,7 +89,7 @@ class _Members:
         return pa.RecordBatch.from_pydict({**sides, "rule": pa.array(self._rules[one])})
 
 
-def in_order(parts: Sequence[NDArray[Any]], one: Ints, other: Ints) -> tuple[Ints, Ints]:
+def in_order(parts: Sequence[Halves], one: Ints, other: Ints) -> tuple[Ints, Ints]:
     """The rows two and two, that of the lesser name on the left; `parts` of each row's name, the first matters most."""
     is_left = np.zeros(len(one), dtype=bool)
     for part in reversed(parts):

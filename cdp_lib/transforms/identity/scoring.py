@@ -117,7 +117,7 @@ def score_pairs(compared: DataFrame, term_weights: pa.Table, weights: Weights, m
 def score_held_pairs(
     compared: DataFrame, held: Broadcast[HeldRecords], term_weights: pa.Table, weights: Weights, matching: Matching
 ) -> DataFrame:
-    """What `score_pairs` returns but for the parts of the sum, of pairs of held records (`compare_held_blocks`)."""
+    """What `score_pairs` returns but for the parts of the sum, of pairs of held records, compared."""
     weigher = PairWeigher(term_weights, weights, matching)
     said = compared.select("rule", *(f"{field}_level" for field in matching.fields))
     names = [T.StructField(side, T.BinaryType()) for side in ("record_l", "record_r")]

@@ -119,6 +119,14 @@ def test_of_some_keys_all_blocks_are_estimated() -> None:
     assert row == {"rule": 0, "record_count": 2, "block_count": 400}
 
 
+def test_keys_may_come_in_parts_of_a_longer_table() -> None:
+    people = crowd(Random(5), 90)
+    table = pa.table({"block_keys": pa.array([[None] * 4, *people.keys], pa.list_(pa.int64()))})
+    parted = pa.concat_tables([table.slice(1, 40), table.slice(41)])
+    blocks = HeldBlocks.of_keys(parted, np.array(people.places, dtype=np.int64)).up_to(CAPS)
+    assert found(blocks, 2) == expected(people)
+
+
 @pytest.mark.parametrize("keys", [[], [[], []], [[None], [None]], [[key(1, 0)], [key(2, 0)]]])
 def test_nobody_who_shares_a_key_makes_no_pair(keys: list[list[Key]]) -> None:
     blocks = blocks_of(Crowd(keys, [], list(range(len(keys)))))

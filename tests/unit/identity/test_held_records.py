@@ -43,7 +43,7 @@ def test_many_are_found_in_any_order() -> None:
 
 @pytest.mark.parametrize("stranger", [-(2**62), 1, 2**62 + 1])
 def test_a_pair_of_a_record_that_is_not_held_is_a_fault(stranger: int) -> None:
-    with pytest.raises(KeyError, match="names a record that is not held"):
+    with pytest.raises(KeyError, match="a record is named that is not held"):
         held().places(pa.array([7, stranger, 0]))
 
 
