@@ -39,7 +39,7 @@ def compare_pairs(pairs: DataFrame, comparable: DataFrame, matching: Matching) -
     return met.mapInArrow(partial(_graded, matching), _with_levels(met.drop(*sides).schema.fields, matching))
 
 
-PAIRS_AT_ONCE = 200_000
+GRADED_AT_ONCE = 200_000
 """Some 200 MB of a worker's memory while they are compared."""
 
 PLACES = ("place_l", "place_r")
@@ -113,9 +113,9 @@ def _met(
             rule = pa.array(meeting.rule, mask=meeting.rule < 0)
             made = pa.RecordBatch.from_pydict({"rule": rule, "is_random": pa.array(meeting.is_random)})
             left, right = records.in_order(meeting.one, meeting.other)
-            for first in range(0, len(left), PAIRS_AT_ONCE):
-                some = slice(first, first + PAIRS_AT_ONCE)
-                yield _told(records, left[some], right[some], made.slice(first, PAIRS_AT_ONCE), matching)
+            for first in range(0, len(left), GRADED_AT_ONCE):
+                some = slice(first, first + GRADED_AT_ONCE)
+                yield _told(records, left[some], right[some], made.slice(first, GRADED_AT_ONCE), matching)
 
 
 def _told(records: HeldRecords, left: Ints, right: Ints, others: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:

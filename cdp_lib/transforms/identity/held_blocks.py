@@ -21,6 +21,7 @@ from cdp_lib.transforms.identity.pairing import (
     numbered_sources,
     RULE_BITS,
     rules_of_keys,
+    runs_of,
     two_and_two,
 )
 
@@ -42,9 +43,8 @@ class HeldBlocks:
     """Blocks of two records or more. `keys` and `sizes` are theirs, `members` the places of their records in turn.
 
     Once they are `up_to` the caps, all that is left of a key are the bits that name its rule. `record_count` is that of
-    all records that are held.
-    `sources` numbers, by place, the source of a record where that lists everybody once, and is NO_SOURCE for any other;
-    None where no source does.
+    all records that are held. `sources` numbers, by place, the source of a record where that lists everybody once, and
+    is NO_SOURCE for any other; None where no source does.
     """
 
     record_count: int
@@ -171,8 +171,7 @@ def _shared(key: pa.Array, places: Ints) -> tuple[Ints, Ints, Numbers]:
     keys = key.drop_null().to_numpy()
     order = np.argsort(keys)
     ordered = keys[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(keys) else order
-    sizes = np.diff(starts, append=len(keys))
+    starts, sizes = runs_of(ordered)
     is_shared = sizes > 1
     return ordered[starts[is_shared]], sizes[is_shared], own[order[np.repeat(is_shared, sizes)]].astype(np.int32)
 

@@ -32,11 +32,18 @@ def pairs_of_blocks(caps: Sequence[int], batches: Iterable[pa.RecordBatch]) -> I
     for rows in _whole_blocks(batches, int(cap_of.max()) + 1):
         members = _Members(rows)
         keys = rows["key"].to_numpy()
-        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-        sizes = np.diff(starts, append=len(keys))
+        starts, sizes = runs_of(keys)
         is_kept = (sizes > 1) & (sizes <= cap_of[rules_of_keys(keys[starts])])
         for one, other in two_and_two(starts[is_kept], sizes[is_kept]):
             yield members.paired(one, other)
+
+
+def runs_of(keys: Ints) -> tuple[Ints, Ints]:
+    """Where each block begins in sorted keys, and how many rows it has."""
+    is_first = np.ones(len(keys), dtype=bool)
+    is_first[1:] = keys[1:] != keys[:-1]
+    starts = np.flatnonzero(is_first)
+    return starts, np.diff(starts, append=len(keys))
 
 
 def two_and_two(starts: Ints, sizes: Ints) -> Iterator[tuple[Ints, Ints]]:
