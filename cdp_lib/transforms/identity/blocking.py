@@ -140,8 +140,10 @@ def with_strangers_cap(caps: Sequence[int]) -> tuple[int, ...]:
 def _pairs_by_left(keys: DataFrame, caps: Sequence[int]) -> GroupedData:
     """Pairs (record_l, record_r) with each `rule` that brings them together."""
     # In Python: windows that count a block and name its members to each of them take three times as long.
-    together = keys.withColumnRenamed("record_key", "record").repartition("key").sortWithinPartitions("key")
-    pairs = together.mapInArrow(partial(pairs_of_blocks, tuple(caps)), "record_l binary, record_r binary, rule int")
+    # By a hash of the key: rows that a join has put together by the key itself Spark would leave where they are, and
+    # then, running, may change to a join that puts nothing together, since mapInArrow cannot say what it relies on.
+    spread = keys.withColumnRenamed("record_key", "record").repartition(F.hash("key")).sortWithinPartitions("key")
+    pairs = spread.mapInArrow(partial(pairs_of_blocks, tuple(caps)), "record_l binary, record_r binary, rule int")
     # All pairs of a record lie together, so that naming each pair once and joining its left record shuffle once.
     return pairs.repartition("record_l").groupBy("record_l", "record_r")
 
