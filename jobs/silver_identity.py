@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import identity, matching, silver
 from cdp_lib.io.caching import cached
+from cdp_lib.io.local_rows import content_rows
 from cdp_lib.transforms.identity.decisions import decisions_in_force
 from cdp_lib.transforms.identity.exact import blocked_identifiers, record_key
 from cdp_lib.transforms.identity.golden_id import assign_golden_ids, link_rows, touched_golden_ids
@@ -102,7 +103,10 @@ def _publish_people(ctx: JobContext, records: DataFrame, links: DataFrame, touch
 def _publish_review(ctx: JobContext, found: Found, links: DataFrame, decisions: DataFrame) -> None:
     """Writes the pairs that people should judge, where the pack matches by probability."""
     settings = ctx.pack.identity.matching
-    if settings is None or found.pairs is None or found.named is None:
+    if settings is None or found.pairs is None:
+        return
+    if found.named is None:
+        ctx.write(matching.REVIEW_PAIR, content_rows(ctx.spark, matching.REVIEW_PAIR, []))
         return
     threshold = found.named.matcher.threshold
     uncertain = review_pairs(named_pairs(found.pairs), links, decisions, settings, threshold=threshold)

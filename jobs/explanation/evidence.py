@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import silver
+from cdp_lib.contracts.matching import MATCH_KEY
 from cdp_lib.errors import ModelError
 from cdp_lib.io.caching import cached
 from cdp_lib.io.local_rows import local_rows
@@ -23,6 +24,7 @@ from jobs.explanation.lookup import Member, Pair
 from jobs.explanation.reasons import SharedValue, TooMany
 from jobs.explanation.weighed import weighed_pair, WeighedPair
 from jobs.matching.comparing import weights_of
+from jobs.matching.finding import NO_MODEL
 from jobs.matching.matchers import MATCH, NamedMatcher
 
 Value = tuple[int, bytes]
@@ -71,11 +73,16 @@ class Identifiers:
 
 
 def matcher_in_force(suite: Suite) -> NamedMatcher | None:
-    """The champion; None for a pack without `matching`. Raises ModelError where it is missing or outdated."""
+    """The champion; None for a pack without `matching`, and where the last run found no two records to learn from.
+
+    Raises ModelError where it is missing or outdated.
+    """
     settings = suite.pack.identity.matching
     if settings is None:
         return None
     champion = suite.models().champion(MATCH)
+    if champion is None and _nothing_was_learnt(suite):
+        return None
     if champion is None:
         raise ModelError(
             f"pack {suite.pack.name} has no match model yet. A run trains it: cdp run daily --pack {suite.place.pack}"
@@ -87,6 +94,10 @@ def matcher_in_force(suite: Suite) -> NamedMatcher | None:
             f"next run trains anew: cdp run daily --pack {suite.place.pack}"
         )
     return NamedMatcher(matcher, champion.label)
+
+
+def _nothing_was_learnt(suite: Suite) -> bool:
+    return {row["model_version"] for row in suite.store.read(MATCH_KEY).collect()} == {NO_MODEL}
 
 
 def weigh_asked(suite: Suite, named: NamedMatcher, members: Sequence[Member], pairs: Collection[Pair]) -> Weighings:

@@ -1,9 +1,10 @@
 """Who belongs together: found anew among all records, or among those that a day's news may concern."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import DataFrame, functions as F
 
@@ -25,12 +26,15 @@ from cdp_lib.transforms.identity.exact import (
 from cdp_lib.transforms.identity.scoring import named_pairs
 from cdp_lib.workflow.context import JobContext
 from jobs.matching.comparing import comparer
-from jobs.matching.matchers import NamedMatcher, Registered
+from jobs.matching.matchers import judged_pairs, NamedMatcher, Registered, Today
 from jobs.matching.people import Evidence, group_records, Keep, known_of, no_known, no_pairs, sent_whole
 from jobs.matching.weighing import kept_pairs, weigh_all
 
 NEWS_AT_MOST = 0.2
 """Share of changed records above which comparing all of them anew costs less than finding out whom they concern."""
+
+NO_MODEL = "none"
+"""What silver.match_key names where the rules bring no two records together: there was nothing to learn from."""
 
 _VALUE = ("identifier", "value_key")
 _OF_CLUSTER = ("cluster_id", "component_id", "matched_by")
@@ -70,8 +74,8 @@ def news_of(ctx: JobContext, keep: Keep) -> News | None:
         return None
     named = None
     if ctx.pack.identity.matching is not None:
-        record_count = ctx.read(silver.CUSTOMER_RECORD).count()
-        named = Registered(ctx, ctx.pack.identity.matching, record_count).in_force()
+        today = _today(ctx, ctx.read(silver.CUSTOMER_RECORD))
+        named = Registered(ctx, ctx.pack.identity.matching, today).in_force()
         known = ctx.recall(tables.match_pair(ctx.pack.identity.matching)).select("model_version").first()
         if named is None or known is None or known[0] != named.label:
             return None
@@ -83,6 +87,11 @@ def news_of(ctx: JobContext, keep: Keep) -> News | None:
     return News(changed, named)
 
 
+def _today(ctx: JobContext, records: DataFrame) -> Today:
+    has_judged = ctx.input_version(identity.IDENTITY_OVERRIDE) is not None
+    return Today(records.count(), judged_pairs(ctx.read(identity.IDENTITY_OVERRIDE)) if has_judged else 0)
+
+
 @contextmanager
 def find_all(ctx: JobContext, records: DataFrame, decisions: DataFrame, keep: Keep) -> Iterator[Found]:
     """Every record compared and grouped; writes the pack's match tables."""
@@ -91,13 +100,12 @@ def find_all(ctx: JobContext, records: DataFrame, decisions: DataFrame, keep: Ke
         pairs, named, known = None, None, no_known(ctx.spark)
         if settings.matching is not None:
             ctx.say("which records may be one person")
-            models = Registered(ctx, settings.matching, records.count())
+            models = Registered(ctx, settings.matching, _today(ctx, records))
             weighed = kept.enter_context(weigh_all(records, settings.matching, models, decisions))
             pairs, named, known = weighed.pairs, weighed.named, weighed.known
             # Made in many small parts, they are written in few files.
             ctx.write(tables.match_pair(settings.matching), named_pairs(pairs).hint("rebalance"), whole=True)
-            if named is not None:
-                _write_rules(ctx, named)
+            _write_rules(ctx, weighed.rules, NO_MODEL if named is None else named.label)
         evidence = Evidence(
             keys=identifier_keys(records, settings),
             pairs=no_pairs(ctx.spark) if pairs is None else pairs,
@@ -243,10 +251,10 @@ def _with_keys(pairs: DataFrame) -> DataFrame:
     return pairs.withColumns({side: F.unhex(side) for side in ("record_l", "record_r")})
 
 
-def _write_rules(ctx: JobContext, named: NamedMatcher) -> None:
-    rows = [{**rule, "model_version": named.label} for rule in named.matcher.rules]
+def _write_rules(ctx: JobContext, rules: Sequence[Mapping[str, Any]], label: str) -> None:
+    rows = [{**rule, "model_version": label} for rule in rules]
     ctx.write(tables.MATCH_KEY, content_rows(ctx.spark, tables.MATCH_KEY, rows))
-    for rule in named.matcher.rules:
+    for rule in rules:
         if not rule["max_records"]:
             ctx.say(f"{rule['blocking_rule']} is not used: among so many records it would make too many pairs")
         elif rule["dropped_block_count"]:

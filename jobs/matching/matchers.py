@@ -1,21 +1,26 @@
 """The matcher in force: the registry's champion, or one trained now and registered; or one that nobody keeps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isinf
 from typing import Protocol
+
+from pyspark.sql import DataFrame
 
 from cdp_lib.contracts import silver
 from cdp_lib.models.identity.fellegi_sunter import Evidence
 from cdp_lib.models.identity.match_model import FieldModel
 from cdp_lib.models.identity.matcher import example_levels, level_scorer, Matcher, probability_chart, weight_chart
+from cdp_lib.models.identity.threshold import ENOUGH_LABELS
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.identity.decisions import decisions_in_force
 from cdp_lib.transforms.identity.grading import LEVELS
 from cdp_lib.workflow.context import JobContext
 
 OUTGROWN = 2.0
 """A matcher is trained anew once there are so many times the records that it was trained on: what is rare among few is
-not among many, and a threshold holds for its number of records."""
+not among many, and a threshold holds for its number of records. The same goes for the pairs that people judged."""
 
 MATCH = "match"
 """What the registry calls the model, after the pack's name."""
@@ -27,6 +32,39 @@ class NamedMatcher:
 
     matcher: Matcher
     label: str
+
+
+@dataclass(frozen=True)
+class Today:
+    """What a matcher is for: so many records, and so many pairs that people judged (of the rarer verdict)."""
+
+    record_count: int
+    judged_count: int
+
+
+def judged_pairs(overrides: DataFrame) -> int:
+    """How many pairs people judged to be one person, or two, whichever are fewer: silver.identity_override as it is."""
+    counted = decisions_in_force(overrides).groupBy("is_link").count().collect()
+    by_verdict = {row["is_link"]: int(row["count"]) for row in counted}
+    return min(by_verdict.get(True, 0), by_verdict.get(False, 0))
+
+
+def misfit(champion: StoredModel, matching: Matching, today: Today) -> str | None:
+    """Why a registered matcher does not fit any more, as said after its name; None: it does."""
+    body = champion.body
+    records, judged = int(body.get("record_count", 0)), int(body.get("judged_count", 0))
+    if body.get("settings_hash") != matching.model_hash:
+        return "was trained under other matching settings"
+    if today.record_count > OUTGROWN * records:
+        return f"has seen {records:,} records, and there are {today.record_count:,} today"
+    if matching.threshold is not None:
+        return None
+    enough = max(ENOUGH_LABELS, OUTGROWN * judged if judged >= ENOUGH_LABELS else 0)
+    if today.judged_count >= enough:
+        return f"knew {judged:,} judged pairs of either verdict, and there are {today.judged_count:,} today"
+    if isinf(float(body.get("threshold", 0.0))) and today.record_count != records:
+        return "links nobody"
+    return None
 
 
 @dataclass(frozen=True)
@@ -66,23 +104,24 @@ class Unkept:
 class Registered:
     """Matchers of the daily run: the champion of the pack's registry, which a run without one trains and promotes."""
 
-    def __init__(self, ctx: JobContext, matching: Matching, record_count: int) -> None:
+    def __init__(self, ctx: JobContext, matching: Matching, today: Today) -> None:
         self._ctx = ctx
         self._matching = matching
-        self._record_count = record_count
+        self._today = today
 
     def in_force(self) -> NamedMatcher | None:
         """The champion, if it fits today's settings and records; or what this run trained before it was cut off."""
         champion = self._ctx.models.champion(MATCH)
-        if champion is not None and self._fits(champion):
+        if champion is not None and misfit(champion, self._matching, self._today) is None:
             return _named(champion)
         earlier = self._ctx.models.of_run(MATCH, self._ctx.run.run_id)
-        if earlier is None or not self._fits(earlier):
+        if earlier is None or misfit(earlier, self._matching, self._today) is not None:
             return None
         return _named(self._ctx.models.promote(MATCH, earlier.version))
 
     def keep(self, lesson: Lesson) -> NamedMatcher:
         """Registered, and champion from now on."""
+        lesson = replace(lesson, matcher=replace(lesson.matcher, judged_count=self._today.judged_count))
         version = self._ctx.input_version(silver.CUSTOMER_RECORD)
         inputs = {} if version is None else {silver.CUSTOMER_RECORD.name: version}
         training = training_of(lesson, self._matching, inputs)
@@ -96,19 +135,9 @@ class Registered:
     def _tell_why_new(self) -> None:
         """Why the champion, if there is one, is not used."""
         champion = self._ctx.models.champion(MATCH)
-        if champion is None:
-            return
-        seen = int(champion.body.get("record_count", 0))
-        reason = (
-            "was trained under other matching settings"
-            if champion.body.get("settings_hash") != self._matching.model_hash
-            else f"has seen {seen:,} records, and there are {self._record_count:,} today"
-        )
-        self._ctx.say(f"{champion.label} {reason}: a new one is trained")
-
-    def _fits(self, stored: StoredModel) -> bool:
-        is_outgrown = self._record_count > OUTGROWN * int(stored.body.get("record_count", 0))
-        return stored.body.get("settings_hash") == self._matching.model_hash and not is_outgrown
+        reason = None if champion is None else misfit(champion, self._matching, self._today)
+        if champion is not None and reason is not None:
+            self._ctx.say(f"{champion.label} {reason}: a new one is trained")
 
 
 def _named(stored: StoredModel) -> NamedMatcher:
@@ -124,6 +153,7 @@ def training_of(lesson: Lesson, matching: Matching, inputs: dict[str, int]) -> T
         example=example_levels(lesson.evidence.candidates, matching.fields),
         parameters={
             "settings_hash": matcher.settings_hash,
+            "judged_count": matcher.judged_count,
             "threshold_reason": matcher.reason,
             "false_pairs": matching.false_pairs,
             "blocking_rules": len(matching.blocking),

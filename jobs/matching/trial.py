@@ -21,7 +21,7 @@ from cdp_lib.transforms.identity.difference import changed_people, summed_change
 from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, record_key
 from cdp_lib.transforms.identity.increment import within
 from jobs.compose import Suite
-from jobs.matching.matchers import MATCH, Unkept
+from jobs.matching.matchers import judged_pairs, MATCH, misfit, Today, Unkept
 from jobs.matching.people import Evidence, group_records, no_known, no_pairs
 from jobs.matching.weighing import weigh_all
 
@@ -55,7 +55,9 @@ def _clusters(kept: ExitStack, suite: Suite, other: Identity, records: DataFrame
     decisions = within(decisions_in_force(suite.store.read(identity.IDENTITY_OVERRIDE)), known)
     pairs, named, fields = no_pairs(suite.session()), None, no_known(suite.session())
     if other.matching is not None:
-        weighed = kept.enter_context(weigh_all(records, other.matching, _matchers(suite, other.matching), decisions))
+        today = Today(records.count(), judged_pairs(suite.store.read(identity.IDENTITY_OVERRIDE)))
+        matchers = _matchers(suite, other.matching, today)
+        weighed = kept.enter_context(weigh_all(records, other.matching, matchers, decisions))
         pairs, named, fields = weighed.pairs, weighed.named, weighed.known
     evidence = Evidence(identifier_keys(records, other), pairs, decisions, records, fields)
     scratch = f"{suite.store.root}/_checkpoints/trial"
@@ -64,10 +66,10 @@ def _clusters(kept: ExitStack, suite: Suite, other: Identity, records: DataFrame
     return record_clusters(records, memberships)
 
 
-def _matchers(suite: Suite, matching: Matching) -> Unkept:
-    """The champion where it was trained under just these settings; else one is trained for the trial alone."""
+def _matchers(suite: Suite, matching: Matching, today: Today) -> Unkept:
+    """The champion where the next run would use it under these settings; else one is trained for the trial alone."""
     champion = suite.models().champion(MATCH)
-    fits = champion is not None and champion.body.get("settings_hash") == matching.model_hash
+    fits = champion is not None and misfit(champion, matching, today) is None
     return Unkept(Matcher.from_dict(champion.body) if champion is not None and fits else None)
 
 

@@ -1,8 +1,9 @@
 """Every candidate pair of a set of records, compared and weighed; without a matcher, one is trained on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,13 +31,14 @@ FEW_RECORDS, KEYS_SEEN = 100_000, 16
 class Weighed:
     """Pairs worth keeping, by the matcher named: `pairs` has silver.match_pair's columns, its records as 16 bytes.
 
-    Where no two records share a block, nothing can be learnt: then there is no matcher, and no pair. `known` is
-    `known_fields` of every record.
+    Where no pair may be one person, nothing can be learnt: then there is no matcher, and no pair. `known` is
+    `known_fields` of every record, `rules` rows of silver.match_key without the model's version.
     """
 
     named: NamedMatcher | None
     pairs: DataFrame
     known: DataFrame
+    rules: Sequence[Mapping[str, Any]]
 
 
 @contextmanager
@@ -57,18 +59,17 @@ def weigh_all(
         present = matchers.in_force()
         if present is None:
             with _learnt(comparable, record_count, matching, decisions) as learnt:
-                if learnt is None:
-                    yield Weighed(None, _no_kept_pairs(comparable, matching), known)
+                if learnt.lesson is None:
+                    yield Weighed(None, _no_kept_pairs(comparable, matching), known, learnt.rules)
                     return
-                lesson, scored = learnt
-                named = matchers.keep(lesson)
-                yield Weighed(named, kept_pairs(scored, named), known)
+                named = matchers.keep(learnt.lesson)
+                yield Weighed(named, kept_pairs(learnt.scored, named), known, learnt.rules)
             return
         caps = present.matcher.caps
         compares = kept.enter_context(comparer(comparable, matching, record_count=record_count))
         blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching, caps), drawn_from=None))
         scored = compares.weigh(blocks.compared(caps), present.matcher.model)
-        yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known)
+        yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known, present.matcher.rules)
 
 
 def kept_pairs(scored: DataFrame, named: NamedMatcher) -> DataFrame:
@@ -94,24 +95,32 @@ def _no_kept_pairs(records: DataFrame, matching: Matching) -> DataFrame:
     return local_rows(records.sparkSession, schema)
 
 
-@contextmanager
-def _learnt(
-    comparable: DataFrame, count: int, matching: Matching, decisions: DataFrame | None
-) -> Iterator[tuple[Lesson, DataFrame] | None]:
-    """A matcher trained on these records, and their pairs weighed by it, cached while the block runs.
+@dataclass(frozen=True)
+class _Learnt:
+    """What the blocks bring together, the matcher trained on it, and the pairs weighed by that.
 
-    None where no two records share a block.
+    Without a lesson they are only compared: no two records share a block, or a veto parts all that do.
     """
+
+    rules: tuple[dict[str, Any], ...]
+    lesson: Lesson | None
+    scored: DataFrame
+
+
+@contextmanager
+def _learnt(comparable: DataFrame, count: int, matching: Matching, decisions: DataFrame | None) -> Iterator[_Learnt]:
+    """A matcher trained on these records, and their pairs weighed by it, cached while the block runs."""
     with ExitStack() as kept:
         compares = kept.enter_context(comparer(comparable, matching, record_count=count))
         blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching), drawn_from=count))
         sizes = blocks.sizes(one_in=KEYS_SEEN if count > FEW_RECORDS else 1)
         caps = choose_caps(sizes, matching, record_count=count)
+        rules = rule_rows(sizes, [rule.name for rule in matching.blocking], caps)
         with cached(blocks.compared(caps)) as compared:
             total = _total_pairs(comparable, count, matching)
             evidence = _evidence(compared, compares.term_counts(), total, matching, caps)
-            if evidence.candidates.num_rows == 0:
-                yield None
+            if evidence.candidates.filter(pc.invert(evidence.candidates["is_vetoed"])).num_rows == 0:
+                yield _Learnt(rules, None, compared)
                 return
             model = fit_model(evidence)
             candidates = compared.where(F.col("rule").isNotNull())
@@ -124,10 +133,10 @@ def _learnt(
             reason=threshold.reason,
             settings_hash=matching.model_hash,
             record_count=count,
-            rules=rule_rows(sizes, [rule.name for rule in matching.blocking], caps),
+            rules=rules,
         )
         pair_count = int(sum(evidence.candidates["pair_count"].to_pylist()))
-        yield Lesson(matcher, evidence, pair_count), scored
+        yield _Learnt(rules, Lesson(matcher, evidence, pair_count), scored)
 
 
 def _threshold(scored: DataFrame, matching: Matching, decisions: DataFrame | None) -> Threshold:

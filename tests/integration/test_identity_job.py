@@ -9,6 +9,7 @@ from pyspark.sql import functions as F, SparkSession
 from cdp_lib.contracts import identity, matching as tables
 from cdp_lib.settings.settings import MlflowSettings
 from jobs.decisions import Decision, Record, Verdict
+from jobs.explanation.evidence import matcher_in_force
 from jobs.identities import record_decision
 from jobs.matching.matchers import MATCH
 from tests.integration.people import Business, business, simulated
@@ -142,3 +143,32 @@ def test_records_that_nothing_brings_together_are_people_of_their_own_without_a_
 
     assert shop.people() == {frozenset({"crm:1"}), frozenset({"crm:2"})}
     assert shop.suite.models().champion(MATCH) is None
+    assert {row["model_version"] for row in shop.table(tables.MATCH_KEY).collect()} == {"none"}
+    assert shop.table(tables.REVIEW_PAIR).count() == 0
+    assert matcher_in_force(shop.suite) is None
+
+
+@pytest.mark.slow
+def test_a_mailbox_that_all_share_is_told_though_nothing_can_be_learnt(new_business: New) -> None:
+    """A pack that compares by e-mail alone, and a business that gave everybody its own address."""
+    shop = new_business(EXACT + "matching: {blocking: [{on: [email], max_records: 5}], random_pairs: 20000}\n")
+    shop.publish([record(str(number), f"m{number}") | {"email": "shop@shop.test"} for number in range(8)], 1)
+    shop.run()
+
+    (rule,) = shop.table(tables.MATCH_KEY).collect()
+    assert (rule["blocking_rule"], rule["max_records"], rule["dropped_record_count"]) == ("email", 0, 8)
+    assert len(shop.people()) == 8
+
+
+@pytest.mark.slow
+def test_pairs_that_a_veto_parts_teach_nothing_and_stop_no_run(new_business: New) -> None:
+    """A couple at one address, and nobody else."""
+    apart = "{same: [address, last_name], different: [first_name]}"
+    shop = new_business(EXACT + f"matching: {{vetoes: [{apart}], random_pairs: 20000}}\n")
+    home = {"last_name": "Poom", "email": "home@poom.test", "address": "12 Old Road", "postcode": "10110"}
+    shop.publish(
+        [record("1", "m1") | home | {"first_name": "Anna"}, record("2", "m2") | home | {"first_name": "Karl"}], 1
+    )
+    shop.run()
+
+    assert len(shop.people()) == 2

@@ -95,6 +95,8 @@ def fit_model(evidence: Evidence) -> Model:
             if name in evidence.caps and share is not None:
                 judged.add(name)
                 u[place] = _with_highest(u[place], share * seen[place][-1])
+        # Strangers agree no more than a person's records: else the first other value would speak for one person.
+        u = [_with_highest(own, min(float(own[-1]), float(m[-1]))) for own, m in zip(u, kinds.m, strict=True)]
         moved = [_shared(own, rival, u) for own, rival in zip(shared, kinds.rivals, strict=True)]
         kinds = replace(kinds, u=u, rivals=moved)
     fields = tuple(
@@ -181,8 +183,10 @@ def _stranger_shares(evidence: Evidence, statistics: "Mapping[str, _Terms]") -> 
         share = held / held.sum()
         known = statistics.get(name)
         if known is not None and known.records > 1:
-            same = known.pairs_within(evidence.caps.get(name)) / (known.records * (known.records - 1))
-            share = np.append(share[:-1] / share[:-1].sum() * (1 - same), same)
+            ordered_pairs = known.records * (known.records - 1)
+            # Also of a field with one value so far: the next record may have another, and would weigh infinitely.
+            most = 1 - _PSEUDO_STRANGERS / (ordered_pairs / 2 + 1)
+            share = _with_highest(share, min(known.pairs_within(evidence.caps.get(name)) / ordered_pairs, most))
         shares.append(share)
     return shares
 

@@ -21,7 +21,8 @@ class Matcher:
     """The model, the largest block that each rule compares, and the bits from which a pair is one person.
 
     `rules` are rows of silver.match_key without the model's version; `settings_hash` tells the settings that it was
-    trained under, `record_count` how many records; `reason` says where the threshold comes from.
+    trained under, `record_count` how many records, `judged_count` how many pairs people had judged with either verdict
+    (of the rarer one); `reason` says where the threshold comes from.
     """
 
     model: Model
@@ -31,6 +32,7 @@ class Matcher:
     settings_hash: str
     record_count: int
     rules: tuple[Mapping[str, Any], ...]
+    judged_count: int = 0
 
     @property
     def least_weight(self) -> float:
@@ -47,6 +49,7 @@ class Matcher:
             "settings_hash": self.settings_hash,
             "record_count": self.record_count,
             "rules": [dict(rule) for rule in self.rules],
+            "judged_count": self.judged_count,
         }
 
     @staticmethod
@@ -61,6 +64,7 @@ class Matcher:
                 settings_hash=str(body["settings_hash"]),
                 record_count=int(body["record_count"]),
                 rules=tuple(body["rules"]),
+                judged_count=int(body.get("judged_count", 0)),
             )
         except KeyError as problem:
             raise ModelError(

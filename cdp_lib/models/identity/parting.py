@@ -9,7 +9,7 @@ from scipy.sparse import coo_array  # type: ignore[import-untyped]  # scipy ship
 
 from cdp_lib.models.identity.bonds import pairs_within, run_number, TIE
 from cdp_lib.models.identity.components import connected, first_of_runs
-from cdp_lib.models.identity.linkage import average_linkage, FORBIDDEN, Limits
+from cdp_lib.models.identity.linkage import average_linkage, FORBIDDEN, Limits, NODES_AT_ONCE
 from cdp_lib.models.identity.units import Edges, Holdings, Masks, masks_of, UnitGraph
 
 Ints = NDArray[np.int64]
@@ -109,6 +109,9 @@ class _Seats:
         start = 0
         while start < sizes.size:
             widest = int(sizes[start]) + int(sizes[start]) // 8
+            if sizes[start] <= NODES_AT_ONCE:
+                # Linkage goes by the largest, and settles equal means in another way above that size.
+                widest = min(widest, NODES_AT_ONCE)
             fits = start + max(1, CELLS_AT_ONCE // widest**2)
             end = min(int(np.searchsorted(sizes, widest, side="right")), fits)
             yield start, end, int(sizes[end - 1])

@@ -135,6 +135,67 @@ def test_agreeing_on_a_frequent_value_weighs_less_than_on_a_rare_one():
     assert added[17] < added[18] <= model.rare["name"]
 
 
+def _terms_of(field, *counts):
+    """Values of a field by how many records hold them; those of five and more are named."""
+    rest = [count for count in counts if count < 5]
+    named = [(field, place, count, count**2, 1) for place, count in enumerate(counts) if count >= 5]
+    others = [(field, None, sum(rest), sum(count**2 for count in rest), len(rest))] if rest else []
+    columns = zip(*(named + others), strict=True)
+    return pa.table(
+        {
+            name: pa.array(column, pa.string() if name == "field" else pa.int64())
+            for name, column in zip(NO_TERMS.column_names, columns, strict=True)
+        }
+    )
+
+
+def _numbers(model):
+    weights = [weight for field in model.fields for weight in (*field.weights, field.rare)]
+    return [model.prior_weight, *model.rival_priors.values(), *weights]
+
+
+def test_a_field_with_one_value_so_far_says_nothing_either_way():
+    """All 20,000 records name the same home: neither agreeing on it nor the first other home is evidence."""
+    sames = {"home": (0.0, 1.0)}
+    rows, matched = _patterns(M | sames, MATCHES)
+    _, strangers = _patterns(U | sames, TOTAL - MATCHES)
+    is_there = [row[3] == 1 for row in rows]
+    kept = [row for row in rows if row[3] == 1]
+    random = (matched + strangers)[is_there] / TOTAL * 1e6
+    found = (matched + strangers)[is_there] * np.array([sum(row) > 1 for row in kept])
+
+    model = fit_model(
+        _evidence(
+            candidates=_table(kept, found),
+            strangers=_table(kept, random),
+            terms=_terms_of("home", 20_000),
+            rivals={},
+        )
+    )
+
+    home = next(field for field in model.fields if field.field == "home")
+    assert np.abs(home.weights).max() < 0.1
+    assert np.isfinite(_numbers(model)).all()
+
+
+@pytest.mark.parametrize("counts", [(2,), (2, 1), (1, 1), (3,)])
+def test_a_field_that_hardly_anybody_fills_breaks_no_model(counts):
+    """Two records name a home, the same one: all pairs that know it agree."""
+    evidence = _evidence(terms=_terms_of("home", *counts))
+    rows = [
+        tuple(None if place == 3 else level for place, level in enumerate(row))
+        for row in product(*map(range, SIZES.values()))
+        if row[3] == 1
+    ]
+    alone = _table([*rows, (2, 1, 1, 1, 1)], np.append(np.full(len(rows), 50.0), 1.0))
+
+    model = fit_model(_evidence(candidates=alone, strangers=alone, terms=evidence.terms))
+
+    assert np.isfinite(_numbers(model)).all()
+    home = next(field for field in model.fields if field.field == "home")
+    assert home.weights[0] <= 0.0 <= home.weights[-1]
+
+
 def test_no_candidate_pair_is_an_error_that_names_the_cure():
     with pytest.raises(IdentityError, match=r"No two records share a block.*blocking rules"):
         fit_model(_evidence(candidates=_table([], np.zeros(0))))

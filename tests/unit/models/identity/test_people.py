@@ -5,7 +5,7 @@ import pytest
 
 from cdp_lib.errors import IdentityError
 from cdp_lib.models.identity import people as people_module
-from cdp_lib.models.identity.linkage import Limits
+from cdp_lib.models.identity.linkage import Limits, NODES_AT_ONCE
 from cdp_lib.models.identity.people import (
     fits_one_machine,
     IdentityGraph,
@@ -252,6 +252,22 @@ def test_records_that_must_stay_together_count_as_one_of_a_large_group():
     found = clusters(graph(keys, [*strong, (4000, 0, 4.0)]), PLAIN, limits)
 
     assert set(found.values()) == {0, 4000}
+
+
+def _tied(first, size):
+    """Two ways to unite the first five have the same mean; the others hang on in a chain."""
+    a = range(first, first + size)
+    near = [(a[0], a[3], 10), (a[1], a[2], 20), (a[2], a[3], 20), (a[3], a[4], 20)]
+    apart = [(a[1], a[3], -5, VETOED), (a[2], a[4], -5, VETOED), (a[1], a[4], -5, VETOED)]
+    return [*near, *apart, (a[0], a[5], 6), *((left, left + 1, 6) for left in a[5:-1])]
+
+
+@pytest.mark.parametrize("size", [NODES_AT_ONCE - 4, NODES_AT_ONCE, NODES_AT_ONCE + 1])
+def test_a_group_with_equal_means_does_not_ask_how_large_the_group_beside_it_is(size):
+    alone = clusters(graph(pairs=_tied(0, size)))
+    beside_others = clusters(graph(pairs=[*_tied(0, size), *_tied(1000, NODES_AT_ONCE + 2)]))
+
+    assert {record: beside_others[record] for record in alone} == alone
 
 
 def test_infinite_threshold_links_no_pair_and_keeps_identifiers():
