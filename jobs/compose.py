@@ -147,12 +147,18 @@ class Suite:
             sending=sending,
         )
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
-            last = History(tuple(self.ledger.states())).last_run(options.workflow)
-            was_cut_off = last is not None and last.status == "started"
-            if options.resume or not was_cut_off:
+            if options.resume or not self._was_cut_off(options.workflow, jobs):
                 return (self._run(jobs, options, services),)
             cut_off = self._run(jobs, replace(options, resume=True, as_of=None), services)
             return (cut_off, self._run(jobs, options, services))
+
+    def _was_cut_off(self, workflow: str, jobs: Sequence[Job]) -> bool:
+        """Whether a kill left the workflow's last run half done, and no other run has done its work since."""
+        history = History(tuple(self.ledger.states()))
+        last = history.last_run(workflow)
+        if last is None or last.status != "started":
+            return False
+        return history.overtaken_by(last, [job.name for job in jobs]) is None
 
     def _run(self, jobs: Sequence[Job], options: RunOptions, services: Services) -> RunReport:
         try:

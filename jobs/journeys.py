@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 
 from cdp_lib.contracts import activation, gold
 from cdp_lib.errors import ConfigError, near_miss, StorageError
-from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.io.checkpoints import checkpoints, folder_of_look
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.selection import count_rows
 from cdp_lib.settings.journey import Journey
@@ -106,7 +106,7 @@ def simulate(suite: Suite, name: str, first: date, last: date) -> Simulation:
             )
     known = known_from(pack, suite.store.read, lambda table: suite.store.version(table) is not None)
     with ExitStack() as kept:
-        keep = kept.enter_context(checkpoints(suite.session(), f"{suite.store.root}/_checkpoints/journey"))
+        keep = kept.enter_context(checkpoints(suite.session(), folder_of_look(suite.store.root)))
         return _counted(_walked(suite, known, pack, _days(pack.journeys[0], first, last), keep))
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from cdp_lib.contracts import gold, scores
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import StorageError
-from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.io.checkpoints import checkpoints, folder_of_look
 from cdp_lib.io.ledger import History
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.customer.scored_view import scored_customers
@@ -71,7 +71,7 @@ class Look:
 
     def checkpoints(self) -> AbstractContextManager[Callable[[DataFrame], DataFrame]]:
         """Below the lakehouse, deleted at the end."""
-        return checkpoints(self.suite.session(), f"{self.suite.store.root}/_checkpoints/look")
+        return checkpoints(self.suite.session(), folder_of_look(self.suite.store.root))
 
 
 def scored_view(

@@ -28,10 +28,12 @@ IDENTITY_LINK = Table(
             "match, `decision` for a person's; null: it stands alone.",
         ),
         text("founding_record", "Hash of the record that founded the golden_id.", required=True),
+        instant("founded_at", "Run that founded the golden_id: of ids that are merged, the oldest survives."),
         instant("linked_at", "Run that gave the record this golden_id.", required=True),
         text("_run_id", "Run that wrote the row.", required=True),
     ),
-    write=MergeByKey(newest_by=("linked_at",)),
+    # No `newest_by`: one job writes it, run after run, and a clock that was set back must not hold a link in place.
+    write=MergeByKey(),
     cluster_by=("golden_id",),
 )
 

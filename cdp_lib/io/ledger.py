@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, UTC
 from typing import Any
@@ -52,6 +52,11 @@ class JobState:
     watched: str | None = None
     error: str | None = None
     owner: str = ""
+
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether the job is done in this run."""
+        return self.status in ("succeeded", "skipped")
 
 
 class OpsLedger:
@@ -200,6 +205,15 @@ class History:
     def of_run(self, run_id: str, job: str) -> tuple[JobState, ...]:
         """The job's states in one run, in order of time."""
         return tuple(state for state in self.states if state.run_id == run_id and state.job == job)
+
+    def overtaken_by(self, run: JobState, jobs: Iterable[str]) -> JobState | None:
+        """A newer run's state of one of these jobs, which the run did not end: it stands on newer tables than the run.
+
+        To go on with the run would write older versions over the newer ones.
+        """
+        names = set(jobs) - {state.job for state in self.states if state.run_id == run.run_id and state.has_ended_well}
+        newer = [state for state in self.states if state.run_number > run.run_number and state.job in names]
+        return next((state for state in newer if state.status != "skipped"), None)
 
     def unfinished(self, workflow: str) -> JobState:
         """The run that `--resume` goes on with; raises WorkflowError where the last one ended well or none exists."""

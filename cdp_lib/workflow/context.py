@@ -13,7 +13,7 @@ from cdp_lib.contracts import ops
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import near_miss, QualityError, WorkflowError
-from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.io.checkpoints import checkpoints, folder_of_run
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.ledger import JobState, OpsLedger
 from cdp_lib.io.local_rows import local_rows
@@ -82,6 +82,21 @@ class JobContext:
         """What this job, or one after it, wrote in earlier runs: as it was before this run, also in a second try."""
         self._declared(table, "remembers", self._job.remembered_tables(self.pack))
         version = self._before.get(table.name)
+        return self._services.store.read(table, version) if version is not None else self._empty(table)
+
+    def recall_as_told(self, table: Table, log: Table) -> DataFrame:
+        """`recall` of a table whose changes are told in `log`, which is written after it: as it was when last told.
+
+        That is another version only where an earlier run ended between the two, and this one is a new run.
+        """
+        if self.goes_on:
+            return self.recall(table)
+        told, since = self._before.get(log.name), 0 if self._previous is None else self._previous.run_number
+        begun = [state for state in self._services.ledger.states() if state.status == "started"]
+        own = [state.outputs for state in begun if state.job == self._job.name and state.run_number > since]
+        # Who first found the log as it is now found the table as it was told there.
+        version = next((found.get(table.name) for found in own if found.get(log.name) == told), None)
+        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
         return self._services.store.read(table, version) if version is not None else self._empty(table)
 
     def write(
@@ -159,7 +174,7 @@ class JobContext:
 
     def checkpoints(self) -> AbstractContextManager[Callable[[DataFrame], DataFrame]]:
         """A place for checkpoints of an iterative algorithm, emptied at the end."""
-        return checkpoints(self.spark, f"{self._services.store.root}/_checkpoints/{self.run.run_id}")
+        return checkpoints(self.spark, folder_of_run(self._services.store.root))
 
     def input_version(self, table: Table) -> int | None:
         """The version of an input that this run pinned; None: it does not exist."""

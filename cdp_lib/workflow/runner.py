@@ -69,7 +69,7 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
     CdpError, or WorkflowError for any other fault, after the ledger has it; `--resume` goes on from there.
     """
     history = History(tuple(services.ledger.states()))
-    run = _resumed(history, options) if options.resume else _begun(history, options, services)
+    run = _resumed(history, jobs, options) if options.resume else _begun(history, options, services)
     _record_run(run, services, "started", resumed=options.resume)
     services.reporter.run_started(run.run_id, len(jobs))
     outcomes: list[JobOutcome] = []
@@ -100,8 +100,14 @@ def _begun(history: History, options: RunOptions, services: Services) -> RunInfo
     return RunInfo(run_id, number, options.workflow, started_at, options.as_of)
 
 
-def _resumed(history: History, options: RunOptions) -> RunInfo:
+def _resumed(history: History, jobs: Sequence[Job], options: RunOptions) -> RunInfo:
     last = history.unfinished(options.workflow)
+    newer = history.overtaken_by(last, [job.name for job in jobs])
+    if newer is not None:
+        raise WorkflowError(
+            f"run {last.run_id} cannot go on: {newer.run_id} has worked on {newer.job} since, and older tables would "
+            "take the place of newer ones. Start a new run, without --resume."
+        )
     first = history.of_run(last.run_id, RUN_ITSELF)[0]
     if options.as_of not in (None, first.as_of_date):
         raise WorkflowError(
@@ -135,7 +141,7 @@ def _record_run(
 def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) -> JobOutcome:
     history = History(tuple(services.ledger.states()))
     of_this_run = history.of_run(run.run_id, job.name)
-    if any(state.status in ("succeeded", "skipped") for state in of_this_run):
+    if any(state.has_ended_well for state in of_this_run):
         services.reporter.job_ended(job.name, "done before", 0.0)
         return JobOutcome(job.name, "done before", 0.0, {})
     previous = history.last_success(job.name)

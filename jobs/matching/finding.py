@@ -116,7 +116,8 @@ def find_all(ctx: JobContext, records: DataFrame, decisions: DataFrame, keep: Ke
         ctx.say("who belongs together")
         with group_records(evidence, settings, named, keep) as memberships:
             clusters = record_clusters(records, memberships)
-            yield Found(clusters, ctx.recall(identity.IDENTITY_LINK), pairs, named)
+            previous = ctx.recall_as_told(identity.IDENTITY_LINK, identity.IDENTITY_EVENT)
+            yield Found(clusters, previous, pairs, named)
 
 
 @contextmanager

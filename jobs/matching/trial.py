@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from cdp_lib.contracts import gold, identity, silver
 from cdp_lib.errors import StorageError
 from cdp_lib.io.caching import cached
-from cdp_lib.io.checkpoints import checkpoints
+from cdp_lib.io.checkpoints import checkpoints, folder_of_look
 from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
@@ -60,8 +60,7 @@ def _clusters(kept: ExitStack, suite: Suite, other: Identity, records: DataFrame
         weighed = kept.enter_context(weigh_all(records, other.matching, matchers, decisions))
         pairs, named, fields = weighed.pairs, weighed.named, weighed.known
     evidence = Evidence(identifier_keys(records, other), pairs, decisions, records, fields)
-    scratch = f"{suite.store.root}/_checkpoints/trial"
-    keep = kept.enter_context(checkpoints(suite.session(), scratch))
+    keep = kept.enter_context(checkpoints(suite.session(), folder_of_look(suite.store.root)))
     memberships = kept.enter_context(group_records(evidence, other, named, keep))
     return record_clusters(records, memberships)
 

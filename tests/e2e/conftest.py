@@ -56,13 +56,16 @@ class Shop:
         return content_of(self.suite)
 
 
+_DATES_OF_RUNS = ("founded_at", "linked_at", "occurred_at")
+
+
 def content_of(suite: Suite) -> dict[str, Content]:
     """Table name: its rows without lineage columns, as text, sorted."""
     found: dict[str, Content] = {}
     for folder in sorted(Path(suite.store.root).glob("[bsg][rio]*/*")):
         frame = suite.session().read.format("delta").load(str(folder))
         # Events and links are dated by the run that made them.
-        kept = [name for name in frame.columns if not name.startswith("_") and name not in ("linked_at", "occurred_at")]
+        kept = [name for name in frame.columns if not name.startswith("_") and name not in _DATES_OF_RUNS]
         wanted = [name for name in kept if name != "identity_event_id"]
         found[f"{folder.parent.name}.{folder.name}"] = sorted((str(row),) for row in frame.select(*wanted).collect())
     return found

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.contracts import identity, matching as tables
+from cdp_lib.contracts.table import Table
+from cdp_lib.errors import StorageError
+from cdp_lib.io.store import Batch, DeltaStore, Stamp
 from cdp_lib.settings.settings import MlflowSettings
+from cdp_lib.transforms.identity.history import resolve
 from jobs.decisions import Decision, Record, Verdict
 from jobs.explanation.evidence import matcher_in_force
 from jobs.identities import record_decision
@@ -125,6 +130,40 @@ def test_people_have_the_last_word_and_may_take_it_back(new_business: New) -> No
     assert [shop.ids()[name] for name in ("crm:1", "crm:2")] == [before["crm:1"]] * 2
     counts = [row["record_count"] for row in shop.table(identity.GOLDEN_RECORD).collect()]
     assert sorted(counts) == [1, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_merge_that_a_failed_run_did_not_come_to_tell_is_told_by_the_next_new_run(
+    new_business: New, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = new_business(EXACT)
+    shop.publish([record("1", "m1"), record("2", "m2")], 1)
+    shop.run()
+    before = set(shop.ids().values())
+    shop.publish([record("2", "m1")], 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(DeltaStore, "write", _full_disk_for(identity.IDENTITY_EVENT, DeltaStore.write))
+        with pytest.raises(StorageError, match="disk is full"):
+            shop.run()
+    assert len(set(shop.ids().values())) == 1
+
+    shop.run()
+
+    (survivor,) = set(shop.ids().values())
+    events = shop.table(identity.IDENTITY_EVENT)
+    old = shop.suite.session().createDataFrame([(name,) for name in sorted(before)], "golden_id string")
+    assert {row[1] for row in resolve(events, old).collect()} == {survivor}
+    assert [row["event_type"] for row in events.where("event_type = 'merge'").collect()] == ["merge"]
+
+
+def _full_disk_for(table: Table, write: Callable[..., Any]) -> Callable[..., Any]:
+    def writes(store: DeltaStore, batch: Batch, stamp: Stamp) -> int | None:
+        if batch.table == table:
+            raise StorageError("the disk is full")
+        version: int | None = write(store, batch, stamp)
+        return version
+
+    return writes
 
 
 def record(number: str, member: str) -> dict:

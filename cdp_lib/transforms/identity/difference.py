@@ -15,14 +15,15 @@ def changed_people(links: DataFrame, clusters: DataFrame, customers: DataFrame) 
     """
     both = links.join(clusters.select(*RECORD_KEY, F.col("cluster_id").alias("part")), list(RECORD_KEY), "inner")
     parts = both.groupBy("golden_id", "part").agg(F.count(F.lit(1)).alias("record_count"))
-    mixed = parts.groupBy("part").agg((F.count(F.lit(1)) - 1).alias("others"))
+    mixed = parts.groupBy("part").agg(F.collect_set("golden_id").alias("together"))
     people = (
         parts.join(mixed, "part", "inner")
         .groupBy("golden_id")
         .agg(
             F.sum("record_count").alias("record_count"),
             F.count(F.lit(1)).alias("part_count"),
-            F.sum("others").alias("joined_count"),
+            # Two people may meet in several of the parts.
+            (F.size(F.array_distinct(F.flatten(F.collect_list("together")))) - 1).cast("bigint").alias("joined_count"),
         )
     )
     is_merge, is_split = F.col("joined_count") > 0, F.col("part_count") > 1

@@ -6,8 +6,8 @@ How an id lives:
   smallest record founds with its hash and the run's id hashed together, which no other run or record can repeat.
 - An id stays with one part of its records: the part with most of them, then the part with its founding record, then
   the part with the smallest record hash.
-- Where several ids stay with one cluster, the one whose records were linked first survives, then the smallest id. The
-  others forward to it for ever.
+- Where several ids stay with one cluster, the one that was founded first survives, then the smallest id. The others
+  forward to it for ever.
 - An id that was forwarded or retired never lives again. So forwards have no circles, and their order does not matter.
 """
 
@@ -31,11 +31,11 @@ def assign_golden_ids(clusters: DataFrame, previous: DataFrame, events: DataFram
     rows (`link_rows`, `event_rows`), so a job caches them. `golden_id` is null for a record that vanished,
     `former_golden_id` for one that is new. `is_keeper`: the record is in the part that its former id stayed
     with. `is_split`: the former id's records are now in several clusters. `is_gone`: in none. `speaks_for_id` marks
-    one row per former id that is kept somewhere or gone.
+    one row per former id that is kept somewhere or gone. `founded_at` is null for an id that is founded now.
     """
     judged = _judge_parts(_claim_ids(_recall_links(clusters, previous), events))
     of_cluster = W.partitionBy(F.coalesce("cluster_id", "claim_id"))
-    surviving = F.struct("id_linked_at", "former_golden_id", "former_founding_record")
+    surviving = F.struct("id_founded_at", "former_golden_id", "former_founding_record")
     is_founder = ~F.col("is_used") & (F.col("is_probe") | F.col("former_golden_id").isNull())
     named = judged.where(~F.col("is_spent")).select(
         "*",
@@ -52,6 +52,7 @@ def assign_golden_ids(clusters: DataFrame, previous: DataFrame, events: DataFram
         "former_linked_at",
         F.when(F.col("cluster_id").isNotNull(), _cluster_golden_id(run_id)).alias("golden_id"),
         F.coalesce("survivor.former_founding_record", "free_founder", "smallest").alias("founding_record"),
+        F.col("survivor.id_founded_at").alias("founded_at"),
         "is_keeper",
         "is_split",
         "is_gone",
@@ -62,7 +63,8 @@ def assign_golden_ids(clusters: DataFrame, previous: DataFrame, events: DataFram
 def link_rows(assigned: DataFrame, occurred_at: datetime) -> DataFrame:
     """One row per record of this run, as silver.identity_link has them but for `_run_id`, which the writer adds.
 
-    A record that keeps its id keeps its `linked_at`; the others were linked at `occurred_at`.
+    A record that keeps its id keeps its `linked_at`; the others were linked at `occurred_at`. An id keeps its
+    `founded_at`.
     """
     at = instant_of_run(occurred_at)
     is_kept = F.col("former_golden_id") == F.col("golden_id")
@@ -73,6 +75,7 @@ def link_rows(assigned: DataFrame, occurred_at: datetime) -> DataFrame:
         "component_id",
         "matched_by",
         "founding_record",
+        F.coalesce("founded_at", at).alias("founded_at"),
         F.when(is_kept, F.col("former_linked_at")).otherwise(at).alias("linked_at"),
     )
 
@@ -97,6 +100,7 @@ def _recall_links(clusters: DataFrame, previous: DataFrame) -> DataFrame:
         F.col("golden_id").alias("former_golden_id"),
         F.col("founding_record").alias("former_founding_record"),
         F.col("linked_at").alias("former_linked_at"),
+        F.coalesce("founded_at", "linked_at").alias("former_founded_at"),
     )
     now = clusters.select(*RECORD_KEY, "cluster_id", "component_id", "matched_by")
     return now.join(former, list(RECORD_KEY), "full").select("*", record_hash().alias("record_hash"))
@@ -133,7 +137,7 @@ def _judge_parts(claims: DataFrame) -> DataFrame:
         "*",
         is_member.alias("is_member"),
         F.max(F.col("is_spent") | was_linked).over(of_id).alias("is_used"),
-        F.min(F.when(was_linked, F.col("former_linked_at"))).over(of_id).alias("id_linked_at"),
+        F.min(F.when(was_linked, F.col("former_founded_at"))).over(of_id).alias("id_founded_at"),
         F.min(F.when(was_linked, F.col("record_hash"))).over(of_id).alias("id_record_hash"),
         F.min(member_cluster).over(of_id).alias("first_cluster"),
         F.max(member_cluster).over(of_id).alias("last_cluster"),

@@ -55,6 +55,15 @@ def test_a_person_who_gives_a_record_to_another_is_both_and_counts_once(spark: S
     assert {tuple(row) for row in summed} == {("both", 1, 2, None), ("merge", 1, 1, None)}
 
 
+def test_another_person_met_in_two_parts_is_one_other(spark: SparkSession) -> None:
+    changed = changed_people(links(spark, A="ab", B="cd"), clusters(spark, "ac", "bd"), customers(spark))
+
+    assert {(row["golden_id"], row["part_count"], row["joined_count"]) for row in changed.collect()} == {
+        ("A", 2, 1),
+        ("B", 2, 1),
+    }
+
+
 def test_the_same_grouping_under_other_names_changes_nobody(spark: SparkSession) -> None:
     changed = changed_people(links(spark, P="ab", Q="c"), clusters(spark, "c", "ab"), customers(spark, P="1.00"))
 

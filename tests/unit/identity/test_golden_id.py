@@ -33,9 +33,9 @@ def test_first_run_names_each_cluster_after_its_smallest_record(spark):
     nothing, no_events = spark.createDataFrame([], LINK_SCHEMA), spark.createDataFrame([], EVENT_SCHEMA)
     expected = spark.createDataFrame(
         [
-            (SOURCE, first, id_of(first), "c1", "k1", "email", hash_of(first), day(1)),
-            (SOURCE, second, id_of(first), "c1", "k1", "email", hash_of(first), day(1)),
-            (SOURCE, "c", id_of("c"), "c2", "k2", None, hash_of("c"), day(1)),
+            (SOURCE, first, id_of(first), "c1", "k1", "email", hash_of(first), day(1), day(1)),
+            (SOURCE, second, id_of(first), "c1", "k1", "email", hash_of(first), day(1), day(1)),
+            (SOURCE, "c", id_of("c"), "c2", "k2", None, hash_of("c"), day(1), day(1)),
         ],
         LINK_SCHEMA,
     )
@@ -87,6 +87,15 @@ def test_oldest_id_survives_a_merge_and_the_other_forwards(spark):
         ("move", id_of(small), id_of(large), small, "ids_merged"),
         ("merge", id_of(small), id_of(large), None, "records_joined"),
     }
+
+
+def test_an_id_is_as_old_as_its_founding_though_its_first_record_left(spark):
+    """Of the older id only a record is left that came to it after the other id was founded."""
+    small, large = by_hash("a", "b")
+
+    history = run_days(spark, [large], [large, small], [f"{large} c", small], ["c", small], [f"c {small}"])
+
+    assert history.ids() == {"c": id_of(large), small: id_of(large)}
 
 
 def test_smallest_id_survives_a_merge_of_ids_equally_old(spark):

@@ -46,8 +46,17 @@ def _random_days(seed):
     return days
 
 
-def _keepers(former, cluster_of):
-    """Per cluster the former ids that stay with it: (first linked, id, founding record)."""
+def _founded(events):
+    """The day of each id's first record."""
+    founded = {}
+    for event in events:
+        new = event["golden_id"] if event["event_type"] == "assign" else event["into_golden_id"]
+        founded[new] = min(founded.get(new, event["occurred_at"]), event["occurred_at"])
+    return founded
+
+
+def _keepers(former, founded, cluster_of):
+    """Per cluster the former ids that stay with it: (founded, id, founding record)."""
     records_of = defaultdict(list)
     for record, link in former.items():
         records_of[link["golden_id"]].append(record)
@@ -58,10 +67,9 @@ def _keepers(former, cluster_of):
             if record in cluster_of:
                 parts[cluster_of[record]].append(hash_of(record))
         founding = former[records[0]]["founding_record"]
-        since = min(former[record]["linked_at"] for record in records)
         if parts:
             best = min(parts, key=lambda part: (-len(parts[part]), founding not in parts[part], min(parts[part])))
-            claims[best].append((since, golden_id, founding))
+            claims[best].append((founded[golden_id], golden_id, founding))
     return claims
 
 
@@ -69,7 +77,7 @@ def _by_the_rules(groups, history):
     """record -> golden_id; None where every record's own id was given out before."""
     former = {link["source_record_id"]: link for link in history.links}
     cluster_of = {record: group for group in groups for record in group.split()}
-    claims = _keepers(former, cluster_of)
+    claims = _keepers(former, _founded(history.events), cluster_of)
     ended = {event["golden_id"] for event in history.events if event["event_type"] in ("merge", "retire")}
     used = ended | {link["golden_id"] for link in history.links}
     given = {}
