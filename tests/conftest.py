@@ -119,3 +119,24 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> MlflowSettings:
 def lakehouse(tmp_path: Path) -> Path:
     """An empty lakehouse of the test's own."""
     return tmp_path / "lakehouse"
+
+
+@pytest.fixture
+def planned_anew(spark: SparkSession) -> Iterator[None]:
+    """Spark learns only while it runs that one side of a join is small, and then reads its shuffle where it lies.
+
+    A real session plans so, the one of these tests does not: for what relies on rows being together.
+    """
+    options = {
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.autoBroadcastJoinThreshold": "-1",
+        "spark.sql.adaptive.autoBroadcastJoinThreshold": "10m",
+        # Else the few rows of a test end in one partition, where all are together anyway.
+        "spark.sql.adaptive.coalescePartitions.enabled": "false",
+    }
+    before = {name: spark.conf.get(name, None) for name in options}
+    for name, value in options.items():
+        spark.conf.set(name, value)
+    yield
+    for name, earlier in before.items():
+        spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)

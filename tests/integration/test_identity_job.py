@@ -53,7 +53,12 @@ def content(shop: Business) -> dict[str, list[tuple]]:
 
 
 @pytest.mark.slow
-def test_days_one_by_one_find_the_same_people_as_all_at_once(new_business: New) -> None:
+@pytest.mark.parametrize("plans", ["as_ever", "planned_anew"])
+def test_days_one_by_one_find_the_same_people_as_all_at_once(
+    new_business: New, plans: str, request: pytest.FixtureRequest
+) -> None:
+    if plans == "planned_anew":
+        request.getfixturevalue(plans)
     rows = simulated(600)
     by_day, at_once = new_business(), new_business(lake="at_once")
     days = [rows[:450], rows[450:500], [moved(row) for row in rows[20:30]] + rows[500:]]

@@ -1,6 +1,6 @@
 """Whom a day's news concerns: no one too few, beside a plain computation of what changed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import combinations
 from random import Random
 
@@ -63,24 +63,6 @@ def pairs_of(state: State) -> dict[tuple[int, int], int]:
             if len(members) <= CAPS[rule]:
                 found |= dict.fromkeys(combinations(sorted(members), 2), rule)
     return found
-
-
-@pytest.fixture
-def planned_anew(spark: SparkSession) -> Iterator[None]:
-    """Spark learns only while it runs that one side of a join is small, and then reads its shuffle where it lies."""
-    options = {
-        "spark.sql.adaptive.enabled": "true",
-        "spark.sql.autoBroadcastJoinThreshold": "-1",
-        "spark.sql.adaptive.autoBroadcastJoinThreshold": "10m",
-        # Else the few rows of a test end in one partition, where all are together anyway.
-        "spark.sql.adaptive.coalescePartitions.enabled": "false",
-    }
-    before = {name: spark.conf.get(name, None) for name in options}
-    for name, value in options.items():
-        spark.conf.set(name, value)
-    yield
-    for name, earlier in before.items():
-        spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)
 
 
 @pytest.mark.usefixtures("planned_anew")
