@@ -1,6 +1,6 @@
 """Fitting lifetime value: which form the customers bear out, on earlier cuts and what came after them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -116,9 +116,17 @@ def _choose_kind(
         told = best.purchases.log_likelihood
         return best, f"{best.kind} is the likelier model of purchases ({told:.4f} per customer)", []
     error = {kind: float(np.mean([test.purchase_error for test in tests[kind]])) for kind in PURCHASE_MODELS}
-    kind = min(error, key=lambda name: error[name])
+    kind = least_wrong(error)
     why = f"{kind} told purchases best after the earlier cut ({error[kind]:.3f} off per customer)"
     return _fitted(features, kind, settings), why, tests[kind]
+
+
+def least_wrong(error: Mapping[str, float]) -> str:
+    """The name with the smallest error; one that is no number counts as the largest. Raises ModelError without any."""
+    told = {name: value for name, value in error.items() if np.isfinite(value)}
+    if not told:
+        raise ModelError(f"{' and '.join(sorted(error))} gave no number for customers of an earlier cut.")
+    return min(told, key=lambda name: told[name])
 
 
 def _fitted(features: pd.DataFrame, kind: str, settings: LifetimeSettings) -> ClosedFormModel:

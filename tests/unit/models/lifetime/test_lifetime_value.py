@@ -11,7 +11,7 @@ import pytest
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.evaluation import spend_scores
 from cdp_lib.models.lifetime.last_period import last_period_spend
-from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, LAST_WEIGHTS, WEIGHTS
+from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, LAST_WEIGHTS, least_wrong, WEIGHTS
 from cdp_lib.models.lifetime.lifetime_value import (
     BLEND,
     CLOSED_FORM,
@@ -251,3 +251,28 @@ def test_a_frame_that_cannot_be_is_refused(frame):
 def test_settings_that_mean_nothing_are_refused():
     with pytest.raises(ModelError, match=r"horizon_days 0, discount_rate -0.1.*A horizon is 1 day or more"):
         LifetimeSettings(0, discount_rate=-0.1)
+
+
+def test_a_model_without_numbers_is_never_the_best():
+    assert least_wrong({"bg_nbd": float("nan"), "pareto_nbd": 3.0}) == "pareto_nbd"
+    assert least_wrong({"bg_nbd": 2.0, "pareto_nbd": float("inf")}) == "bg_nbd"
+    with pytest.raises(ModelError, match=r"bg_nbd and pareto_nbd gave no number for customers of an earlier cut"):
+        least_wrong({"pareto_nbd": float("inf"), "bg_nbd": float("nan")})
+
+
+def test_customers_who_buy_like_clockwork_are_forecast():
+    rng = np.random.default_rng(5)
+    days = [
+        (f"c{one:04}", day)
+        for one in range(400)
+        for day in np.cumsum(np.r_[rng.integers(0, 60), rng.integers(5, 10, rng.geometric(rng.beta(1, 5)))])
+    ]
+    bought = pd.DataFrame(days, columns=["golden_id", "day"]).assign(amount=10.0, item_count=1.0)
+    early, late = features_at(bought, 150), features_at(bought, 240)
+    example = Example(early, labels_after(bought, 150, HORIZON), HORIZON)
+
+    model = fit_lifetime(late, [example], SETTINGS)
+
+    assert model.form == CLOSED_FORM
+    assert "(nan off" not in model.reason
+    assert np.isfinite(model.score(late)[list(SCORES)]).all(axis=None)
