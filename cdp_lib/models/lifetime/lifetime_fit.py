@@ -61,9 +61,8 @@ def fit_lifetime(features: pd.DataFrame, earlier: Sequence[Example], settings: L
     """
     purchase_counts(features)
     _check_labels(earlier)
-    history = float(features["tenure_days"].max()) if len(features) else 0.0
     pooled = pooled_amount(features)
-    simple = LifetimeModel(settings, LAST_PERIOD, "", None, None, 0.0, None, history, pooled)
+    simple = LifetimeModel(settings, LAST_PERIOD, "", None, None, 0.0, None, pooled)
     short = _too_little(features, settings)
     if short:
         return replace(simple, reason=short)
@@ -179,7 +178,7 @@ def _learnt(tests: Sequence[_BackTest], settings: LifetimeSettings) -> _Learnt:
         features = example.features.iloc[kept]
         said = test.closed.forecast(features, example.horizon_days)
         design = design_frame(features, said, example.horizon_days)
-        last = last_period_spend(features, example.horizon_days, float(example.features["tenure_days"].max()))
+        last = last_period_spend(features, example.horizon_days)
         truth, fold = _matched(example, "future_amount")[kept], (hashed % 1_000_003 % _FOLDS)[kept]
         parts.append((design, said, last, truth, fold))
     designs, said_all, *others = zip(*parts, strict=True)

@@ -210,14 +210,14 @@ def test_the_body_brings_the_model_back(form, frame, request):
 def test_a_blend_takes_its_share_of_the_last_period(blend, frame):
     plain, half = (replace(blend, last_weight=share).score(frame)["cltv_amount"] for share in (0.0, 0.5))
 
-    last = last_period_spend(frame, HORIZON, blend.history_days)
+    last = last_period_spend(frame, HORIZON)
 
     np.testing.assert_allclose(half, (plain + last) / 2)
 
 
 def test_regulars_whose_spend_differs_are_forecast_beside_their_last_period(frame, example):
     # Each spends next what they spent last: nothing that trees can learn beats saying so.
-    same = example.labels.assign(future_amount=last_period_spend(example.features, HORIZON, EARLIER))
+    same = example.labels.assign(future_amount=last_period_spend(example.features, HORIZON))
 
     model = fit_lifetime(frame, [Example(example.features, same, HORIZON)], SETTINGS)
 
@@ -276,3 +276,25 @@ def test_customers_who_buy_like_clockwork_are_forecast():
     assert model.form == CLOSED_FORM
     assert "(nan off" not in model.reason
     assert np.isfinite(model.score(late)[list(SCORES)]).all(axis=None)
+
+
+@pytest.mark.parametrize(("weight", "asked"), [(0.0, LAST_PERIOD), (0.5, BLEND)])
+def test_the_last_period_grows_with_the_history_after_the_training(weight, asked, blend):
+    # 80 customers buy for 10 every ten days; the model is trained on the first month and asked for half a year.
+    every = [(f"c{one:02}", float(one % 10 + day)) for one in range(80) for day in range(0, 221, 10)]
+    bought = pd.DataFrame(every, columns=["golden_id", "day"]).assign(amount=10.0)
+    half_year = replace(SETTINGS, horizon_days=180)
+    trained = fit_lifetime(features_at(bought, 30), [], half_year)
+    model = trained if asked == LAST_PERIOD else replace(blend, settings=half_year, last_weight=weight)
+
+    for cut in (60, 120, 200):
+        frame = features_at(bought, cut)
+        said = model.score(frame)["cltv_amount"].to_numpy()
+        if asked == BLEND:
+            said = 2 * said - replace(model, last_weight=0.0).score(frame)["cltv_amount"].to_numpy()
+        assert said.mean() == pytest.approx(180.0, rel=0.1)
+
+
+def test_a_frame_that_does_not_tell_how_much_is_known_is_refused(frame):
+    with pytest.raises(ModelError, match=r"Last period: the feature frame lacks history_days; it has golden_id"):
+        last_period(frame).score(frame.drop(columns="history_days"))
