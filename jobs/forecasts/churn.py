@@ -12,6 +12,7 @@ from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # it ship
 from cdp_lib.models.charts import Bars, Chart, Curves
 from cdp_lib.models.churn.churn import BandLimits, ChurnModel
 from cdp_lib.models.churn.evaluation import calibration_table, decile_table, evaluate_scores
+from cdp_lib.models.churn.fitting import BANDS
 from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
 from cdp_lib.models.contest import judge, Losses, Verdict
@@ -43,9 +44,9 @@ class _Trial:
 def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
     cuts = _cuts(history, history.as_of, settings)
-    trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
     scorer = _fit(_known(history, cuts, settings), present, settings, history.as_of)
+    trial = _try(history, settings, champion, is_naive=scorer.churn.form == BANDS)
     if trial is not None and trial.verdict.loses_to_naive:
         scorer = scorer.as_plain(f"the trained model was {trial.verdict.reason}")
     scored = scorer.score(present)["churn_probability"].to_numpy(np.float64)
@@ -105,7 +106,7 @@ def _known(history: History, cuts: Sequence[Cut], settings: Churn) -> list[Label
     return [history.labelled(most, cut) for cut in cuts]
 
 
-def _try(history: History, settings: Churn, champion: StoredModel | None) -> _Trial | None:
+def _try(history: History, settings: Churn, champion: StoredModel | None, *, is_naive: bool) -> _Trial | None:
     """Fitted as of a horizon ago, on cuts whose horizon had passed by then; None without such a cut."""
     cut = Cut(history.as_of - timedelta(days=settings.horizon_days), settings.horizon_days)
     earlier = _cuts(history, cut.day, settings)
@@ -122,7 +123,7 @@ def _try(history: History, settings: Churn, champion: StoredModel | None) -> _Tr
         naive=(naive - churned) ** 2,
         champion=None if former is None else (former - churned) ** 2,
     )
-    return _Trial(judge(losses, naive_name=_NAIVE), predicted, churned)
+    return _Trial(judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, churned)
 
 
 def _probability(scorer: ChurnScorer, features: pd.DataFrame) -> Floats:

@@ -14,7 +14,7 @@ from cdp_lib.models.contest import judge, Losses, Verdict
 from cdp_lib.models.cuts import Cut, spend_cuts
 from cdp_lib.models.lifetime.evaluation import decile_table, spend_scores
 from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime
-from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, LifetimeSettings
+from cdp_lib.models.lifetime.lifetime_value import LAST_PERIOD, LifetimeModel, LifetimeSettings
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
@@ -42,10 +42,9 @@ class _Trial:
 
 def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
-    fitted = settings_of(settings)
-    trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
-    model = fit_lifetime(present, _examples(history, history.as_of, settings), fitted)
+    model = fit_lifetime(present, _examples(history, history.as_of, settings), settings_of(settings))
+    trial = _try(history, settings, champion, is_naive=model.form == LAST_PERIOD)
     if model.closed is not None:
         model = replace(model, closed=model.closed.with_purchases_of(history.collapsed()))
     if trial is not None and trial.verdict.loses_to_naive:
@@ -89,7 +88,7 @@ def last_period_of(model: LifetimeModel, why: str) -> LifetimeModel:
 def fit_naive(model: LifetimeModel) -> LifetimeModel:
     """The model's last-period form."""
     return replace(
-        model, form="last period", closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None
+        model, form=LAST_PERIOD, closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None
     )
 
 
@@ -102,7 +101,7 @@ def _examples(history: History, known_until: date, settings: LifetimeValue) -> l
     return [Example(one.features, one.labels, one.cut.horizon_days) for one in known]
 
 
-def _try(history: History, settings: LifetimeValue, champion: StoredModel | None) -> _Trial | None:
+def _try(history: History, settings: LifetimeValue, champion: StoredModel | None, *, is_naive: bool) -> _Trial | None:
     """Fitted as of a horizon ago (half the history ago where that is later); compared on spend, not discounted."""
     horizon = min(settings.horizon_days, history.length_days // 2)
     cut = Cut(history.as_of - timedelta(days=horizon), horizon)
@@ -122,7 +121,9 @@ def _try(history: History, settings: LifetimeValue, champion: StoredModel | None
         champion=None if former is None else np.abs(former - actual),
     )
     purchases = said["predicted_purchase_count"].to_numpy() - test.labels["future_purchase_count"].to_numpy()
-    return _Trial(judge(losses, naive_name=_NAIVE), predicted, actual, float(np.abs(purchases).mean()))
+    return _Trial(
+        judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, actual, float(np.abs(purchases).mean())
+    )
 
 
 def _spend_by(body: Mapping[str, Any], features: pd.DataFrame, horizon_days: int) -> Floats:

@@ -38,6 +38,24 @@ def test_a_model_that_loses_to_the_naive_figure_says_so() -> None:
     assert verdict.figures["naive.difference"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("off", "is_naive"), [(1.0, False), (0.0, True)])
+def test_what_is_the_naive_figure_need_not_beat_itself_but_the_champion(off: float, is_naive: bool) -> None:
+    # A model that lost to the naive figure gives way to it: that is what would take the champion's place.
+    naive = np.abs(NOISE)
+    better = judge(Losses(naive + off, naive, naive + 0.5), naive_name="naive", is_naive=is_naive)
+    assert better.is_promoted
+    assert better.loses_to_naive != is_naive
+    assert "better than the champion" in better.reason
+    assert ("it is naive" in better.reason) == is_naive
+    same = judge(Losses(naive + off, naive, naive), naive_name="naive", is_naive=is_naive)
+    assert not same.is_promoted
+
+
+def test_a_model_as_good_as_the_naive_figure_but_not_it_stays_challenger() -> None:
+    loss = np.abs(NOISE)
+    assert not judge(Losses(loss, loss, loss + 1), naive_name="naive").is_promoted
+
+
 def test_calm_scores_raise_no_doubt() -> None:
     assert doubts(CALM, Sanity()) == {}
 
