@@ -15,8 +15,8 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import Fit, in_force
-from jobs.forecasts.churn import CHURN, learn_churn
+from jobs.forecasts.champions import in_force
+from jobs.forecasts.churn import CHURN, churn_fit, learn_churn, unheard
 from jobs.forecasts.history import History, purchase_history, READS
 from jobs.forecasts.monitor import Compared, watch
 from jobs.forecasts.published import drift_of, is_too_early, publish
@@ -39,7 +39,11 @@ def run(ctx: JobContext) -> None:
     with purchase_history(ctx) as history:
         if is_too_early(ctx, scores.CHURN_SCORE, history, settings.sanity):
             return
-        fit = Fit(settings.content_hash(), history.customer_count)
+        why = unheard(history, settings)
+        if why:
+            ctx.withhold(scores.CHURN_SCORE, "a_horizon_has_passed", why)
+            return
+        fit = churn_fit(history, settings)
         stored = in_force(ctx, CHURN, fit, partial(learn_churn, ctx, history, settings))
         scorer = ChurnScorer.from_dict(stored.body["model"])
         with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:

@@ -10,8 +10,9 @@ from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.workflow.context import JobContext
 from jobs.moves import PROMOTED
 
-SETTINGS_HASH, CUSTOMER_COUNT = "settings_hash", "customer_count"
-"""Keys of a model's body: under which settings it was trained, and how many customers there were."""
+SETTINGS_HASH, CUSTOMER_COUNT, IS_LABELLED = "settings_hash", "customer_count", "is_labelled"
+"""Keys of a model's body: under which settings it was trained, how many customers there were, and whether it was known
+of any of them what came true."""
 
 OUTGROWN = 2.0
 """A model is trained anew once there are so many times the customers that it was trained on: a young business grows
@@ -24,6 +25,8 @@ class Fit:
 
     settings_hash: str
     customer_count: int
+    is_labelled: bool = False
+    """Whether it is known of some customers what came true."""
 
     def misfit(self, champion: StoredModel) -> str:
         """Why the champion does not fit; empty where it does."""
@@ -32,6 +35,8 @@ class Fit:
         seen = int(champion.body.get(CUSTOMER_COUNT, 0))
         if self.customer_count > OUTGROWN * seen:
             return f"has seen {seen:,} customers, and there are {self.customer_count:,} today"
+        if self.is_labelled and champion.body.get(IS_LABELLED) is False:
+            return "was trained before it was known of anybody what came true"
         return ""
 
 

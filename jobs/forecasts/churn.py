@@ -14,7 +14,7 @@ from cdp_lib.models.churn.churn import BandLimits, ChurnModel
 from cdp_lib.models.churn.evaluation import calibration_table, decile_table, evaluate_scores
 from cdp_lib.models.churn.fitting import BANDS
 from cdp_lib.models.churn.origins import Origin, stack_origins
-from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
+from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, LEAST_CUSTOMERS, LEAST_REPEATERS, with_rhythm
 from cdp_lib.models.contest import judge, Losses, Verdict
 from cdp_lib.models.cuts import all_churn_cuts, Cut
 from cdp_lib.models.training import StoredModel, Training
@@ -41,6 +41,28 @@ class _Trial:
     churned: Floats
 
 
+def churn_fit(history: History, settings: Churn) -> Fit:
+    """What a champion must fit today."""
+    is_labelled = bool(_cuts(history, history.as_of, settings))
+    return Fit(settings.content_hash(), history.customer_count, is_labelled=is_labelled)
+
+
+def unheard(history: History, settings: Churn) -> str:
+    """Why nothing tells yet who stays away; empty where something does.
+
+    Without anybody whose horizon has passed, and without a rhythm of purchases, every customer would get the same
+    invented probability.
+    """
+    if _cuts(history, history.as_of, settings) or fit_rhythm(history.sample(settings.most_trained_on)) is not None:
+        return ""
+    needed = settings.horizon_days + settings.sanity.least_history_days
+    return (
+        f"{history.length_days} days of purchases, {needed} needed to see whom {settings.horizon_days} days bring back "
+        f"(churn.horizon_days + sanity.least_history_days); or {LEAST_CUSTOMERS} customers, {LEAST_REPEATERS} of whom "
+        "bought twice"
+    )
+
+
 def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
     cuts = _cuts(history, history.as_of, settings)
@@ -52,7 +74,7 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
     scored = scorer.score(present)["churn_probability"].to_numpy(np.float64)
     model = scorer.churn
     training = Training(
-        body=model_body(scorer.to_dict(), Fit(settings.content_hash(), history.customer_count), scored, history.as_of),
+        body=model_body(scorer.to_dict(), churn_fit(history, settings), scored, history.as_of),
         scorer=scorer.score,
         example=example_features(),
         parameters={
@@ -90,6 +112,8 @@ def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scor
         frame = some if rhythm is None else with_rhythm(some, rhythm, settings.horizon_days)
         labels = pd.DataFrame({"golden_id": some["golden_id"], "has_purchase": pd.Series(dtype=np.float64)})
     model = ChurnModel.fit(frame, labels, horizon_days=settings.horizon_days, limits=limits)
+    if model.form == BANDS and rhythm is not None:
+        model = model.by_rhythm()  # those of the earlier cuts had none, and are too few to say more
     return ChurnScorer(model, rhythm if model.closed_form else None)
 
 

@@ -13,7 +13,7 @@ from cdp_lib.errors import WorkflowError
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.workflow.graph import selected
 from jobs.compose import job_named
-from tests.integration.shop import FIRST_DAY, Purchase, regulars, Shop, shop
+from tests.integration.shop import clockwork, FIRST_DAY, Purchase, regulars, Shop, shop
 
 LIFETIME = "kind: lifetime_value\nhorizon_days: 60\n"
 CHURN = "kind: churn\nhorizon_days: 60\n"
@@ -120,6 +120,37 @@ def test_a_challenger_that_is_no_better_waits_and_a_promoted_one_scores(open_sho
     other.run("gold_churn", as_of=LAST_DAY)
     assert {row["horizon_days"] for row in one.collected(scores.CHURN_SCORE)} == {45}
     assert registry.versions("churn") == (1, 2, 3)
+
+
+@pytest.mark.slow
+def test_before_a_horizon_has_passed_nobody_is_called_gone(open_shop: Open) -> None:
+    one = open_shop(CHURN)
+    one.publish(clockwork(40, 0, 120))
+    one.run("gold_churn", as_of=FIRST_DAY + timedelta(days=30))
+    told = r"30 days of purchases, 88 needed to see whom 60 days bring back .*; or 100 customers, 30 of whom .*"
+    assert re.fullmatch(told, withheld(one)["a_horizon_has_passed"])
+    one.run("train_churn", as_of=FIRST_DAY + timedelta(days=31))
+    assert one.suite.models().versions("churn") == ()
+
+    one.run("gold_churn", as_of=FIRST_DAY + timedelta(days=100))
+    assert {row["churn_band"] for row in one.collected(scores.CHURN_SCORE)} == {"low"}
+
+
+@pytest.mark.slow
+def test_churn_rates_of_today_take_the_place_of_those_of_earlier_days(open_shop: Open) -> None:
+    # Few customers: champion and challenger are both the naive figure. Half of them leave after the first training.
+    one = open_shop(CHURN)
+    one.publish([*clockwork(40, 0, 400), *clockwork(40, 0, 250, "g")])
+    one.run("gold_churn", as_of=FIRST_DAY + timedelta(days=250))
+    assert {row["churn_band"] for row in one.collected(scores.CHURN_SCORE)} == {"low"}
+
+    one.run("train_churn", as_of=LAST_DAY)
+    champion = one.suite.models().champion("churn")
+    assert champion is not None
+    assert champion.version == 2
+    one.run("gold_churn", as_of=LAST_DAY)
+    of_those_gone = {row["churn_band"] for row in one.collected(scores.CHURN_SCORE) if row["golden_id"][0] == "g"}
+    assert of_those_gone == {"high"}
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ from cdp_lib.models.churn.design import CLOSED_FORM
 from cdp_lib.models.churn.fitting import BANDS, Members
 from cdp_lib.models.lifetime.closed_form import ClosedFormModel
 
-_LEAST_CUSTOMERS, _LEAST_REPEATERS = 100, 30
+LEAST_CUSTOMERS, LEAST_REPEATERS = 100, 30
+"""With fewer of either there is no rhythm."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class ChurnScorer:
 
 def fit_rhythm(features: pd.DataFrame) -> ClosedFormModel | None:
     """BG/NBD of a feature frame; None with fewer than 100 customers or 30 repeaters, and where it has no answer."""
-    if len(features) < _LEAST_CUSTOMERS or int((features["frequency"] > 0).sum()) < _LEAST_REPEATERS:
+    if len(features) < LEAST_CUSTOMERS or int((features["frequency"] > 0).sum()) < LEAST_REPEATERS:
         return None
     try:
         return ClosedFormModel.fit(features, "bg_nbd")

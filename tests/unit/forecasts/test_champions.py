@@ -71,7 +71,7 @@ def context(registry: Registry, run_id: str = "run-1", dies_at: str = "") -> Any
 
 
 def lesson(promoted: bool, settings: str = "settings-1", customers: int = 100) -> Lesson:
-    body = {"settings_hash": settings, "customer_count": customers}
+    body = {"settings_hash": settings, "customer_count": customers, "is_labelled": False}
     verdict = Verdict(promoted, False, "better" if promoted else "no better", {})
     return Lesson(Training(body, lambda rows: rows, pd.DataFrame()), verdict, "a model")
 
@@ -89,6 +89,10 @@ def test_a_run_without_a_champion_trains_one_and_the_next_uses_it() -> None:
     [
         (Fit("settings-2", 100), "deli-churn/1 was trained under other settings: a new one is trained"),
         (Fit("settings-1", 201), "deli-churn/1 has seen 100 customers, and there are 201 today: a new one is trained"),
+        (
+            Fit("settings-1", 100, is_labelled=True),
+            "deli-churn/1 was trained before it was known of anybody what came true: a new one is trained",
+        ),
     ],
 )
 def test_a_champion_that_does_not_fit_is_replaced_and_why_is_told(fit: Fit, told: str) -> None:

@@ -1,6 +1,7 @@
 """The churn score: calibrated, explained, the same in any order of the rows, simpler where customers are few."""
 
 import json
+import re
 from datetime import date
 
 import numpy as np
@@ -285,3 +286,16 @@ def test_errors_say_what_to_do() -> None:
         ChurnModel.fit(FRAME.assign(no_purchase_probability=2.0), LABELS, horizon_days=90)
     with pytest.raises(ModelError, match=r"body lacks \['bands', 'closed_form', 'horizon_days', 'limits', 'members'\]"):
         ChurnModel.from_dict({})
+
+
+def test_too_few_labels_give_way_to_a_rhythm_that_earlier_customers_had_not() -> None:
+    few = ChurnModel.fit(FRAME.head(20), LABELS.head(20), horizon_days=90)
+    known = OTHERS.assign(no_purchase_probability=np.linspace(0, 1, len(OTHERS)))
+
+    model = few.by_rhythm()
+
+    assert (few.form, model.form) == ("recency_bands", "no_purchase_probability")
+    assert re.fullmatch(r".* churned and .* needs 50 of each; the closed form is taken as it is", model.reason)
+    np.testing.assert_allclose(model.probability(known), known["no_purchase_probability"])
+    again = ChurnModel.from_dict(json.loads(json.dumps(model.to_dict())))
+    pd.testing.assert_frame_equal(again.score(known), model.score(known))
