@@ -13,6 +13,7 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
+from jobs.forecasts.alike import as_others_did, SLACK
 from jobs.forecasts.champions import Fit, in_force
 from jobs.forecasts.history import History, purchase_history, READS
 from jobs.forecasts.lifetime import CLTV, learn_lifetime
@@ -61,16 +62,23 @@ def _rows(ctx: JobContext, scored: DataFrame, settings: LifetimeValue, label: st
 
 
 def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: LifetimeValue) -> Outlook:
-    """The forecast's total beside the spend of as many days before; a shorter history is taken pro rata."""
-    last, times = history.last_period(settings.horizon_days)
-    spent = last.agg(F.sum("amount").alias("amount")).collect()[0]["amount"]
+    """The forecast's total beside what customers would spend if they did as others did who stood as they do now.
+
+    Both are discounted, the latter from the middle of the horizon.
+    """
+    alike = as_others_did(history, settings.horizon_days)
+    worth = (1 + settings.yearly_discount) ** (-settings.horizon_days / 2 / 365.25)
     said = scored.agg(F.sum("cltv_amount").alias("amount"), F.count(F.lit(1)).alias("customers")).collect()[0]
     return Outlook(
         what="spend",
         expected=float(said["amount"] or 0.0),
-        naive=float(spent or 0.0) * times,
+        naive=None if alike is None else alike.amount * worth,
+        is_bound=alike is not None and alike.is_bound,
+        slack=SLACK * int(said["customers"]) * history.mean_amount,
         drift=drift_of(scored, "cltv_amount", stored.body),
         customer_count=int(said["customers"]),
+        silent_days=history.silent_days,
+        longest_silence_days=history.longest_silence_days,
     )
 
 

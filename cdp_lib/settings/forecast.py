@@ -11,12 +11,15 @@ class Sanity(Frozen):
     """When a forecast is not published: yesterday's scores stay, and the reason is told."""
 
     most_times_naive: float = Field(
-        default=3.0, gt=1, description="Forecast over what the last period of that length saw, in all, at most"
+        default=2.0, gt=1, description="Forecast over what customers alike did in the last period, in all, at most"
     )
     most_drift: float = Field(
         default=0.5, gt=0, description="Population stability index of the scores against those of the training, at most"
     )
-    least_customers: int = Field(default=500, ge=1, description="Below so many customers neither of the two is judged")
+    least_customers: int = Field(default=500, ge=1, description="Below so many customers none of these is judged")
+    silent_days: int = Field(
+        default=7, ge=1, description="Days without a purchase that are no doubt; more are, if twice the longest before"
+    )
     least_history_days: int = Field(default=28, ge=1, description="Days from the first purchase to the as-of date")
 
 

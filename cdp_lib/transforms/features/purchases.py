@@ -4,6 +4,7 @@ A value at a cut uses nothing after the cut: rows of later days never enter, so 
 scoring would have seen then. Days are calendar days in the pack's zone.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame, functions as F
@@ -67,6 +68,22 @@ def purchase_features(days: DataFrame, cut: date, first_day: date) -> DataFrame:
     spread = F.col("tenure_days") - F.col("recency_days")
     with_gap = bought.select("*", F.try_divide(spread, F.col("frequency")).alias("mean_gap_days"))
     return with_gap.select("golden_id", *[F.col(column.name).cast("double") for column in FEATURES[1:]])
+
+
+def purchase_standing(days: DataFrame, cut: date, ends: Sequence[int]) -> DataFrame:
+    """One row per golden_id with a purchase up to the cut: `standing`, from 0, by days since the last purchase.
+
+    0: at most `ends[0]` days, and so on; len(ends): more than the last of them. Customers with a second purchase day
+    stand len(ends) + 1 higher, so that there are 2 x (len(ends) + 1) standings.
+    """
+    bought = days.where(F.col("is_purchase") & (F.col("purchase_date") <= F.lit(cut)))
+    last = bought.groupBy("golden_id").agg(
+        F.max("purchase_date").alias("last"), F.count(F.lit(1)).alias("purchase_days")
+    )
+    ago = F.datediff(F.lit(cut), F.col("last"))
+    span = sum((F.when(ago > end, 1).otherwise(0) for end in ends), F.lit(0))
+    repeats = F.when(F.col("purchase_days") > 1, len(ends) + 1).otherwise(0)
+    return last.select("golden_id", (span + repeats).cast("int").alias("standing"))
 
 
 def purchase_labels(days: DataFrame, cut: date, horizon_days: int) -> DataFrame:
