@@ -15,6 +15,7 @@ from cdp_lib.models.churn.design import COLUMNS, design_matrix
 from cdp_lib.models.churn.evaluation import auc, expected_calibration_error
 from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.reasons import SUBJECTS, tell_reasons
+from cdp_lib.models.churn.recency_bands import fit_recency_bands
 from tests.unit.models.churn.customers import churn_chance, feature_frame, labels_of
 
 FRAME = feature_frame(4000)
@@ -286,6 +287,14 @@ def test_errors_say_what_to_do() -> None:
         ChurnModel.fit(FRAME.assign(no_purchase_probability=2.0), LABELS, horizon_days=90)
     with pytest.raises(ModelError, match=r"body lacks \['bands', 'closed_form', 'horizon_days', 'limits', 'members'\]"):
         ChurnModel.from_dict({})
+
+
+def test_who_was_away_longer_than_anybody_seen_is_gone_no_less() -> None:
+    away, churned = np.repeat([10.0, 100.0], 20), np.repeat([0.0, 1.0], 20)
+    bands = fit_recency_bands(away, churned, 60)
+    said = bands.probability(np.array([5.0, 20.0, 90.0, 300.0]))
+    assert said[0] == said[1] < 0.2
+    assert said[2] == said[3] > 0.8
 
 
 def test_too_few_labels_give_way_to_a_rhythm_that_earlier_customers_had_not() -> None:
