@@ -17,7 +17,7 @@ from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.forecasts.alike import as_others_did, SLACK
 from jobs.forecasts.champions import in_force
-from jobs.forecasts.churn import CHURN, churn_fit, learn_churn, unheard
+from jobs.forecasts.churn import band_limits, CHURN, churn_fit, learn_churn, unheard
 from jobs.forecasts.history import History, purchase_history, READS
 from jobs.forecasts.monitor import Compared, watch
 from jobs.forecasts.published import drift_of, is_too_early, publish
@@ -46,7 +46,7 @@ def run(ctx: JobContext) -> None:
             return
         fit = churn_fit(history, settings)
         stored = in_force(ctx, CHURN, fit, partial(learn_churn, ctx, history, settings))
-        scorer = ChurnScorer.from_dict(stored.body["model"])
+        scorer = ChurnScorer.from_dict(stored.body["model"]).with_limits(band_limits(settings))
         with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CHURN_SCORE, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)

@@ -14,9 +14,9 @@ from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.forecasts.alike import as_others_did, SLACK
-from jobs.forecasts.champions import Fit, in_force
+from jobs.forecasts.champions import in_force
 from jobs.forecasts.history import History, purchase_history, READS
-from jobs.forecasts.lifetime import CLTV, learn_lifetime
+from jobs.forecasts.lifetime import CLTV, cltv_fit, learn_lifetime
 from jobs.forecasts.monitor import Compared, watch
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
@@ -38,7 +38,7 @@ def run(ctx: JobContext) -> None:
     with purchase_history(ctx) as history:
         if is_too_early(ctx, scores.CLTV, history, settings.sanity):
             return
-        fit = Fit(settings.content_hash(), history.customer_count)
+        fit = cltv_fit(history, settings)
         stored = in_force(ctx, CLTV, fit, partial(learn_lifetime, ctx, history, settings))
         model = LifetimeModel.from_dict(stored.body["model"])
         with cached(score_rows(history.features(), model.score, _SCHEMA)) as scored:

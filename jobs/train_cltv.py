@@ -5,9 +5,9 @@ from functools import partial
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import compete, Fit
+from jobs.forecasts.champions import compete
 from jobs.forecasts.history import purchase_history, READS
-from jobs.forecasts.lifetime import CLTV, learn_lifetime
+from jobs.forecasts.lifetime import CLTV, cltv_fit, learn_lifetime
 from jobs.page import run_page
 
 
@@ -17,8 +17,7 @@ def run(ctx: JobContext) -> None:
     settings = ctx.pack.lifetime_value or LifetimeValue()
     with purchase_history(ctx) as history:
         if history.length_days >= settings.sanity.least_history_days:
-            fit = Fit(settings.content_hash(), history.customer_count)
-            compete(ctx, CLTV, fit, partial(learn_lifetime, ctx, history, settings))
+            compete(ctx, CLTV, cltv_fit(history, settings), partial(learn_lifetime, ctx, history, settings))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Verdict:
     """The naive figure is better beyond chance: then it is registered in the challenger's place."""
     reason: str
     figures: dict[str, float]
+    is_worse: bool = False
+    """What would be promoted is worse than the champion, beyond chance."""
 
 
 def judge(losses: Losses, *, naive_name: str, is_naive: bool = False, seed: int = 0) -> Verdict:
@@ -43,14 +45,14 @@ def judge(losses: Losses, *, naive_name: str, is_naive: bool = False, seed: int 
     stands_as_naive = is_naive or loses
     said = [f"it is {naive_name}"] if is_naive else [_told(against_naive, naive_name)]
     figures = _figures("naive", against_naive, losses.naive) | {"challenger.loss": float(losses.challenger.mean())}
-    is_promoted = stands_as_naive or against_naive.is_better
+    is_promoted, is_worse = stands_as_naive or against_naive.is_better, False
     if losses.champion is not None:
         candidate = losses.naive if stands_as_naive else losses.challenger
         against_champion = paired_difference(candidate, losses.champion, seed)
         said.append(f"{f'{naive_name} is ' if loses else ''}{_told(against_champion, 'the champion')}")
         figures |= _figures("champion", against_champion, losses.champion)
-        is_promoted = is_promoted and against_champion.is_better
-    return Verdict(is_promoted, loses, "; ".join(said), figures)
+        is_promoted, is_worse = is_promoted and against_champion.is_better, against_champion.low > 0
+    return Verdict(is_promoted, loses, "; ".join(said), figures, is_worse)
 
 
 def _told(difference: PairedDifference, other: str) -> str:

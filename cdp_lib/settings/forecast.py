@@ -22,6 +22,12 @@ class Sanity(Frozen):
     )
     least_history_days: int = Field(default=28, ge=1, description="Days from the first purchase to the as-of date")
 
+    def training_hash(self) -> str:
+        """Hash of what a training asks; the rest only says what may be published."""
+        return self.content_hash(
+            without=frozenset({"most_times_naive", "most_drift", "least_customers", "silent_days"})
+        )
+
 
 class LifetimeValue(Frozen):
     """What `gold.cltv` is made by."""
@@ -34,6 +40,10 @@ class LifetimeValue(Frozen):
         default=200_000, ge=1000, description="Customers that boosted trees are trained on at most, chosen by hash"
     )
     sanity: Sanity = Sanity()
+
+    def training_hash(self) -> str:
+        """Hash of what shapes a model: under another one, another is trained."""
+        return f"{self.content_hash(without=frozenset({'sanity'}))}-{self.sanity.training_hash()}"
 
 
 class Bands(Frozen):
@@ -62,3 +72,7 @@ class Churn(Frozen):
         default=200_000, ge=1000, description="Customers that the model is trained on at most, chosen by hash"
     )
     sanity: Sanity = Sanity()
+
+    def training_hash(self) -> str:
+        """Hash of what shapes a model: under another one, another is trained. Bands are drawn when it scores."""
+        return f"{self.content_hash(without=frozenset({'sanity', 'bands'}))}-{self.sanity.training_hash()}"

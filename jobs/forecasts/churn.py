@@ -44,7 +44,12 @@ class _Trial:
 def churn_fit(history: History, settings: Churn) -> Fit:
     """What a champion must fit today."""
     is_labelled = bool(_cuts(history, history.as_of, settings))
-    return Fit(settings.content_hash(), history.customer_count, is_labelled=is_labelled)
+    return Fit(settings.training_hash(), history.customer_count, settings.horizon_days, is_labelled)
+
+
+def band_limits(settings: Churn) -> BandLimits:
+    """The pack's bands as the model takes them."""
+    return BandLimits(settings.bands.high, settings.bands.medium)
 
 
 def unheard(history: History, settings: Churn) -> str:
@@ -94,7 +99,7 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
 
 def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scored_at: date) -> ChurnScorer:
     """Trained on what came true after each earlier cut; the rhythm that scores is the present customers'."""
-    limits = BandLimits(settings.bands.high, settings.bands.medium)
+    limits = band_limits(settings)
     rhythms = [fit_rhythm(one.features) for one in known]
     rhythm = fit_rhythm(present)
     with_all = rhythm is not None and all(one is not None for one in rhythms)

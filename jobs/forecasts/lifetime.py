@@ -51,7 +51,7 @@ def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, c
         model = last_period_of(model, trial.verdict.reason)
     scored = model.score(present)["cltv_amount"].to_numpy(np.float64)
     training = Training(
-        body=model_body(model.to_dict(), Fit(settings.content_hash(), history.customer_count), scored, history.as_of),
+        body=model_body(model.to_dict(), cltv_fit(history, settings), scored, history.as_of),
         scorer=model.score,
         example=example_features(),
         parameters={
@@ -66,6 +66,11 @@ def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, c
         charts={} if trial is None else _charts(trial),
     )
     return Lesson(training, None if trial is None else trial.verdict, f"{model.form}, {model.reason}")
+
+
+def cltv_fit(history: History, settings: LifetimeValue) -> Fit:
+    """What a champion must fit today."""
+    return Fit(settings.training_hash(), history.customer_count, settings.horizon_days)
 
 
 def settings_of(settings: LifetimeValue) -> LifetimeSettings:

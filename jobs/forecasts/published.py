@@ -12,7 +12,7 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.models.sanity import bucket_shares, doubts, Outlook, score_edges, stability_index
 from cdp_lib.settings.forecast import Sanity
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, Fit, IS_LABELLED, SETTINGS_HASH
+from jobs.forecasts.champions import CUSTOMER_COUNT, Fit, HORIZON_DAYS, IS_LABELLED, SETTINGS_HASH
 from jobs.forecasts.history import History
 
 Floats = NDArray[np.float64]
@@ -36,6 +36,7 @@ def model_body(model: Mapping[str, Any], fit: Fit, scored: Floats, as_of: date) 
     return {
         SETTINGS_HASH: fit.settings_hash,
         CUSTOMER_COUNT: fit.customer_count,
+        HORIZON_DAYS: fit.horizon_days,
         IS_LABELLED: fit.is_labelled,
         "model": model,
         "score_edges": list(edges),

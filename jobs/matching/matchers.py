@@ -72,9 +72,12 @@ class Registered:
         self._record_count = record_count
 
     def in_force(self) -> NamedMatcher | None:
-        """The champion, if it fits today's settings and records; or what this run trained before it was cut off."""
+        """The champion, if it fits today's settings and records, or somebody chose it of those settings by hand.
+
+        Else what this run trained before it was cut off.
+        """
         champion = self._ctx.models.champion(MATCH)
-        if champion is not None and self._fits(champion):
+        if champion is not None and (self._fits(champion) or (champion.is_chosen and self._is_of_settings(champion))):
             return _named(champion)
         earlier = self._ctx.models.of_run(MATCH, self._ctx.run.run_id)
         if earlier is None or not self._fits(earlier):
@@ -101,14 +104,17 @@ class Registered:
         seen = int(champion.body.get("record_count", 0))
         reason = (
             "was trained under other matching settings"
-            if champion.body.get("settings_hash") != self._matching.model_hash
+            if not self._is_of_settings(champion)
             else f"has seen {seen:,} records, and there are {self._record_count:,} today"
         )
         self._ctx.say(f"{champion.label} {reason}: a new one is trained")
 
     def _fits(self, stored: StoredModel) -> bool:
         is_outgrown = self._record_count > OUTGROWN * int(stored.body.get("record_count", 0))
-        return stored.body.get("settings_hash") == self._matching.model_hash and not is_outgrown
+        return self._is_of_settings(stored) and not is_outgrown
+
+    def _is_of_settings(self, stored: StoredModel) -> bool:
+        return bool(stored.body.get("settings_hash") == self._matching.model_hash)
 
 
 def _named(stored: StoredModel) -> NamedMatcher:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cdp_lib.errors import ModelError
-from cdp_lib.models.churn.churn import ChurnModel
+from cdp_lib.models.churn.churn import BandLimits, ChurnModel
 from cdp_lib.models.churn.design import CLOSED_FORM
 from cdp_lib.models.churn.fitting import BANDS, Members
 from cdp_lib.models.lifetime.closed_form import ClosedFormModel
@@ -30,6 +30,10 @@ class ChurnScorer:
         if self.rhythm is None:
             return self.churn.score(features)
         return self.churn.score(with_rhythm(features, self.rhythm, self.churn.horizon_days))
+
+    def with_limits(self, limits: BandLimits) -> "ChurnScorer":
+        """The same probabilities in other bands."""
+        return replace(self, churn=replace(self.churn, limits=limits))
 
     def as_plain(self, why: str) -> "ChurnScorer":
         """The same history scored by the churn rate of its band of recency alone."""

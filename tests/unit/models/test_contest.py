@@ -51,6 +51,8 @@ def test_what_is_the_naive_figure_need_not_beat_itself_but_the_champion(off: flo
     assert ("it is naive" in better.reason) == is_naive
     same = judge(Losses(naive + off, naive, naive), naive_name="naive", is_naive=is_naive)
     assert not same.is_promoted
+    assert not same.is_worse
+    assert judge(Losses(naive + off, naive + off, naive), naive_name="naive", is_naive=is_naive).is_worse == (off > 0)
 
 
 def test_a_model_as_good_as_the_naive_figure_but_not_it_stays_challenger() -> None:

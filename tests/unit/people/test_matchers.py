@@ -1,5 +1,6 @@
 """Which matcher a run uses: the champion while it fits, what the run itself trained before it was cut off, or none."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,6 +50,15 @@ def test_the_champion_is_used_while_it_fits() -> None:
 )
 def test_a_matcher_is_trained_when_no_champion_fits(champion: StoredModel | None, record_count: int) -> None:
     assert registered(champion, record_count)[0].in_force() is None
+
+
+def test_a_matcher_that_somebody_chose_stays_under_its_settings() -> None:
+    outgrown = replace(version(1, seen=1_000), is_chosen=True)
+    found = registered(outgrown, 2_001)[0].in_force()
+    assert found is not None
+    assert found.label == "shop-match/1"
+    of_others = replace(version(1, settings=Matching(false_pairs=0.2)), is_chosen=True)
+    assert registered(of_others, 10)[0].in_force() is None
 
 
 def test_what_a_run_trained_before_it_was_cut_off_is_promoted_and_not_trained_again() -> None:

@@ -16,6 +16,7 @@ from cdp_lib.models.churn.evaluation import auc, expected_calibration_error
 from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.reasons import SUBJECTS, tell_reasons
 from cdp_lib.models.churn.recency_bands import fit_recency_bands
+from cdp_lib.models.churn.scorer import ChurnScorer
 from tests.unit.models.churn.customers import churn_chance, feature_frame, labels_of
 
 FRAME = feature_frame(4000)
@@ -287,6 +288,13 @@ def test_errors_say_what_to_do() -> None:
         ChurnModel.fit(FRAME.assign(no_purchase_probability=2.0), LABELS, horizon_days=90)
     with pytest.raises(ModelError, match=r"body lacks \['bands', 'closed_form', 'horizon_days', 'limits', 'members'\]"):
         ChurnModel.from_dict({})
+
+
+def test_a_model_scores_in_the_bands_of_today(blend: ChurnModel) -> None:
+    scorer = ChurnScorer(blend, None)
+    other = scorer.with_limits(BandLimits(0.02, 0.01)).score(OTHERS)
+    assert set(other["churn_band"]) == {"high"}
+    np.testing.assert_array_equal(other["churn_probability"], scorer.score(OTHERS)["churn_probability"])
 
 
 def test_who_was_away_longer_than_anybody_seen_is_gone_no_less() -> None:
