@@ -19,7 +19,7 @@ from jobs.forecasts.alike import as_others_did, SLACK
 from jobs.forecasts.champions import in_force
 from jobs.forecasts.churn import band_limits, CHURN, churn_fit, learn_churn, unheard
 from jobs.forecasts.history import History, purchase_history, READS
-from jobs.forecasts.monitor import Compared, watch
+from jobs.forecasts.monitor import Compared, watch, Watched
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
@@ -50,7 +50,7 @@ def run(ctx: JobContext) -> None:
         with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CHURN_SCORE, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
-        watch(ctx, scores.CHURN_SCORE, history, settings.horizon_days, _compare)
+        watch(ctx, Watched(scores.CHURN_SCORE, settings.horizon_days), history, _compare)
 
 
 def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> DataFrame:

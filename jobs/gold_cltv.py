@@ -17,7 +17,7 @@ from jobs.forecasts.alike import as_others_did, SLACK
 from jobs.forecasts.champions import in_force
 from jobs.forecasts.history import History, purchase_history, READS
 from jobs.forecasts.lifetime import CLTV, cltv_fit, learn_lifetime
-from jobs.forecasts.monitor import Compared, watch
+from jobs.forecasts.monitor import Compared, watch, Watched
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
@@ -44,7 +44,8 @@ def run(ctx: JobContext) -> None:
         with cached(score_rows(history.features(), model.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CLTV, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
-        watch(ctx, scores.CLTV, history, settings.horizon_days, _compare)
+        watched = Watched(scores.CLTV, settings.horizon_days, settings.yearly_discount)
+        watch(ctx, watched, history, _compare)
 
 
 def _rows(ctx: JobContext, scored: DataFrame, settings: LifetimeValue, label: str) -> DataFrame:

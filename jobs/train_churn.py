@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from cdp_lib.contracts import scores
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.forecasts.champions import compete
 from jobs.forecasts.churn import CHURN, churn_fit, learn_churn, unheard
 from jobs.forecasts.history import purchase_history, READS
+from jobs.forecasts.published import is_drifting
 from jobs.page import run_page
 
 
@@ -22,7 +24,8 @@ def run(ctx: JobContext) -> None:
         if why:
             ctx.say(f"nothing is trained: {why}")
             return
-        compete(ctx, CHURN, churn_fit(history, settings), partial(learn_churn, ctx, history, settings))
+        learn = partial(learn_churn, ctx, history, settings)
+        compete(ctx, CHURN, churn_fit(history, settings), learn, is_drifting=is_drifting(ctx, scores.CHURN_SCORE))
 
 
 if __name__ == "__main__":

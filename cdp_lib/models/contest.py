@@ -18,6 +18,8 @@ class Losses:
     naive: Floats
     champion: Floats | None
     """None: there is no champion yet."""
+    champion_saw: bool = False
+    """Whether it was trained on days of the back-test."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Verdict:
     reason: str
     figures: dict[str, float]
     is_worse: bool = False
-    """What would be promoted is worse than the champion, beyond chance."""
+    """What would be promoted is worse than a champion that had not seen the days either, beyond chance."""
 
 
 def judge(losses: Losses, *, naive_name: str, is_naive: bool = False, seed: int = 0) -> Verdict:
@@ -52,6 +54,7 @@ def judge(losses: Losses, *, naive_name: str, is_naive: bool = False, seed: int 
         said.append(f"{f'{naive_name} is ' if loses else ''}{_told(against_champion, 'the champion')}")
         figures |= _figures("champion", against_champion, losses.champion)
         is_promoted, is_worse = is_promoted and against_champion.is_better, against_champion.low > 0
+        is_worse = is_worse and not losses.champion_saw
     return Verdict(is_promoted, loses, "; ".join(said), figures, is_worse)
 
 

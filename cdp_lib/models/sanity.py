@@ -10,6 +10,8 @@ from cdp_lib.errors import ModelError
 from cdp_lib.settings.forecast import Sanity
 
 Floats = NDArray[np.float64]
+SILENCE, TOTAL, DRIFT = "orders_still_arrive", "forecast_is_near_the_last_period", "scores_are_spread_as_in_training"
+"""Checks, by the names that ops.quality_result has for them."""
 _PARTS = 10
 _LEAST_SHARE = 1e-4
 """Share that an empty bucket counts as, so that one of them is not infinite."""
@@ -85,19 +87,19 @@ def doubts(outlook: Outlook, settings: Sanity) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     if outlook.silent_days > max(settings.silent_days, _SILENCES * outlook.longest_silence_days):
-        found["orders_still_arrive"] = (
+        found[SILENCE] = (
             f"nobody has bought for {outlook.silent_days} days, {outlook.longest_silence_days} at most before: "
             "does the order feed still run? (sanity.silent_days)"
         )
     if _is_far(outlook, settings.most_times_naive):
-        found["forecast_is_near_the_last_period"] = (
+        found[TOTAL] = (
             f"{outlook.what}: forecast {outlook.expected:,.0f}, as in the last period {outlook.naive:,.0f}, more than "
             f"{settings.most_times_naive:g} times apart (sanity.most_times_naive)"
         )
     if outlook.drift > settings.most_drift:
-        found["scores_are_spread_as_in_training"] = (
+        found[DRIFT] = (
             f"population stability index {outlook.drift:.2f}, at most {settings.most_drift:g} (sanity.most_drift); "
-            "train anew: cdp run weekly"
+            "train anew: cdp run weekly, or choose a version: cdp model promote"
         )
     return found
 

@@ -23,7 +23,7 @@ from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled
-from jobs.forecasts.published import model_body
+from jobs.forecasts.published import has_seen, model_body
 
 Floats = NDArray[np.float64]
 
@@ -151,6 +151,7 @@ def _try(history: History, settings: Churn, champion: StoredModel | None, *, is_
         challenger=(predicted - churned) ** 2,
         naive=(naive - churned) ** 2,
         champion=None if former is None else (former - churned) ** 2,
+        champion_saw=champion is not None and has_seen(champion.body, cut.day),
     )
     return _Trial(judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, churned)
 

@@ -21,7 +21,7 @@ from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions
-from jobs.forecasts.published import model_body
+from jobs.forecasts.published import has_seen, model_body
 
 Floats = NDArray[np.float64]
 
@@ -124,6 +124,7 @@ def _try(history: History, settings: LifetimeValue, champion: StoredModel | None
         challenger=np.abs(predicted - actual),
         naive=np.abs(naive - actual),
         champion=None if former is None else np.abs(former - actual),
+        champion_saw=champion is not None and has_seen(champion.body, cut.day),
     )
     purchases = said["predicted_purchase_count"].to_numpy() - test.labels["future_purchase_count"].to_numpy()
     return _Trial(

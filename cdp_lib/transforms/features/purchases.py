@@ -11,6 +11,8 @@ from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.contracts.purchases import FEATURES, LABELS, WINDOWS
 
+_YEAR_DAYS = 365.25
+
 
 def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
     """One row per golden_id and day with an order: purchase_date, amount, item_count, is_purchase.
@@ -34,6 +36,15 @@ def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
             F.max(F.col("paid_amount") >= 0).alias("is_purchase"),
         )
     )
+
+
+def discounted(days: DataFrame, cut: date, yearly_rate: float) -> DataFrame:
+    """The same purchase days with each `amount` as it is worth on the cut day, a double: later money counts less."""
+    if not yearly_rate:
+        return days
+    years = F.datediff("purchase_date", F.lit(cut)) / _YEAR_DAYS
+    worth = F.col("amount").cast("double") * F.pow(F.lit(1 + yearly_rate), -years)
+    return days.withColumns({"amount": worth})
 
 
 def purchase_features(days: DataFrame, cut: date, first_day: date) -> DataFrame:

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from cdp_lib.contracts import silver
 from cdp_lib.contracts.purchases import FEATURES, LABELS
 from cdp_lib.transforms.features.purchases import (
+    discounted,
     purchase_days,
     purchase_features,
     purchase_labels,
@@ -177,3 +178,12 @@ def test_where_customers_stand_goes_by_their_last_purchase_and_whether_it_was_th
     assert_df_equality(found, expected, ignore_row_order=True, ignore_nullable=True)
     none = orders(spark, *given).limit(0)
     assert purchase_standing(purchase_days(none, ZONE), CUT, (30, 90)).collect() == []
+
+
+def test_later_money_is_worth_less_on_the_cut_day(spark: SparkSession) -> None:
+    days = purchase_days(orders(spark, ("a", "2025-06-30", "100.00"), ("a", "2026-06-30", "110.00")), ZONE)
+
+    worth = {row["purchase_date"]: row["amount"] for row in discounted(days, CUT, 0.1).collect()}
+    assert worth[CUT] == 100.0
+    assert worth[date(2026, 6, 30)] == pytest.approx(110 / 1.1 ** (365 / 365.25))
+    assert discounted(days, CUT, 0.0).columns == discounted(days, CUT, 0.1).columns == days.columns

@@ -52,7 +52,10 @@ def test_what_is_the_naive_figure_need_not_beat_itself_but_the_champion(off: flo
     same = judge(Losses(naive + off, naive, naive), naive_name="naive", is_naive=is_naive)
     assert not same.is_promoted
     assert not same.is_worse
-    assert judge(Losses(naive + off, naive + off, naive), naive_name="naive", is_naive=is_naive).is_worse == (off > 0)
+    worse = Losses(naive + off, naive + off, naive)
+    assert judge(worse, naive_name="naive", is_naive=is_naive).is_worse == (off > 0)
+    # What had seen the answers says nothing of who is worse.
+    assert not judge(replace(worse, champion_saw=True), naive_name="naive", is_naive=is_naive).is_worse
 
 
 def test_a_model_as_good_as_the_naive_figure_but_not_it_stays_challenger() -> None:
