@@ -67,7 +67,7 @@ def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> Da
 
 def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: Churn) -> Outlook:
     """Customers expected to buy beside as many as would if they did as others did who stood as they do now."""
-    alike = as_others_did(history, settings.horizon_days)
+    alike = as_others_did(history, settings.horizon_days, settings.sanity.least_customers)
     said = scored.agg(
         F.sum(1 - F.col("churn_probability")).alias("stay"), F.count(F.lit(1)).alias("customers")
     ).collect()[0]

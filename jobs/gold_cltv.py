@@ -67,7 +67,7 @@ def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings:
 
     Both are discounted, the latter from the middle of the horizon.
     """
-    alike = as_others_did(history, settings.horizon_days)
+    alike = as_others_did(history, settings.horizon_days, settings.sanity.least_customers)
     worth = (1 + settings.yearly_discount) ** (-settings.horizon_days / 2 / 365.25)
     said = scored.agg(F.sum("cltv_amount").alias("amount"), F.count(F.lit(1)).alias("customers")).collect()[0]
     return Outlook(

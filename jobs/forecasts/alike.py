@@ -31,14 +31,14 @@ class Alike:
     is_bound: bool
 
 
-def as_others_did(history: History, horizon_days: int) -> Alike | None:
-    """By what those who were known a horizon ago did since; None where too few were known.
+def as_others_did(history: History, horizon_days: int, least_customers: int = LEAST_KNOWN) -> Alike | None:
+    """By what those who were known a horizon ago did since; None where too few were known, or there are too few today.
 
     In a history of less than two horizons half of it is looked back instead, and what was seen is taken pro rata: as
     customers buy most when they are new, that is an upper bound.
     """
     back = min(horizon_days, history.length_days // 2)
-    if back < 1:
+    if back < 1 or history.customer_count < least_customers:
         return None
     ends = [int(share * back) for share in _SPANS]
     cut = history.as_of - timedelta(days=back)

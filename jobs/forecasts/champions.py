@@ -53,9 +53,10 @@ class Fit:
         if self.horizon_days is None:
             return self.mismatch(champion)
         ahead = champion.body.get(HORIZON_DAYS)
-        return (
-            "" if ahead == self.horizon_days else f"looks {ahead} days ahead, and the pack asks for {self.horizon_days}"
-        )
+        if ahead is None:
+            return self.mismatch(champion)  # a body of an earlier version does not tell
+        told = f"looks {ahead} days ahead, and the pack asks for {self.horizon_days}"
+        return "" if ahead == self.horizon_days else told
 
 
 @dataclass(frozen=True)

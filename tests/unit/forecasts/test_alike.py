@@ -94,3 +94,6 @@ def test_a_feed_that_stopped_is_seen_by_the_days_without_a_purchase(spark: Spark
 def test_what_too_few_did_is_nothing_to_go_by(spark: SparkSession) -> None:
     few = bought(np.zeros(LEAST_KNOWN - 1), 100, 20.0, 0.2)
     assert as_others_did(history(spark, few, 90), 30) is None
+    enough = history(spark, bought(np.zeros(LEAST_KNOWN), 100, 20.0, 0.2), 90)
+    assert as_others_did(enough, 30) is not None
+    assert as_others_did(enough, 30, LEAST_KNOWN + 1) is None

@@ -214,6 +214,12 @@ def test_a_champion_that_somebody_chose_stays_while_it_can_score(fit: Fit) -> No
         assert registry.champions == champions
 
 
+def test_a_body_that_does_not_tell_its_horizon_goes_by_its_settings() -> None:
+    old = StoredModel("deli-churn", 1, {"settings_hash": "settings-1", "customer_count": 100})
+    assert MANY.unusable(old) == ""
+    assert replace(MANY, settings_hash="settings-2").unusable(old) == "was trained under other settings"
+
+
 def test_a_choice_that_looks_another_way_ahead_is_replaced() -> None:
     registry = grown(chosen=True)
     fit = replace(MANY, settings_hash="settings-2", horizon_days=60)
