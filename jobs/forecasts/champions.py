@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cdp_lib.contracts import ops
+from cdp_lib.errors import ModelError
 from cdp_lib.io.ledger import owner
 from cdp_lib.models.contest import Verdict
 from cdp_lib.models.training import StoredModel, Training
@@ -95,7 +96,10 @@ def _has_won_already(ctx: JobContext, model: str, champion: StoredModel, fit: Fi
     version = ctx.models.challenger(model)
     if version is None:
         return False
-    challenger: StoredModel = ctx.models.stored(model, version)
+    try:
+        challenger: StoredModel = ctx.models.stored(model, version)
+    except ModelError:
+        return False  # its files are gone, and nobody scores with it
     seen, is_labelled = int(challenger.body.get(CUSTOMER_COUNT, 0)), bool(challenger.body.get(IS_LABELLED))
     then = replace(fit, customer_count=seen, is_labelled=is_labelled)
     return not fit.misfit(challenger) and bool(then.outgrown(champion))

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cdp_lib.errors import ModelError
 from cdp_lib.models.contest import Verdict
 from cdp_lib.models.training import StoredModel, Training
 from jobs.forecasts.champions import compete, Fit, in_force, Lesson, renew
@@ -30,6 +31,8 @@ class Registry:
         return self.stored(model, self.champions[-1]) if self.champions else None
 
     def stored(self, model: str, version: int) -> StoredModel:
+        if version > len(self.trained):
+            raise ModelError(f"deli-{model} has no version {version}")
         return replace(self.trained[version - 1], is_chosen=version == self.chosen)
 
     def challenger(self, model: str) -> int | None:
@@ -187,6 +190,13 @@ def test_an_outgrown_champion_is_compared_and_gives_way_unless_it_is_better() ->
     # But once they are twice as many again.
     in_force(context(registry, "run-4"), "churn", replace(MANY, customer_count=403), learn)
     assert (registry.champions, seen) == ([1, 3], [1, 1])
+
+
+def test_a_challenger_whose_files_are_gone_stops_nobody() -> None:
+    registry = grown()
+    registry.challenged = 7
+    in_force(context(registry, "run-2"), "churn", MANY, lambda champion: lesson(False, customers=201))
+    assert registry.champions == [1, 2]
 
 
 def test_a_challenger_from_before_the_champion_was_outgrown_says_nothing_of_it() -> None:
