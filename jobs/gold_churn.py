@@ -15,10 +15,11 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import Fit, in_force
-from jobs.forecasts.churn import CHURN, learn_churn
+from jobs.forecasts.alike import as_others_did, SLACK
+from jobs.forecasts.champions import in_force
+from jobs.forecasts.churn import band_limits, CHURN, churn_fit, learn_churn, unheard
 from jobs.forecasts.history import History, purchase_history, READS
-from jobs.forecasts.monitor import Compared, watch
+from jobs.forecasts.monitor import Compared, watch, Watched
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
@@ -39,13 +40,17 @@ def run(ctx: JobContext) -> None:
     with purchase_history(ctx) as history:
         if is_too_early(ctx, scores.CHURN_SCORE, history, settings.sanity):
             return
-        fit = Fit(settings.content_hash(), history.customer_count)
+        why = unheard(history, settings)
+        if why:
+            ctx.withhold(scores.CHURN_SCORE, "a_horizon_has_passed", why)
+            return
+        fit = churn_fit(history, settings)
         stored = in_force(ctx, CHURN, fit, partial(learn_churn, ctx, history, settings))
-        scorer = ChurnScorer.from_dict(stored.body["model"])
+        scorer = ChurnScorer.from_dict(stored.body["model"]).with_limits(band_limits(settings))
         with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CHURN_SCORE, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
-        watch(ctx, scores.CHURN_SCORE, history, settings.horizon_days, _compare)
+        watch(ctx, Watched(scores.CHURN_SCORE, settings.horizon_days), history, _compare)
 
 
 def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> DataFrame:
@@ -61,18 +66,21 @@ def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> Da
 
 
 def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: Churn) -> Outlook:
-    """Customers expected to buy beside those who bought in as many days before; a shorter history is pro rata."""
-    last, times = history.last_period(settings.horizon_days)
-    bought = last.where("is_purchase").agg(F.count_distinct("golden_id").alias("n"))
+    """Customers expected to buy beside as many as would if they did as others did who stood as they do now."""
+    alike = as_others_did(history, settings.horizon_days, settings.sanity.least_customers)
     said = scored.agg(
         F.sum(1 - F.col("churn_probability")).alias("stay"), F.count(F.lit(1)).alias("customers")
     ).collect()[0]
     return Outlook(
         what="customers who buy",
         expected=float(said["stay"] or 0.0),
-        naive=float(bought.collect()[0]["n"]) * times,
+        naive=None if alike is None else alike.buyers,
+        is_bound=alike is not None and alike.is_bound,
+        slack=SLACK * int(said["customers"]),
         drift=drift_of(scored, "churn_probability", stored.body),
         customer_count=int(said["customers"]),
+        silent_days=history.silent_days,
+        longest_silence_days=history.longest_silence_days,
     )
 
 

@@ -13,10 +13,11 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import Fit, in_force
+from jobs.forecasts.alike import as_others_did, SLACK
+from jobs.forecasts.champions import in_force
 from jobs.forecasts.history import History, purchase_history, READS
-from jobs.forecasts.lifetime import CLTV, learn_lifetime
-from jobs.forecasts.monitor import Compared, watch
+from jobs.forecasts.lifetime import CLTV, cltv_fit, learn_lifetime
+from jobs.forecasts.monitor import Compared, watch, Watched
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
 from jobs.page import run_page
@@ -37,13 +38,14 @@ def run(ctx: JobContext) -> None:
     with purchase_history(ctx) as history:
         if is_too_early(ctx, scores.CLTV, history, settings.sanity):
             return
-        fit = Fit(settings.content_hash(), history.customer_count)
+        fit = cltv_fit(history, settings)
         stored = in_force(ctx, CLTV, fit, partial(learn_lifetime, ctx, history, settings))
         model = LifetimeModel.from_dict(stored.body["model"])
         with cached(score_rows(history.features(), model.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CLTV, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
-        watch(ctx, scores.CLTV, history, settings.horizon_days, _compare)
+        watched = Watched(scores.CLTV, settings.horizon_days, settings.yearly_discount)
+        watch(ctx, watched, history, _compare)
 
 
 def _rows(ctx: JobContext, scored: DataFrame, settings: LifetimeValue, label: str) -> DataFrame:
@@ -61,16 +63,23 @@ def _rows(ctx: JobContext, scored: DataFrame, settings: LifetimeValue, label: st
 
 
 def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings: LifetimeValue) -> Outlook:
-    """The forecast's total beside the spend of as many days before; a shorter history is taken pro rata."""
-    last, times = history.last_period(settings.horizon_days)
-    spent = last.agg(F.sum("amount").alias("amount")).collect()[0]["amount"]
+    """The forecast's total beside what customers would spend if they did as others did who stood as they do now.
+
+    Both are discounted, the latter from the middle of the horizon.
+    """
+    alike = as_others_did(history, settings.horizon_days, settings.sanity.least_customers)
+    worth = (1 + settings.yearly_discount) ** (-settings.horizon_days / 2 / 365.25)
     said = scored.agg(F.sum("cltv_amount").alias("amount"), F.count(F.lit(1)).alias("customers")).collect()[0]
     return Outlook(
         what="spend",
         expected=float(said["amount"] or 0.0),
-        naive=float(spent or 0.0) * times,
+        naive=None if alike is None else alike.amount * worth,
+        is_bound=alike is not None and alike.is_bound,
+        slack=SLACK * int(said["customers"]) * history.mean_amount,
         drift=drift_of(scored, "cltv_amount", stored.body),
         customer_count=int(said["customers"]),
+        silent_days=history.silent_days,
+        longest_silence_days=history.longest_silence_days,
     )
 
 

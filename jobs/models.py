@@ -1,15 +1,19 @@
 """`cdp model`: which trained versions there are, which one scores, and changing that."""
 
+import importlib
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
+from cdp_lib.contracts import ops
 from cdp_lib.errors import ModelError, near_miss
 from cdp_lib.io.lock import run_lock
+from cdp_lib.models.training import StoredModel
 from jobs.audit import note_deed
 from jobs.compose import build_suite, Place, Suite
+from jobs.moves import PROMOTED
 from jobs.options import EnvOption, LakehouseOption, PackOption, told_plainly
 
 app = typer.Typer(help="Trained models: list them, choose the one that scores.", no_args_is_help=True)
@@ -62,37 +66,58 @@ def show_versions(screen: Console, suite: Suite, name: str | None) -> None:
     for header in ("model", "version", "", "figures of its training"):
         grid.add_column(header)
     for model in known if name is None else (name,):
-        champion, challenger = registry.champion(model), registry.challenger(model)
+        champion, challenger = registry.champion_version(model), registry.challenger(model)
         for version, metrics in sorted(registry.metrics(model).items(), reverse=True):
-            is_champion = champion is not None and champion.version == version
-            role = "champion" if is_champion else "challenger" if version == challenger else ""
+            role = "champion" if version == champion else "challenger" if version == challenger else ""
             figures = ", ".join(f"{metric} {figure:.6g}" for metric, figure in sorted(metrics.items()))
             grid.add_row(model, str(version), role, figures)
     screen.print(grid)
 
 
 def promote_version(suite: Suite, name: str, version: int | None) -> str:
-    """Make the version (None: the newest) the champion; what was done, in words. Raises ModelError."""
+    """Make the version (None: the newest) the champion, and keep it; what was done, in words. Raises ModelError.
+
+    Done twice it is done once: what a kill left undone is made good.
+    """
     with run_lock(suite.lakehouse, f"model promote of {suite.pack.name}"):
         registry = suite.models()
         _check_name(suite, name, registry.known())
         wanted = max(registry.versions(name), default=0) if version is None else version
-        champion = registry.champion(name)
-        if champion is not None and champion.version == wanted:
-            return f"{champion.label} is the champion already: nothing was changed."
-        promoted = registry.promote(name, wanted)
-        note_deed(suite, "model_promote", promoted.name, promoted.label)
+        _check_use(suite, name, registry.stored(name, wanted))
+        before = registry.champion_version(name)
+        is_done = before == wanted and registry.stored(name, wanted).is_chosen
+        promoted = registry.promote(name, wanted, is_choice=True)
+        if is_done and _is_noted(suite, promoted):
+            return f"{promoted.label} is the champion already: nothing was changed."
+        note_deed(suite, PROMOTED, promoted.name, promoted.label)
     return _told(suite, promoted.label)
 
 
 def roll_back(suite: Suite, name: str) -> str:
-    """Make the version before the champion the champion; what was done, in words. Raises ModelError."""
+    """Make the version before the champion the champion, and keep it; what was done, in words. Raises ModelError."""
     with run_lock(suite.lakehouse, f"model rollback of {suite.pack.name}"):
         registry = suite.models()
         _check_name(suite, name, registry.known())
+        _check_use(suite, name, registry.stored(name, registry.before_champion(name)))
         restored = registry.roll_back(name)
         note_deed(suite, "model_rollback", restored.name, restored.label)
     return _told(suite, restored.label)
+
+
+def _check_use(suite: Suite, name: str, wanted: StoredModel) -> None:
+    """Refuses what the next run could not score with: it would train another one in its place."""
+    reason = importlib.import_module("jobs.forecasts.choice").why_not(suite.pack, name, wanted)
+    if reason:
+        raise ModelError(
+            f"{wanted.label} {reason}: the next run would train another. Set the pack to what it was then, or choose "
+            f"another version: cdp model list --pack {suite.place.pack}"
+        )
+
+
+def _is_noted(suite: Suite, champion: StoredModel) -> bool:
+    """Whether the audit's newest row of the model is this version's."""
+    rows = [row for row in suite.ledger.rows(ops.AUDIT) if row["subject"] == champion.name]
+    return bool(rows) and max(rows, key=lambda row: row["happened_at"])["detail"] == champion.label
 
 
 def _told(suite: Suite, label: str) -> str:

@@ -6,6 +6,8 @@ from cdp_lib.contracts import ops
 from cdp_lib.workflow.context import JobContext
 
 PROMOTED = "model_promote"
+RENEWED = "model_renew"
+"""What a run notes that trained what none fitted, and scores with it itself: nobody else need take notice."""
 
 
 def moves_of(*models: str) -> Callable[[JobContext], str]:
@@ -13,7 +15,7 @@ def moves_of(*models: str) -> Callable[[JobContext], str]:
 
     def newest(ctx: JobContext) -> str:
         subjects = {f"{ctx.pack.name}-{model}" for model in models}
-        moves = [str(row["happened_at"]) for row in ctx.recorded(ops.AUDIT) if row["subject"] in subjects]
-        return max(moves, default="")
+        moves = [row for row in ctx.recorded(ops.AUDIT) if row["subject"] in subjects and row["action"] != RENEWED]
+        return max((str(row["happened_at"]) for row in moves), default="")
 
     return newest

@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from cdp_lib.contracts import scores
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import compete, Fit
-from jobs.forecasts.churn import CHURN, learn_churn
+from jobs.forecasts.champions import compete
+from jobs.forecasts.churn import CHURN, churn_fit, learn_churn, unheard
 from jobs.forecasts.history import purchase_history, READS
+from jobs.forecasts.published import is_drifting
 from jobs.page import run_page
 
 
@@ -16,9 +18,14 @@ def run(ctx: JobContext) -> None:
     """Nothing is trained from too short a history; what was promoted scores from the next daily run on."""
     settings = ctx.pack.churn or Churn()
     with purchase_history(ctx) as history:
-        if history.length_days >= settings.sanity.least_history_days:
-            fit = Fit(settings.content_hash(), history.customer_count)
-            compete(ctx, CHURN, fit, partial(learn_churn, ctx, history, settings))
+        if history.length_days < settings.sanity.least_history_days:
+            return
+        why = unheard(history, settings)
+        if why:
+            ctx.say(f"nothing is trained: {why}")
+            return
+        learn = partial(learn_churn, ctx, history, settings)
+        compete(ctx, CHURN, churn_fit(history, settings), learn, is_drifting=is_drifting(ctx, scores.CHURN_SCORE))
 
 
 if __name__ == "__main__":

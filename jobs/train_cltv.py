@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from cdp_lib.contracts import scores
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import compete, Fit
+from jobs.forecasts.champions import compete
 from jobs.forecasts.history import purchase_history, READS
-from jobs.forecasts.lifetime import CLTV, learn_lifetime
+from jobs.forecasts.lifetime import CLTV, cltv_fit, learn_lifetime
+from jobs.forecasts.published import is_drifting
 from jobs.page import run_page
 
 
@@ -17,8 +19,8 @@ def run(ctx: JobContext) -> None:
     settings = ctx.pack.lifetime_value or LifetimeValue()
     with purchase_history(ctx) as history:
         if history.length_days >= settings.sanity.least_history_days:
-            fit = Fit(settings.content_hash(), history.customer_count)
-            compete(ctx, CLTV, fit, partial(learn_lifetime, ctx, history, settings))
+            learn = partial(learn_lifetime, ctx, history, settings)
+            compete(ctx, CLTV, cltv_fit(history, settings), learn, is_drifting=is_drifting(ctx, scores.CLTV))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ CLTV = Table(
         amount("cltv_high_amount", "Upper end of the interval of cltv_amount."),
         _CURRENCY,
         _probability(
-            "probability_alive", "That the customer has not left for good; no churn score. Null: not modelled."
+            "probability_alive",
+            "That the customer has not left for good; no churn score. 1 with one purchase day in BG/NBD; in the "
+            "last-period form 1 with a purchase in that period, else 0. Never null.",
         ),
         _VERSION,
         _RUN,
@@ -61,7 +63,9 @@ CHURN_SCORE = Table(
         _CUSTOMER,
         _AS_OF,
         _HORIZON,
-        _probability("churn_probability", "That nothing is bought in the horizon; calibrated.", required=True),
+        _probability(
+            "churn_probability", "That nothing is bought in the horizon; calibrated once labels tell.", required=True
+        ),
         one_of("churn_band", "By the pack's limits.", ("high", "medium", "low"), required=True),
         Column("top_reasons", "array<string>", "What speaks most for it, the strongest first.", required=True),
         _VERSION,

@@ -10,7 +10,9 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from pickle import PickleError
 
 import mlflow.pyfunc
 import pandas as pd
@@ -27,10 +29,24 @@ from cdp_lib.models.training import Score, StoredModel, Training
 CHAMPION, CHALLENGER = "champion", "challenger"
 _CHAMPIONS = "champions"
 """Tag of a registered model: the versions that were champion, in that order, the present one last."""
+_CHOSEN = "chosen"
+"""Tag of a registered model: the version that somebody made champion by hand; gone once a run promotes another."""
 _BODY = "body.json"
 _MODEL = "model"
 _IN_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """MLflow's page shows an experiment without it among those of language models."""
+_UNLOADABLE = (
+    MlflowException,
+    AttributeError,
+    EOFError,
+    ImportError,
+    KeyError,
+    OSError,
+    PickleError,
+    TypeError,
+    ValueError,
+)
+"""What a pickled model may fail with, of its files or of the code that it names."""
 _QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -57,9 +73,20 @@ class ModelRegistry:
         return f"{self._pack}-{model}"
 
     def champion(self, model: str) -> StoredModel | None:
-        """The version that scores; None before the first one is promoted."""
-        version = self._aliased(model, CHAMPION)
-        return None if version is None else self._stored(model, version)
+        """The version that scores; None before the first one is promoted. Raises ModelError where its body is gone."""
+        version = self.champion_version(model)
+        return None if version is None else self.stored(model, version)
+
+    def champion_version(self, model: str) -> int | None:
+        """Its number alone, which is told also where its files are gone."""
+        return self._aliased(model, CHAMPION)
+
+    def stored(self, model: str, version: int) -> StoredModel:
+        """A version. Raises ModelError for an unknown one, and where its body is gone."""
+        known = self.versions(model)
+        if version not in known:
+            raise ModelError(f"{self.name(model)} has no version {version}; it has {list(known) or 'none'}.")
+        return self._stored(model, version)
 
     def versions(self, model: str) -> tuple[int, ...]:
         """Every registered version, oldest first."""
@@ -106,23 +133,29 @@ class ModelRegistry:
         version = self._client.create_model_version(self.name(model), source, run_id)
         return StoredModel(self.name(model), int(version.version), training.body)
 
-    def promote(self, model: str, version: int) -> StoredModel:
-        """Make a version the champion once it was loaded and scored its own example.
+    def promote(self, model: str, version: int, *, is_choice: bool = False) -> StoredModel:
+        """Make a version the champion once its body was read and it has scored its own example; twice is once.
 
-        Raises ModelError for an unknown version, and for one that cannot score; then the champion stays.
+        `is_choice`: somebody decided it by hand. Raises ModelError for an unknown version, and for one that cannot be
+        read or cannot score; then the champion stays.
         """
-        known = self.versions(model)
-        if version not in known:
-            raise ModelError(f"{self.name(model)} has no version {version}; it has {list(known) or 'none'}.")
+        stored = self.stored(model, version)
         source = self._client.get_model_version(self.name(model), str(version)).source
         _prove(self.name(model), version, str(source))
-        self._client.set_registered_model_alias(self.name(model), CHAMPION, str(version))
+        self._crown(model, version, is_choice)
         before = self._champions(model)
         if not before or before[-1] != version:
             self._remember_champions(model, [*before, version])
+        return replace(stored, is_chosen=is_choice)
+
+    def _crown(self, model: str, version: int, is_choice: bool) -> None:
+        self._client.set_registered_model_alias(self.name(model), CHAMPION, str(version))
+        if is_choice:
+            self._client.set_registered_model_tag(self.name(model), _CHOSEN, str(version))
+        elif _CHOSEN in self._tags(model):
+            self._client.delete_registered_model_tag(self.name(model), _CHOSEN)
         if self._aliased(model, CHALLENGER) == version:
             self._client.delete_registered_model_alias(self.name(model), CHALLENGER)
-        return self._stored(model, version)
 
     def challenge(self, model: str, version: int) -> None:
         """Name a version the challenger: it was compared with the champion, which stays."""
@@ -132,21 +165,39 @@ class ModelRegistry:
         """The version that challenges; None: none does."""
         return self._aliased(model, CHALLENGER)
 
-    def roll_back(self, model: str) -> StoredModel:
-        """Make the champion before this one the champion again. Raises ModelError where there was none."""
-        champion = self.champion(model)
+    def before_champion(self, model: str) -> int:
+        """The version that was champion before this one. Raises ModelError where there was none."""
+        champion = self.champion_version(model)
         if champion is None:
             known = sorted(entry.name for entry in self._client.search_registered_models())
             raise ModelError(f"{self.name(model)} has no champion.{near_miss(self.name(model), known)}")
-        earlier = self._champions(model)[:-1]
+        earlier = [version for version in self._until(model, champion) if version != champion]
         if not earlier:
-            raise ModelError(f"{champion.label} is the first champion: there is none to go back to.")
-        self._remember_champions(model, earlier[:-1])
-        return self.promote(model, earlier[-1])
+            raise ModelError(f"{self.name(model)}/{champion} is the first champion: there is none to go back to.")
+        return earlier[-1]
+
+    def roll_back(self, model: str) -> StoredModel:
+        """Make the champion before this one the champion again, by hand.
+
+        Raises ModelError where there was none, and for one that cannot be read or score; then the champion stays.
+        """
+        version = self.before_champion(model)
+        until = self._until(model, version)
+        restored = self.promote(model, version, is_choice=True)
+        self._remember_champions(model, until)
+        return restored
+
+    def _until(self, model: str, version: int) -> list[int]:
+        """Champions up to the last time that this one became it; all of them where it is not noted."""
+        noted = self._champions(model)
+        last = max((place for place, one in enumerate(noted) if one == version), default=len(noted))
+        return noted[: last + 1]
 
     def _champions(self, model: str) -> list[int]:
-        said = self._client.get_registered_model(self.name(model)).tags.get(_CHAMPIONS, "")
-        return [int(version) for version in said.split(",") if version]
+        return [int(version) for version in self._tags(model).get(_CHAMPIONS, "").split(",") if version]
+
+    def _tags(self, model: str) -> dict[str, str]:
+        return dict(self._client.get_registered_model(self.name(model)).tags)
 
     def _remember_champions(self, model: str, versions: Sequence[int]) -> None:
         said = ",".join(str(version) for version in versions)
@@ -198,9 +249,17 @@ class ModelRegistry:
 
     def _stored(self, model: str, version: int) -> StoredModel:
         found = self._client.get_model_version(self.name(model), str(version))
-        with tempfile.TemporaryDirectory() as scratch:
-            path = self._client.download_artifacts(str(found.run_id), _BODY, scratch)
-            return StoredModel(self.name(model), version, json.loads(Path(path).read_text(encoding="utf-8")))
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                path = self._client.download_artifacts(str(found.run_id), _BODY, scratch)
+                body = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (MlflowException, OSError, ValueError) as problem:
+            raise ModelError(
+                f"{self.name(model)}/{version}: its {_BODY} cannot be read ({type(problem).__name__}). "
+                f"Restore the files of its run, or choose another version: cdp model promote {model} --version N"
+            ) from None
+        is_chosen = self._tags(model).get(_CHOSEN) == str(version)
+        return StoredModel(self.name(model), version, body, is_chosen)
 
 
 def _dataset(table: str, version: int) -> DatasetInput:
@@ -227,7 +286,7 @@ def _prove(name: str, version: int, source: str) -> None:
         loaded = mlflow.pyfunc.load_model(source)
         example = loaded.input_example
         scored = loaded.predict(example)
-    except (MlflowException, AttributeError, ImportError, KeyError, TypeError, ValueError) as problem:
+    except _UNLOADABLE as problem:
         raise ModelError(
             f"{name}/{version} cannot score its own example ({type(problem).__name__}); not promoted."
         ) from None

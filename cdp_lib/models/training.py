@@ -38,6 +38,8 @@ class StoredModel:
     name: str
     version: int
     body: Mapping[str, Any]
+    is_chosen: bool = False
+    """Whether somebody made it the champion by hand, after whatever a run had promoted."""
 
     @property
     def label(self) -> str:

@@ -11,13 +11,22 @@ class Sanity(Frozen):
     """When a forecast is not published: yesterday's scores stay, and the reason is told."""
 
     most_times_naive: float = Field(
-        default=3.0, gt=1, description="Forecast over what the last period of that length saw, in all, at most"
+        default=2.0, gt=1, description="Forecast over what customers alike did in the last period, in all, at most"
     )
     most_drift: float = Field(
         default=0.5, gt=0, description="Population stability index of the scores against those of the training, at most"
     )
-    least_customers: int = Field(default=500, ge=1, description="Below so many customers neither of the two is judged")
+    least_customers: int = Field(default=500, ge=1, description="Below so many customers none of these is judged")
+    silent_days: int = Field(
+        default=7, ge=1, description="Days without a purchase that are no doubt; more are, if twice the longest before"
+    )
     least_history_days: int = Field(default=28, ge=1, description="Days from the first purchase to the as-of date")
+
+    def training_hash(self) -> str:
+        """Hash of what a training asks; the rest only says what may be published."""
+        return self.content_hash(
+            without=frozenset({"most_times_naive", "most_drift", "least_customers", "silent_days"})
+        )
 
 
 class LifetimeValue(Frozen):
@@ -31,6 +40,10 @@ class LifetimeValue(Frozen):
         default=200_000, ge=1000, description="Customers that boosted trees are trained on at most, chosen by hash"
     )
     sanity: Sanity = Sanity()
+
+    def training_hash(self) -> str:
+        """Hash of what shapes a model: under another one, another is trained."""
+        return f"{self.content_hash(without=frozenset({'sanity'}))}-{self.sanity.training_hash()}"
 
 
 class Bands(Frozen):
@@ -59,3 +72,7 @@ class Churn(Frozen):
         default=200_000, ge=1000, description="Customers that the model is trained on at most, chosen by hash"
     )
     sanity: Sanity = Sanity()
+
+    def training_hash(self) -> str:
+        """Hash of what shapes a model: under another one, another is trained. Bands are drawn when it scores."""
+        return f"{self.content_hash(without=frozenset({'sanity', 'bands'}))}-{self.sanity.training_hash()}"

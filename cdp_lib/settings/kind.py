@@ -18,7 +18,11 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    def content_hash(self) -> str:
-        """Lower hex SHA-256 of the object's canonical JSON: the same settings give the same hash anywhere."""
-        body = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
+    def content_hash(self, *, without: frozenset[str] = frozenset()) -> str:
+        """Lower hex SHA-256 of the object's canonical JSON: the same settings give the same hash anywhere.
+
+        Fields of its own that are named by `without` do not count.
+        """
+        told = self.model_dump(mode="json", by_alias=True, exclude=set(without))
+        body = json.dumps(told, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(body.encode()).hexdigest()

@@ -138,15 +138,34 @@ class JobContext:
         self.record(ops.QUALITY_RESULT, [row])
         self.say(f"{table.name} is withheld: {observed}")
 
+    def withheld_last(self, table: Table) -> frozenset[str]:
+        """Checks for which the table was withheld when it was last due; none where it was published then."""
+        told = [row for row in self.recorded(ops.QUALITY_RESULT) if row["table_name"] == table.name]
+        rows = [row for row in told if row["severity"] == "withhold" and not row["success"]]
+        if not rows:
+            return frozenset()
+        newest = max(rows, key=lambda row: row["checked_at"])
+        since = [
+            state
+            for state in self._services.ledger.states()
+            if state.job == newest["job"] and state.status == "succeeded" and state.run_id != newest["run_id"]
+        ]
+        if any(state.recorded_at > newest["checked_at"] for state in since):
+            return frozenset()
+        return frozenset(row["expectation"] for row in rows if row["run_id"] == newest["run_id"])
+
     def published_before(self, table: Table) -> dict[date, int]:
-        """As-of date: the newest version of the table that this job left as of it, earlier runs only."""
-        states = self._services.ledger.states()
-        done = [state for state in states if state.job == self._job.name and state.status == "succeeded"]
-        return {
-            state.as_of_date: state.outputs[table.name]
-            for state in done
-            if state.as_of_date is not None and table.name in state.outputs and state.run_id != self.run.run_id
-        }
+        """As-of date: the newest version of the table that this job published as of it, earlier runs only.
+
+        A run that withheld the table left the version of the run before, which is that one's.
+        """
+        found: dict[int, date] = {}
+        for state in self._services.ledger.states():
+            version = state.outputs.get(table.name) if state.job == self._job.name else None
+            is_earlier = state.status == "succeeded" and state.run_id != self.run.run_id
+            if version is not None and is_earlier and state.as_of_date is not None:
+                found.setdefault(version, state.as_of_date)
+        return {as_of: version for version, as_of in found.items()}
 
     def read_version(self, table: Table, version: int) -> DataFrame:
         """The job's own output as it was at a version that `published_before` names."""

@@ -1,17 +1,20 @@
 """The model in force: the registry's champion, or one trained now; and the weekly contest for its place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdp_lib.contracts import ops
+from cdp_lib.errors import ModelError
 from cdp_lib.io.ledger import owner
 from cdp_lib.models.contest import Verdict
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.workflow.context import JobContext
-from jobs.moves import PROMOTED
+from jobs.moves import PROMOTED, RENEWED
 
 SETTINGS_HASH, CUSTOMER_COUNT = "settings_hash", "customer_count"
-"""Keys of a model's body: under which settings it was trained, and how many customers there were."""
+HORIZON_DAYS, IS_LABELLED = "horizon_days", "is_labelled"
+"""Keys of a model's body: under which settings it was trained, how many customers there were, how far it looks ahead,
+and whether it was known of any of them what came true."""
 
 OUTGROWN = 2.0
 """A model is trained anew once there are so many times the customers that it was trained on: a young business grows
@@ -20,19 +23,41 @@ out of what its first days told before the week is over."""
 
 @dataclass(frozen=True)
 class Fit:
-    """What a champion must fit: the pack's settings, and about as many customers as there are."""
+    """What a champion must fit: the settings that shape a training, and about as many customers as there are."""
 
     settings_hash: str
     customer_count: int
+    horizon_days: int | None = None
+    """What it must look ahead; None: the model looks at no horizon, and its settings say what it takes and gives."""
+    is_labelled: bool = False
+    """Whether it is known of some customers what came true."""
 
     def misfit(self, champion: StoredModel) -> str:
         """Why the champion does not fit; empty where it does."""
-        if champion.body.get(SETTINGS_HASH) != self.settings_hash:
-            return "was trained under other settings"
+        return self.mismatch(champion) or self.outgrown(champion)
+
+    def mismatch(self, champion: StoredModel) -> str:
+        """Why it answers another question, so that no contest can tell which is better; empty where it does not."""
+        return "" if champion.body.get(SETTINGS_HASH) == self.settings_hash else "was trained under other settings"
+
+    def outgrown(self, champion: StoredModel) -> str:
+        """Why it is time for another; empty where it is not."""
         seen = int(champion.body.get(CUSTOMER_COUNT, 0))
         if self.customer_count > OUTGROWN * seen:
             return f"has seen {seen:,} customers, and there are {self.customer_count:,} today"
+        if self.is_labelled and champion.body.get(IS_LABELLED) is False:
+            return "was trained before it was known of anybody what came true"
         return ""
+
+    def unusable(self, champion: StoredModel) -> str:
+        """Why it cannot even score for this pack, so that nobody can choose it; empty where it can."""
+        if self.horizon_days is None:
+            return self.mismatch(champion)
+        ahead = champion.body.get(HORIZON_DAYS)
+        if ahead is None:
+            return self.mismatch(champion)  # a body of an earlier version does not tell
+        told = f"looks {ahead} days ahead, and the pack asks for {self.horizon_days}"
+        return "" if ahead == self.horizon_days else told
 
 
 @dataclass(frozen=True)
@@ -50,59 +75,104 @@ Learn = Callable[[StoredModel | None], Lesson]
 
 
 def in_force(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> StoredModel:
-    """The champion, if it fits; a run without such a one trains and promotes it."""
+    """The champion, if it fits or somebody chose it; else one trained now, unless the champion turns out better."""
     champion: StoredModel | None = ctx.models.champion(model)
-    if champion is not None:
-        misfit = fit.misfit(champion)
-        if not misfit:
-            return champion
-        ctx.say(f"{champion.label} {misfit}: a new one is trained")
-    trained, _ = _trained(ctx, model, learn, None)
-    promoted: StoredModel = ctx.models.promote(model, trained.version)
-    return promoted
+    if champion is None:
+        return _renewed(ctx, model, learn, None)
+    misfit = fit.misfit(champion)
+    if not misfit:
+        return champion
+    if champion.is_chosen and not fit.unusable(champion):
+        ctx.say(f"{champion.label} {misfit}, but stays: somebody chose it")
+        return champion
+    if not fit.mismatch(champion) and _has_won_already(ctx, model, champion, fit):
+        return champion
+    ctx.say(f"{champion.label} {misfit}: a new one is trained")
+    return _renewed(ctx, model, learn, None if fit.mismatch(champion) else champion)
 
 
-def compete(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> None:
-    """Train a challenger. It becomes champion where there is none that fits, or where it beats that one."""
+def _has_won_already(ctx: JobContext, model: str, champion: StoredModel, fit: Fit) -> bool:
+    """Whether the challenger fits today, and was trained when the champion was due already: then it was worse."""
+    version = ctx.models.challenger(model)
+    if version is None:
+        return False
+    try:
+        challenger: StoredModel = ctx.models.stored(model, version)
+    except ModelError:
+        return False  # its files are gone, and nobody scores with it
+    seen, is_labelled = int(challenger.body.get(CUSTOMER_COUNT, 0)), bool(challenger.body.get(IS_LABELLED))
+    then = replace(fit, customer_count=seen, is_labelled=is_labelled)
+    return not fit.misfit(challenger) and bool(then.outgrown(champion))
+
+
+def _renewed(ctx: JobContext, model: str, learn: Learn, champion: StoredModel | None) -> StoredModel:
+    """One trained now and promoted, unless it is worse than the champion."""
+    trained, verdict = _trained(ctx, model, learn, champion)
+    if champion is not None and verdict is not None and verdict.is_worse:
+        _challenge(ctx, model, trained, champion)
+        return champion
+    _promote(ctx, model, trained, RENEWED)
+    return trained
+
+
+def compete(ctx: JobContext, model: str, fit: Fit, learn: Learn, *, is_drifting: bool = False) -> None:
+    """Train a challenger. It becomes champion where there is none that fits, or where it beats that one.
+
+    A champion that is outgrown, or whose scores are withheld because they drift, gives way to one that is not worse.
+    """
     champion: StoredModel | None = ctx.models.champion(model)
-    fits = champion is not None and not fit.misfit(champion)
-    trained, lesson = _trained(ctx, model, learn, champion if fits else None)
+    stays = champion is not None and champion.is_chosen and not fit.unusable(champion)
+    is_compared = champion is not None and (stays or not fit.mismatch(champion))
+    trained, verdict = _trained(ctx, model, learn, champion if is_compared else None)
     if champion is not None and champion.version == trained.version:
         return  # this run promoted it before it was cut off
-    is_promoted = not fits or (lesson is not None and lesson.verdict is not None and lesson.verdict.is_promoted)
-    if not is_promoted:
-        ctx.models.challenge(model, trained.version)
-        ctx.say(f"{trained.label} is the challenger; {champion.label if champion else 'nobody'} stays champion")
-        return
-    _promote(ctx, model, trained)
+    if champion is None or not is_compared or _takes_over(champion, verdict, fit, is_drifting and not stays):
+        _promote(ctx, model, trained, PROMOTED)
+    else:
+        _challenge(ctx, model, trained, champion)
 
 
-def renew(ctx: JobContext, model: str, learn: Learn) -> None:
-    """Train anew and promote, where there is nothing to compare by."""
+def _takes_over(champion: StoredModel, verdict: Verdict | None, fit: Fit, is_drifting: bool) -> bool:
+    is_due = is_drifting or (not champion.is_chosen and bool(fit.outgrown(champion)))
+    if verdict is None:
+        return is_due
+    return verdict.is_promoted or (is_due and not verdict.is_worse)
+
+
+def _challenge(ctx: JobContext, model: str, trained: StoredModel, champion: StoredModel) -> None:
+    ctx.models.challenge(model, trained.version)
+    ctx.say(f"{trained.label} is the challenger; {champion.label} stays champion")
+
+
+def renew(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> None:
+    """Train anew and promote, where there is nothing to compare by; one that somebody chose, and can score, stays."""
     champion: StoredModel | None = ctx.models.champion(model)
     trained, _ = _trained(ctx, model, learn, champion)
-    if champion is None or champion.version != trained.version:
-        _promote(ctx, model, trained)
+    if champion is not None and champion.is_chosen and not fit.unusable(champion):
+        _challenge(ctx, model, trained, champion)
+    elif champion is None or champion.version != trained.version:
+        _promote(ctx, model, trained, PROMOTED)
 
 
-def _promote(ctx: JobContext, model: str, trained: StoredModel) -> None:
-    """Makes it the champion, and leaves word of it for the jobs that score."""
+def _promote(ctx: JobContext, model: str, trained: StoredModel, action: str) -> None:
+    """Makes it the champion, and leaves word of it; of a PROMOTED one the jobs that score take notice."""
     ctx.models.promote(model, trained.version)
     deed = {
         "happened_at": ctx.run.started_at,
         "actor": owner(),
-        "action": PROMOTED,
+        "action": action,
         "subject": trained.name,
         "detail": trained.label,
     }
     ctx.record(ops.AUDIT, [deed])
-    ctx.say(f"{trained.label} is the champion from now on")
+    if action == PROMOTED:
+        ctx.say(f"{trained.label} is the champion from now on")
 
 
 def _trained(
     ctx: JobContext, model: str, learn: Learn, champion: StoredModel | None
-) -> tuple[StoredModel, Lesson | None]:
-    """What this run trained, also where it was cut off after it; the lesson is None then."""
+) -> tuple[StoredModel, Verdict | None]:
+    """What this run trained, also where it was cut off after it; without a verdict then, or without a trial."""
     earlier: StoredModel | None = ctx.models.of_run(model, ctx.run.run_id)
     if earlier is not None:
         return earlier, None
@@ -112,4 +182,4 @@ def _trained(
     ctx.say(f"{stored.label} trained: {lesson.told}")
     if lesson.verdict is not None:
         ctx.say(f"{stored.label} on the last days: {lesson.verdict.reason}")
-    return stored, lesson
+    return stored, lesson.verdict

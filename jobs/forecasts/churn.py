@@ -12,8 +12,9 @@ from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # it ship
 from cdp_lib.models.charts import Bars, Chart, Curves
 from cdp_lib.models.churn.churn import BandLimits, ChurnModel
 from cdp_lib.models.churn.evaluation import calibration_table, decile_table, evaluate_scores
+from cdp_lib.models.churn.fitting import BANDS
 from cdp_lib.models.churn.origins import Origin, stack_origins
-from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, with_rhythm
+from cdp_lib.models.churn.scorer import ChurnScorer, fit_rhythm, LEAST_CUSTOMERS, LEAST_REPEATERS, with_rhythm
 from cdp_lib.models.contest import judge, Losses, Verdict
 from cdp_lib.models.cuts import all_churn_cuts, Cut
 from cdp_lib.models.training import StoredModel, Training
@@ -22,7 +23,7 @@ from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled
-from jobs.forecasts.published import model_body
+from jobs.forecasts.published import has_seen, model_body
 
 Floats = NDArray[np.float64]
 
@@ -40,18 +41,45 @@ class _Trial:
     churned: Floats
 
 
+def churn_fit(history: History, settings: Churn) -> Fit:
+    """What a champion must fit today."""
+    is_labelled = bool(_cuts(history, history.as_of, settings))
+    return Fit(settings.training_hash(), history.customer_count, settings.horizon_days, is_labelled)
+
+
+def band_limits(settings: Churn) -> BandLimits:
+    """The pack's bands as the model takes them."""
+    return BandLimits(settings.bands.high, settings.bands.medium)
+
+
+def unheard(history: History, settings: Churn) -> str:
+    """Why nothing tells yet who stays away; empty where something does.
+
+    Without anybody whose horizon has passed, and without a rhythm of purchases, every customer would get the same
+    invented probability.
+    """
+    if _cuts(history, history.as_of, settings) or fit_rhythm(history.sample(settings.most_trained_on)) is not None:
+        return ""
+    needed = settings.horizon_days + settings.sanity.least_history_days
+    return (
+        f"{history.length_days} days of purchases, {needed} needed to see whom {settings.horizon_days} days bring back "
+        f"(churn.horizon_days + sanity.least_history_days); or {LEAST_CUSTOMERS} customers, {LEAST_REPEATERS} of whom "
+        "bought twice"
+    )
+
+
 def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
     cuts = _cuts(history, history.as_of, settings)
-    trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
     scorer = _fit(_known(history, cuts, settings), present, settings, history.as_of)
+    trial = _try(history, settings, champion, is_naive=scorer.churn.form == BANDS)
     if trial is not None and trial.verdict.loses_to_naive:
         scorer = scorer.as_plain(f"the trained model was {trial.verdict.reason}")
     scored = scorer.score(present)["churn_probability"].to_numpy(np.float64)
     model = scorer.churn
     training = Training(
-        body=model_body(scorer.to_dict(), Fit(settings.content_hash(), history.customer_count), scored, history.as_of),
+        body=model_body(scorer.to_dict(), churn_fit(history, settings), scored, history.as_of),
         scorer=scorer.score,
         example=example_features(),
         parameters={
@@ -71,7 +99,7 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
 
 def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scored_at: date) -> ChurnScorer:
     """Trained on what came true after each earlier cut; the rhythm that scores is the present customers'."""
-    limits = BandLimits(settings.bands.high, settings.bands.medium)
+    limits = band_limits(settings)
     rhythms = [fit_rhythm(one.features) for one in known]
     rhythm = fit_rhythm(present)
     with_all = rhythm is not None and all(one is not None for one in rhythms)
@@ -89,6 +117,8 @@ def _fit(known: Sequence[Labelled], present: pd.DataFrame, settings: Churn, scor
         frame = some if rhythm is None else with_rhythm(some, rhythm, settings.horizon_days)
         labels = pd.DataFrame({"golden_id": some["golden_id"], "has_purchase": pd.Series(dtype=np.float64)})
     model = ChurnModel.fit(frame, labels, horizon_days=settings.horizon_days, limits=limits)
+    if model.form == BANDS and rhythm is not None:
+        model = model.by_rhythm()  # those of the earlier cuts had none, and are too few to say more
     return ChurnScorer(model, rhythm if model.closed_form else None)
 
 
@@ -105,7 +135,7 @@ def _known(history: History, cuts: Sequence[Cut], settings: Churn) -> list[Label
     return [history.labelled(most, cut) for cut in cuts]
 
 
-def _try(history: History, settings: Churn, champion: StoredModel | None) -> _Trial | None:
+def _try(history: History, settings: Churn, champion: StoredModel | None, *, is_naive: bool) -> _Trial | None:
     """Fitted as of a horizon ago, on cuts whose horizon had passed by then; None without such a cut."""
     cut = Cut(history.as_of - timedelta(days=settings.horizon_days), settings.horizon_days)
     earlier = _cuts(history, cut.day, settings)
@@ -121,8 +151,9 @@ def _try(history: History, settings: Churn, champion: StoredModel | None) -> _Tr
         challenger=(predicted - churned) ** 2,
         naive=(naive - churned) ** 2,
         champion=None if former is None else (former - churned) ** 2,
+        champion_saw=champion is not None and has_seen(champion.body, cut.day),
     )
-    return _Trial(judge(losses, naive_name=_NAIVE), predicted, churned)
+    return _Trial(judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, churned)
 
 
 def _probability(scorer: ChurnScorer, features: pd.DataFrame) -> Floats:

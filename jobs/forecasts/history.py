@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import pandas as pd
 from pyspark.sql import DataFrame, functions as F
@@ -36,13 +37,30 @@ class Labelled:
 class History:
     """Purchase days of all customers up to the as-of date, kept while the job runs.
 
-    `first_day` is the first of them, `customer_count` how many customers ever bought; None and 0 without any.
+    `bought_on` are the dates on which anybody bought, in order; `customer_count` is how many customers ever did, and
+    `mean_amount` what one of them spent on such a day.
     """
 
     days: DataFrame
     as_of: date
-    first_day: date | None
+    bought_on: tuple[date, ...]
     customer_count: int
+    mean_amount: float
+
+    @property
+    def first_day(self) -> date | None:
+        """The first purchase's; None without any."""
+        return self.bought_on[0] if self.bought_on else None
+
+    @property
+    def silent_days(self) -> int:
+        """From the last purchase to the as-of date."""
+        return (self.as_of - self.bought_on[-1]).days if self.bought_on else 0
+
+    @property
+    def longest_silence_days(self) -> int:
+        """Most days from one purchase day of anybody's to the next."""
+        return max(((later - day).days for day, later in pairwise(self.bought_on)), default=0)
 
     @property
     def length_days(self) -> int:
@@ -74,15 +92,6 @@ class History:
         of_label = [column.name for column in LABELS]
         return Labelled(cut, rows.drop(columns=of_label[1:]), rows[of_label])
 
-    def last_period(self, horizon_days: int) -> tuple[DataFrame, float]:
-        """Purchase days of as many days as the horizon has, and what their total stands for one: 1, or more pro rata.
-
-        A history that is shorter than a horizon is its own last period.
-        """
-        days = min(horizon_days, max(self.length_days, 1))
-        ago = F.datediff(F.lit(self.as_of), F.col("purchase_date"))
-        return self.days.where(ago < days), horizon_days / days
-
     def _drawn(self, features: DataFrame, most: int) -> DataFrame:
         return drawn_by_id(features, self.customer_count, most)
 
@@ -101,11 +110,19 @@ def purchase_history(ctx: JobContext) -> Iterator[History]:
     orders = facts_of_people(ctx.read(silver.ORDER), ctx.read(identity.IDENTITY_LINK))
     days = purchase_days(orders, ctx.pack.info.time_zone).where(F.col("purchase_date") <= F.lit(ctx.as_of))
     with cached(days) as kept:
-        bought = kept.where("is_purchase").agg(
-            F.min("purchase_date").alias("first_day"), F.count_distinct("golden_id").alias("customers")
+        # Dates are few: a day is one of them, whoever bought.
+        seen = (
+            kept.where("is_purchase")
+            .agg(
+                F.array_sort(F.collect_set("purchase_date")).alias("bought_on"),
+                F.count_distinct("golden_id").alias("customers"),
+                F.avg("amount").alias("mean_amount"),
+            )
+            .collect()[0]
         )
-        seen = bought.collect()[0]
-        yield History(kept, ctx.as_of, seen["first_day"], int(seen["customers"]))
+        yield History(
+            kept, ctx.as_of, tuple(seen["bought_on"]), int(seen["customers"]), float(seen["mean_amount"] or 0)
+        )
 
 
 def input_versions(ctx: JobContext) -> dict[str, int]:

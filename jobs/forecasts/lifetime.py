@@ -14,14 +14,14 @@ from cdp_lib.models.contest import judge, Losses, Verdict
 from cdp_lib.models.cuts import Cut, spend_cuts
 from cdp_lib.models.lifetime.evaluation import decile_table, spend_scores
 from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime
-from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, LifetimeSettings
+from cdp_lib.models.lifetime.lifetime_value import LAST_PERIOD, LifetimeModel, LifetimeSettings
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions
-from jobs.forecasts.published import model_body
+from jobs.forecasts.published import has_seen, model_body
 
 Floats = NDArray[np.float64]
 
@@ -42,17 +42,16 @@ class _Trial:
 
 def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
-    fitted = settings_of(settings)
-    trial = _try(history, settings, champion)
     present = history.sample(settings.most_trained_on)
-    model = fit_lifetime(present, _examples(history, history.as_of, settings), fitted)
+    model = fit_lifetime(present, _examples(history, history.as_of, settings), settings_of(settings))
+    trial = _try(history, settings, champion, is_naive=model.form == LAST_PERIOD)
     if model.closed is not None:
         model = replace(model, closed=model.closed.with_purchases_of(history.collapsed()))
     if trial is not None and trial.verdict.loses_to_naive:
         model = last_period_of(model, trial.verdict.reason)
     scored = model.score(present)["cltv_amount"].to_numpy(np.float64)
     training = Training(
-        body=model_body(model.to_dict(), Fit(settings.content_hash(), history.customer_count), scored, history.as_of),
+        body=model_body(model.to_dict(), cltv_fit(history, settings), scored, history.as_of),
         scorer=model.score,
         example=example_features(),
         parameters={
@@ -67,6 +66,11 @@ def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, c
         charts={} if trial is None else _charts(trial),
     )
     return Lesson(training, None if trial is None else trial.verdict, f"{model.form}, {model.reason}")
+
+
+def cltv_fit(history: History, settings: LifetimeValue) -> Fit:
+    """What a champion must fit today."""
+    return Fit(settings.training_hash(), history.customer_count, settings.horizon_days)
 
 
 def settings_of(settings: LifetimeValue) -> LifetimeSettings:
@@ -89,7 +93,7 @@ def last_period_of(model: LifetimeModel, why: str) -> LifetimeModel:
 def fit_naive(model: LifetimeModel) -> LifetimeModel:
     """The model's last-period form."""
     return replace(
-        model, form="last period", closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None
+        model, form=LAST_PERIOD, closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None
     )
 
 
@@ -102,7 +106,7 @@ def _examples(history: History, known_until: date, settings: LifetimeValue) -> l
     return [Example(one.features, one.labels, one.cut.horizon_days) for one in known]
 
 
-def _try(history: History, settings: LifetimeValue, champion: StoredModel | None) -> _Trial | None:
+def _try(history: History, settings: LifetimeValue, champion: StoredModel | None, *, is_naive: bool) -> _Trial | None:
     """Fitted as of a horizon ago (half the history ago where that is later); compared on spend, not discounted."""
     horizon = min(settings.horizon_days, history.length_days // 2)
     cut = Cut(history.as_of - timedelta(days=horizon), horizon)
@@ -120,9 +124,12 @@ def _try(history: History, settings: LifetimeValue, champion: StoredModel | None
         challenger=np.abs(predicted - actual),
         naive=np.abs(naive - actual),
         champion=None if former is None else np.abs(former - actual),
+        champion_saw=champion is not None and has_seen(champion.body, cut.day),
     )
     purchases = said["predicted_purchase_count"].to_numpy() - test.labels["future_purchase_count"].to_numpy()
-    return _Trial(judge(losses, naive_name=_NAIVE), predicted, actual, float(np.abs(purchases).mean()))
+    return _Trial(
+        judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, actual, float(np.abs(purchases).mean())
+    )
 
 
 def _spend_by(body: Mapping[str, Any], features: pd.DataFrame, horizon_days: int) -> Floats:

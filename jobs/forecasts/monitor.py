@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 
 from cdp_lib.contracts import ops
 from cdp_lib.contracts.table import Table
-from cdp_lib.transforms.features.purchases import purchase_labels
+from cdp_lib.transforms.features.purchases import discounted, purchase_labels
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.history import History
 
@@ -25,33 +25,47 @@ Compare = Callable[[DataFrame, float], Mapping[str, Compared]]
 """From scores joined with their labels and the share of the horizon that has passed, to figures by metric."""
 
 
-def watch(ctx: JobContext, table: Table, history: History, horizon_days: int, compare: Compare) -> None:
+@dataclass(frozen=True)
+class Watched:
+    """A table of scores, and how the pack asks for them today."""
+
+    table: Table
+    horizon_days: int
+    yearly_discount: float = 0.0
+
+
+def watch(ctx: JobContext, watched: Watched, history: History, compare: Compare) -> None:
     """Compares the newest earlier scores whose horizon has passed, else the oldest ones, pro rata.
 
-    Nothing to compare on a first run, nor where no day has passed.
+    As-of date and horizon are those that the scores tell, whatever the pack asks for today; what was spent since is
+    discounted to their day, by the pack's rate. Nothing to compare on a first run, nor where no day has passed.
     """
-    before = ctx.published_before(table)
-    chosen = _chosen(before, history.as_of, horizon_days)
+    before = ctx.published_before(watched.table)
+    chosen = _chosen(before, history.as_of, watched.horizon_days)
     if chosen is None:
         return
-    elapsed = min((history.as_of - chosen).days, horizon_days)
-    labels = purchase_labels(history.days, chosen, elapsed)
-    scores = ctx.read_version(table, before[chosen]).join(labels, "golden_id", "inner")
-    known = scores.groupBy("model_version").count().orderBy("model_version").collect()
-    if not known:
+    scores = ctx.read_version(watched.table, before[chosen])
+    told = scores.select("as_of_date", "horizon_days", "model_version").orderBy("model_version").limit(1).collect()
+    if not told or told[0]["as_of_date"] >= history.as_of:
         return
-    told = {
+    day, horizon = told[0]["as_of_date"], told[0]["horizon_days"]
+    elapsed = min((history.as_of - day).days, horizon)
+    labels = purchase_labels(discounted(history.days, day, watched.yearly_discount), day, elapsed)
+    judged = scores.join(labels, "golden_id", "inner")
+    facts = {
         "run_id": ctx.run.run_id,
-        "table_name": table.name,
-        "model_version": known[0]["model_version"],
-        "scored_as_of_date": chosen,
-        "horizon_days": horizon_days,
+        "table_name": watched.table.name,
+        "model_version": told[0]["model_version"],
+        "scored_as_of_date": day,
+        "horizon_days": horizon,
         "elapsed_days": elapsed,
-        "customer_count": sum(one["count"] for one in known),
+        "customer_count": judged.count(),
         "recorded_at": ctx.run.started_at,
     }
-    found = compare(scores, elapsed / horizon_days)
-    ctx.record(ops.MODEL_MONITOR, [{**told, "metric": metric, **asdict(figures)} for metric, figures in found.items()])
+    if facts["customer_count"]:
+        found = compare(judged, elapsed / horizon)
+        rows = [{**facts, "metric": metric, **asdict(figures)} for metric, figures in found.items()]
+        ctx.record(ops.MODEL_MONITOR, rows)
 
 
 def _chosen(before: Mapping[date, int], as_of: date, horizon_days: int) -> date | None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.contracts.table import Table
-from cdp_lib.models.sanity import bucket_shares, doubts, Outlook, score_edges, stability_index
+from cdp_lib.models.sanity import bucket_shares, doubts, DRIFT, Outlook, score_edges, SILENCE, stability_index
 from cdp_lib.settings.forecast import Sanity
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, Fit, SETTINGS_HASH
+from jobs.forecasts.champions import CUSTOMER_COUNT, Fit, HORIZON_DAYS, IS_LABELLED, SETTINGS_HASH
 from jobs.forecasts.history import History
 
 Floats = NDArray[np.float64]
@@ -36,11 +36,18 @@ def model_body(model: Mapping[str, Any], fit: Fit, scored: Floats, as_of: date) 
     return {
         SETTINGS_HASH: fit.settings_hash,
         CUSTOMER_COUNT: fit.customer_count,
+        HORIZON_DAYS: fit.horizon_days,
+        IS_LABELLED: fit.is_labelled,
         "model": model,
         "score_edges": list(edges),
         "score_shares": list(bucket_shares(scored, edges)),
         "as_of": as_of.isoformat(),
     }
+
+
+def has_seen(body: Mapping[str, Any], cut: date) -> bool:
+    """Whether the model was trained on days after the cut."""
+    return str(body["as_of"]) > cut.isoformat()
 
 
 def drift_of(scores: DataFrame, column: str, body: Mapping[str, Any]) -> float:
@@ -52,6 +59,12 @@ def drift_of(scores: DataFrame, column: str, body: Mapping[str, Any]) -> float:
     for row in scores.groupBy(bucket.alias("bucket")).count().collect():
         counts[row["bucket"]] = row["count"]
     return stability_index(body["score_shares"], counts / max(counts.sum(), 1.0))
+
+
+def is_drifting(ctx: JobContext, table: Table) -> bool:
+    """Whether the table was last withheld because its scores drift; not where orders had stopped, which explains it."""
+    checks = ctx.withheld_last(table)
+    return DRIFT in checks and SILENCE not in checks
 
 
 def publish(ctx: JobContext, table: Table, rows: DataFrame, outlook: Outlook, settings: Sanity) -> bool:

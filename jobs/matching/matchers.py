@@ -50,11 +50,16 @@ def judged_pairs(overrides: DataFrame) -> int:
 
 
 def misfit(champion: StoredModel, matching: Matching, today: Today) -> str | None:
-    """Why a registered matcher does not fit any more, as said after its name; None: it does."""
+    """Why a registered matcher does not fit any more, as said after its name; None: it does.
+
+    One that somebody chose by hand fits while the settings are those it was trained under.
+    """
     body = champion.body
     records, judged = int(body.get("record_count", 0)), int(body.get("judged_count", 0))
     if body.get("settings_hash") != matching.model_hash:
         return "was trained under other matching settings"
+    if champion.is_chosen:
+        return None
     if today.record_count > OUTGROWN * records:
         return f"has seen {records:,} records, and there are {today.record_count:,} today"
     if matching.threshold is not None:
@@ -110,7 +115,7 @@ class Registered:
         self._today = today
 
     def in_force(self) -> NamedMatcher | None:
-        """The champion, if it fits today's settings and records; or what this run trained before it was cut off."""
+        """The champion, if it fits today; else what this run trained before it was cut off."""
         champion = self._ctx.models.champion(MATCH)
         if champion is not None and misfit(champion, self._matching, self._today) is None:
             return _named(champion)

@@ -126,6 +126,15 @@ def regulars(customers: int = 150, days: int = 400, seed: int = 7) -> list[Purch
     return found
 
 
+def clockwork(customers: int, first: int, last: int, letter: str = "c") -> list[Purchase]:
+    """People who spend 10.00 every ten days from one day of the shop to another."""
+    return [
+        Purchase(f"{letter}{number:03}", FIRST_DAY + timedelta(days=day), "10.00")
+        for number in range(customers)
+        for day in range(first + number % 10, last + 1, 10)
+    ]
+
+
 def _order(one: Purchase, place: int, number: int) -> dict[str, Any]:
     at = datetime(one.day.year, one.day.month, one.day.day, 12, tzinfo=UTC)
     return {

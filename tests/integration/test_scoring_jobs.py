@@ -13,7 +13,7 @@ from cdp_lib.errors import WorkflowError
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.workflow.graph import selected
 from jobs.compose import job_named
-from tests.integration.shop import FIRST_DAY, Purchase, regulars, Shop, shop
+from tests.integration.shop import clockwork, FIRST_DAY, Purchase, regulars, Shop, shop
 
 LIFETIME = "kind: lifetime_value\nhorizon_days: 60\n"
 CHURN = "kind: churn\nhorizon_days: 60\n"
@@ -75,7 +75,8 @@ def test_lifetime_value_is_trained_published_and_compared_with_what_came_true(op
 
     one.run("gold_cltv", as_of=LAST_DAY)
     rows = {row["metric"]: row for row in one.suite.ledger.rows(ops.MODEL_MONITOR)}
-    true = sum(float(p.amount) for p in bought if middle < p.day <= middle + timedelta(days=60) and p.customer in known)
+    ahead = [(p, (p.day - middle).days) for p in bought if middle < p.day <= middle + timedelta(days=60)]
+    true = sum(float(p.amount) * 1.1 ** (-days / 365.25) for p, days in ahead if p.customer in known)
     assert rows["spend_amount"]["observed"] == pytest.approx(true)
     assert rows["spend_amount"]["predicted"] == pytest.approx(sum(float(row["cltv_amount"]) for row in first))
     assert (rows["spend_mae"]["elapsed_days"], rows["spend_mae"]["customer_count"]) == (60, len(known))
@@ -95,7 +96,7 @@ def test_too_short_a_history_and_a_wild_forecast_are_withheld(open_shop: Open) -
     late = LAST_DAY + timedelta(days=300)
     one.publish([Purchase("c000", late, "90000.00")], 2)
     report = one.run("gold_cltv", as_of=late)
-    assert "last period 90,000" in withheld(one)["forecast_is_near_the_last_period"]
+    assert re.search(r"as in the last period 9\d,\d{3}, more", withheld(one)["forecast_is_near_the_last_period"])
     assert report.outcomes[0].status == "succeeded"
     assert one.collected(scores.CLTV) == served
 
@@ -116,10 +117,74 @@ def test_a_challenger_that_is_no_better_waits_and_a_promoted_one_scores(open_sho
     other = open_shop(CHURN.replace("60", "45"))
     other.run("train_churn", as_of=LAST_DAY)
     assert registry.champion("churn").version == 3
-    assert [row["detail"] for row in one.suite.ledger.rows(ops.AUDIT)] == [registry.champion("churn").label]
+    name = registry.name("churn")
+    deeds = sorted(one.suite.ledger.rows(ops.AUDIT), key=lambda row: row["happened_at"])
+    assert [(row["action"], row["detail"]) for row in deeds] == [
+        ("model_renew", f"{name}/1"),
+        ("model_promote", f"{name}/3"),
+    ]
     other.run("gold_churn", as_of=LAST_DAY)
     assert {row["horizon_days"] for row in one.collected(scores.CHURN_SCORE)} == {45}
     assert registry.versions("churn") == (1, 2, 3)
+
+
+@pytest.mark.slow
+def test_before_a_horizon_has_passed_nobody_is_called_gone(open_shop: Open) -> None:
+    one = open_shop(CHURN)
+    one.publish(clockwork(40, 0, 120))
+    one.run("gold_churn", as_of=FIRST_DAY + timedelta(days=30))
+    told = r"30 days of purchases, 88 needed to see whom 60 days bring back .*; or 100 customers, 30 of whom .*"
+    assert re.fullmatch(told, withheld(one)["a_horizon_has_passed"])
+    one.run("train_churn", as_of=FIRST_DAY + timedelta(days=31))
+    assert one.suite.models().versions("churn") == ()
+
+    one.run("gold_churn", as_of=FIRST_DAY + timedelta(days=100))
+    assert {row["churn_band"] for row in one.collected(scores.CHURN_SCORE)} == {"low"}
+
+
+@pytest.mark.slow
+def test_churn_rates_of_today_take_the_place_of_those_of_earlier_days(open_shop: Open) -> None:
+    # Few customers: champion and challenger are both the naive figure. Half of them leave after the first training.
+    one = open_shop(CHURN)
+    one.publish([*clockwork(40, 0, 400), *clockwork(40, 0, 250, "g")])
+    one.run("gold_churn", as_of=FIRST_DAY + timedelta(days=250))
+    assert {row["churn_band"] for row in one.collected(scores.CHURN_SCORE)} == {"low"}
+
+    one.run("train_churn", as_of=LAST_DAY)
+    champion = one.suite.models().champion("churn")
+    assert champion is not None
+    assert champion.version == 2
+    promoted = [row["detail"] for row in one.suite.ledger.rows(ops.AUDIT) if row["action"] == "model_promote"]
+    assert promoted == [champion.label]
+    one.run("gold_churn", as_of=LAST_DAY)
+    called_high = {row["golden_id"][0] for row in one.collected(scores.CHURN_SCORE) if row["churn_band"] == "high"}
+    assert called_high == {"g"}
+
+
+@pytest.mark.slow
+def test_scores_that_drift_are_withheld_until_a_weekly_run_and_judged_by_their_own_day(open_shop: Open) -> None:
+    # Half of the customers leave on day 250: nothing that the champion, their last period, could not tell.
+    one = open_shop(LIFETIME + "sanity: {least_customers: 50}\n")
+    one.publish([*clockwork(40, 0, 400), *clockwork(40, 0, 250, "g")])
+    day = {number: FIRST_DAY + timedelta(days=number) for number in (249, 300, 361)}
+    one.run("gold_cltv", as_of=day[249])
+    for late in (300, 361):
+        one.run("gold_cltv", as_of=day[late])
+        assert list(withheld(one)) == ["scores_are_spread_as_in_training"]
+    rows = one.suite.ledger.rows(ops.MODEL_MONITOR)
+    assert {(row["scored_as_of_date"], row["elapsed_days"]) for row in rows} == {(day[249], 51), (day[249], 60)}
+
+    one.run("train_cltv", as_of=day[361])
+    champion = one.suite.models().champion("cltv")
+    assert champion is not None
+    assert champion.version == 2
+    one.run("gold_cltv", as_of=day[361])
+    assert {row["as_of_date"] for row in one.collected(scores.CLTV)} == {day[361]}
+
+    other = open_shop(LIFETIME.replace("60", "30"))
+    other.run("gold_cltv", as_of=day[361] + timedelta(days=30))
+    rows = [row for row in one.suite.ledger.rows(ops.MODEL_MONITOR) if row["scored_as_of_date"] == day[361]]
+    assert {(row["horizon_days"], row["elapsed_days"]) for row in rows} == {(60, 30)}
 
 
 @pytest.mark.slow

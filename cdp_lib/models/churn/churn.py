@@ -5,11 +5,12 @@ score is the mean, in log odds, of a logistic regression and of a few shallow tr
 where given, the closed-form P(no purchase in N days) of a purchase process; then calibrated by Platt's method on
 customers that the members had not seen. Log odds are averaged because both members are additive there, so a customer's
 reasons add up to the score; equal weights, because they are not worth the labels that fitting them would take.
-1 - P(alive) is no churn score: it is 0 for everybody who bought once, who mostly never come back.
+1 - P(alive) is no churn score: in BG/NBD it is 0 for everybody who bought once, who mostly never come back, and in
+Pareto/NBD it is of having left for good, not of staying away for a horizon.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,11 @@ class ChurnModel:
             closed_form=closed_form,
             features=feature_names(closed_form=closed_form),
         )
+
+    def by_rhythm(self) -> "ChurnModel":
+        """The same labels, scored by the closed form as it is."""
+        why = f"{self.members.reason.partition(';')[0]}; the closed form is taken as it is"
+        return replace(self, members=Members(CLOSED, why), closed_form=True)
 
     def probability(self, frame: pd.DataFrame) -> Floats:
         """P(no purchase in the horizon after the cut) for each row, in the order of the rows."""

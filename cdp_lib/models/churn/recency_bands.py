@@ -42,7 +42,10 @@ class RecencyBands:
 
 
 def fit_recency_bands(recency_days: Floats, churned: Floats, horizon_days: int) -> RecencyBands:
-    """From any number of customers, none included: one churner and one stayer are added to the overall rate."""
+    """From any number of customers, none included: one churner and one stayer are added to the overall rate.
+
+    A band that nobody was in has the rate of the band before: who was away longer than anybody seen is gone no less.
+    """
     overall = float((churned.sum() + 1) / (churned.size + 2))
     edges = np.array(EDGES) * horizon_days
     known = ~np.isnan(recency_days)
@@ -50,4 +53,6 @@ def fit_recency_bands(recency_days: Floats, churned: Floats, horizon_days: int) 
     count = np.bincount(band, minlength=len(EDGES) + 1)
     lost = np.bincount(band, churned[known], minlength=len(EDGES) + 1)
     rates = (lost + WEIGHT_OF_ALL * overall) / (count + WEIGHT_OF_ALL)
+    for band_of_nobody in np.flatnonzero(count[1:] == 0) + 1:
+        rates[band_of_nobody] = rates[band_of_nobody - 1]
     return RecencyBands(tuple(edges.tolist()), tuple(rates.tolist()), overall)

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from cdp_lib.errors import ModelError
-from cdp_lib.models.churn.churn import ChurnModel
+from cdp_lib.models.churn.churn import BandLimits, ChurnModel
 from cdp_lib.models.churn.design import CLOSED_FORM
 from cdp_lib.models.churn.fitting import BANDS, Members
 from cdp_lib.models.lifetime.closed_form import ClosedFormModel
 
-_LEAST_CUSTOMERS, _LEAST_REPEATERS = 100, 30
+LEAST_CUSTOMERS, LEAST_REPEATERS = 100, 30
+"""With fewer of either there is no rhythm."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class ChurnScorer:
         if self.rhythm is None:
             return self.churn.score(features)
         return self.churn.score(with_rhythm(features, self.rhythm, self.churn.horizon_days))
+
+    def with_limits(self, limits: BandLimits) -> "ChurnScorer":
+        """The same probabilities in other bands."""
+        return replace(self, churn=replace(self.churn, limits=limits))
 
     def as_plain(self, why: str) -> "ChurnScorer":
         """The same history scored by the churn rate of its band of recency alone."""
@@ -47,7 +52,7 @@ class ChurnScorer:
 
 def fit_rhythm(features: pd.DataFrame) -> ClosedFormModel | None:
     """BG/NBD of a feature frame; None with fewer than 100 customers or 30 repeaters, and where it has no answer."""
-    if len(features) < _LEAST_CUSTOMERS or int((features["frequency"] > 0).sum()) < _LEAST_REPEATERS:
+    if len(features) < LEAST_CUSTOMERS or int((features["frequency"] > 0).sum()) < LEAST_REPEATERS:
         return None
     try:
         return ClosedFormModel.fit(features, "bg_nbd")

@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from scipy.special import betaincinv, digamma, expit, gammaln, hyp2f1  # type: ignore[import-untyped]  # no types
+from scipy.special import (  # type: ignore[import-untyped]  # SciPy ships no types
+    betainc,
+    betaincinv,
+    betaln,
+    digamma,
+    expit,
+    gammaln,
+    hyp2f1,
+    log_expit,
+)
 
 from cdp_lib.models.lifetime.maximum_likelihood import Floats, likeliest
 from cdp_lib.models.lifetime.purchase_counts import PurchaseCounts
@@ -19,9 +28,14 @@ _SCALE = 10.0
 """The longest tenure in the time unit of the search, so that alpha is near 1 for days and for years."""
 _APART = 1e-6
 """How near a and a + b may come to 1, where the formula divides 0 by 0."""
-_LARGE = 100.0
-"""a or b above which 2F1 is left for an integral over the chance to leave."""
-_NODES = 64
+_LARGE, _LARGE_RATE = 30.0, 1e3
+"""a or b, and r, above which 2F1 is left for an integral over the chance to leave: it overflows, or cancels to 0."""
+_NODES, _WEIGHTS = leggauss(128)
+_TAIL = 1e-12
+_FAR = 16.0
+"""Odds of leaving beyond e^16, or e^16 times too small to matter, are taken as one."""
+_ROWS = 10_000
+"""Histories integrated at a time: 128 points each."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class BgNbd:
         (1 - z)^(a - 1 - r - x) 2F1(a + b - 1 - r, a - 1; a + b + x - 1; z): the power of r + x cancels, and nothing
         grows with x.
         """
-        if max(self.a, self.b) > _LARGE:
+        if max(self.a, self.b) > _LARGE or self.r > _LARGE_RATE:
             return self._purchases_by_quadrature(counts, horizon_days)
         a = self.a if abs(self.a - 1) > _APART else 1 + _APART
         b = self.b if abs(a + self.b - 1) > _APART else 1 - a + 2 * _APART
@@ -99,15 +113,38 @@ class BgNbd:
     def _purchases_by_quadrature(self, counts: PurchaseCounts, horizon_days: float) -> Floats:
         """The same by integration over p ~ Beta(a, b + x) of E[X | p] = (1 - E[exp(-lambda p h)]) / p.
 
-        2F1 of parameters in the hundreds overflows; they arise where the chance to leave hardly varies.
+        2F1 of large parameters overflows; they arise where the chance to leave, or the rate, hardly varies.
         """
         x, place = np.unique(counts.frequency, return_inverse=True)
-        share, weight = (leggauss(_NODES)[0] + 1) / 2, leggauss(_NODES)[1] / 2
-        leaving = np.maximum(betaincinv(self.a, (self.b + x)[:, None], share), 1e-12)[place]
-        alpha = self.alpha * self.unit_days + counts.tenure[:, None]
-        shape = (self.r + counts.frequency)[:, None]
-        expected: Floats = -np.expm1(-shape * np.log1p(leaving * horizon_days / alpha)) / leaving @ weight
+        alpha = self.alpha * self.unit_days
+        leaving, weight = self._chances_to_leave(x, (self.r + x) * horizon_days / alpha)
+        expected = np.empty(len(place))
+        for at in range(0, len(place), _ROWS):
+            rows = slice(at, at + _ROWS)
+            chance, shape = leaving[place[rows]], (self.r + counts.frequency[rows])[:, None]
+            ahead = horizon_days / (alpha + counts.tenure[rows])
+            bought = -np.expm1(-shape * np.log1p(chance * ahead[:, None])) / chance
+            expected[rows] = (bought * weight[place[rows]]).sum(axis=1)
         return expected
+
+    def _chances_to_leave(self, x: Floats, most_purchases: Floats) -> tuple[Floats, Floats]:
+        """Points and weights of Beta(a, b + x), a row per x: Gauss-Legendre on the log odds, and what lies beyond.
+
+        `most_purchases` bounds what a customer of that x who never leaves would buy: where the chance is far below one
+        in so many, what it is does not matter.
+        """
+        b = self.b + x
+        few, others = betaincinv(self.a, b, _TAIL), betaincinv(b, self.a, _TAIL)
+        with np.errstate(divide="ignore"):
+            low = np.maximum(np.log(few) - np.log1p(-few), -np.log1p(most_purchases) - _FAR)
+            high = np.clip(np.log1p(-others) - np.log(others), low, _FAR)
+        half = ((high - low) / 2)[:, None]
+        odds = low[:, None] + half * (1 + _NODES)
+        logs = self.a * log_expit(odds) + b[:, None] * log_expit(-odds) - betaln(self.a, b)[:, None]
+        within = np.exp(logs) * _WEIGHTS * half
+        below, above = betainc(self.a, b, expit(low)), betainc(b, self.a, expit(-high))
+        weight = np.column_stack([below, within, above])
+        return expit(np.column_stack([low, odds, high])), weight / weight.sum(axis=1, keepdims=True)
 
     def draw_purchases(self, counts: PurchaseCounts, horizon_days: float, rng: np.random.Generator) -> Floats:
         """One possible count of purchase days per customer after the cut, drawn from what the model still doubts."""

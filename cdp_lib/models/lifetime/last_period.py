@@ -4,24 +4,34 @@ import numpy as np
 import pandas as pd
 
 from cdp_lib.contracts.purchases import WINDOWS
+from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 
 
-def last_period_spend(features: pd.DataFrame, horizon_days: float, history_days: float) -> Floats:
+def last_period_spend(features: pd.DataFrame, horizon_days: float) -> Floats:
     """Net spend of as many days up to the cut as the horizon has, row by row; 0 where refunds exceed it.
 
-    Between two windows of the features it is interpolated; beyond the longest, and beyond `history_days`, in which all
-    that is known happened, it is taken pro rata.
+    Between two windows of the features it is interpolated; beyond the longest, and beyond `days_known`, in which all
+    that is known happened, it is taken pro rata. Raises ModelError for a frame without its columns.
     """
-    ends, spent = [0.0], [np.zeros(len(features))]
+    known = days_known(features)
+    reach = np.minimum(np.minimum(float(horizon_days), known), WINDOWS[-1])
+    start, before, within = np.zeros(len(features)), np.zeros(len(features)), np.zeros(len(features))
     for window in WINDOWS:
-        end = min(float(window), max(history_days, 1.0))
-        if end > ends[-1]:
-            ends.append(end)
-            spent.append(features[f"amount_{window}d"].to_numpy(np.float64))
-    reach = min(float(horizon_days), ends[-1])
-    late = int(np.searchsorted(ends, reach))
-    share = (reach - ends[late - 1]) / (ends[late] - ends[late - 1])
-    within = spent[late - 1] + share * (spent[late] - spent[late - 1])
+        end, spent = np.minimum(window, known), features[f"amount_{window}d"].to_numpy(np.float64)
+        share = np.clip((reach - start) / np.where(end > start, end - start, np.inf), 0.0, 1.0)
+        within += share * (spent - before)
+        start, before = end, spent
     repeated: Floats = np.maximum(within, 0.0) * (horizon_days / reach)
     return repeated
+
+
+def days_known(features: pd.DataFrame) -> Floats:
+    """Days from the business's first purchase to each row's own cut, 1 at least: a model outlives its training day.
+
+    Raises ModelError where the frame does not tell them.
+    """
+    if "history_days" not in features.columns:
+        raise ModelError(f"Last period: the feature frame lacks history_days; it has {', '.join(features.columns)}.")
+    known: Floats = np.maximum(features["history_days"].to_numpy(np.float64), 1.0)
+    return known

@@ -1,6 +1,6 @@
 """Fitting lifetime value: which form the customers bear out, on earlier cuts and what came after them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -61,9 +61,8 @@ def fit_lifetime(features: pd.DataFrame, earlier: Sequence[Example], settings: L
     """
     purchase_counts(features)
     _check_labels(earlier)
-    history = float(features["tenure_days"].max()) if len(features) else 0.0
     pooled = pooled_amount(features)
-    simple = LifetimeModel(settings, LAST_PERIOD, "", None, None, 0.0, None, history, pooled)
+    simple = LifetimeModel(settings, LAST_PERIOD, "", None, None, 0.0, None, pooled)
     short = _too_little(features, settings)
     if short:
         return replace(simple, reason=short)
@@ -116,9 +115,17 @@ def _choose_kind(
         told = best.purchases.log_likelihood
         return best, f"{best.kind} is the likelier model of purchases ({told:.4f} per customer)", []
     error = {kind: float(np.mean([test.purchase_error for test in tests[kind]])) for kind in PURCHASE_MODELS}
-    kind = min(error, key=lambda name: error[name])
+    kind = least_wrong(error)
     why = f"{kind} told purchases best after the earlier cut ({error[kind]:.3f} off per customer)"
     return _fitted(features, kind, settings), why, tests[kind]
+
+
+def least_wrong(error: Mapping[str, float]) -> str:
+    """The name with the smallest error; one that is no number counts as the largest. Raises ModelError without any."""
+    told = {name: value for name, value in error.items() if np.isfinite(value)}
+    if not told:
+        raise ModelError(f"{' and '.join(sorted(error))} gave no number for customers of an earlier cut.")
+    return min(told, key=lambda name: told[name])
 
 
 def _fitted(features: pd.DataFrame, kind: str, settings: LifetimeSettings) -> ClosedFormModel:
@@ -171,7 +178,7 @@ def _learnt(tests: Sequence[_BackTest], settings: LifetimeSettings) -> _Learnt:
         features = example.features.iloc[kept]
         said = test.closed.forecast(features, example.horizon_days)
         design = design_frame(features, said, example.horizon_days)
-        last = last_period_spend(features, example.horizon_days, float(example.features["tenure_days"].max()))
+        last = last_period_spend(features, example.horizon_days)
         truth, fold = _matched(example, "future_amount")[kept], (hashed % 1_000_003 % _FOLDS)[kept]
         parts.append((design, said, last, truth, fold))
     designs, said_all, *others = zip(*parts, strict=True)

@@ -12,7 +12,7 @@ from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.boosted import Boosted, design_frame
 from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel
-from cdp_lib.models.lifetime.last_period import last_period_spend
+from cdp_lib.models.lifetime.last_period import days_known, last_period_spend
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 from cdp_lib.models.lifetime.spend_interval import SpendInterval
 
@@ -69,8 +69,6 @@ class LifetimeModel:
     boosted: Boosted | None
     boosted_weight: float
     interval: SpendInterval | None
-    history_days: float
-    """Longest tenure seen, which bounds the last period."""
     pooled_amount: float
     last_weight: float = 0.0
     """The last period's share of a blend. Bodies of earlier versions have none."""
@@ -107,7 +105,7 @@ class LifetimeModel:
         modelled = (1 - self.boosted_weight) * said.spend + self.boosted_weight * boosted
         if not self.last_weight:
             return modelled
-        last = last_period_spend(features, self.settings.horizon_days, self.history_days)
+        last = last_period_spend(features, self.settings.horizon_days)
         return (1 - self.last_weight) * modelled + self.last_weight * last
 
     def _last_period(self, features: pd.DataFrame) -> tuple[Floats, ...]:
@@ -117,7 +115,7 @@ class LifetimeModel:
         """
         horizon = self.settings.horizon_days
         window = next((days for days in WINDOWS if days >= horizon), WINDOWS[-1])
-        days = max(min(float(window), self.history_days), 1.0)
+        days = np.minimum(float(window), days_known(features))
         count = features[f"purchase_count_{window}d"].to_numpy(np.float64)
         amount = features["monetary_amount"].fillna(self.pooled_amount).to_numpy(np.float64)
         worth = (1 + self.settings.discount_rate) ** (-horizon / 2 / 365.25)
@@ -137,7 +135,6 @@ class LifetimeModel:
             "reason": self.reason,
             "boosted_weight": self.boosted_weight,
             "last_weight": self.last_weight,
-            "history_days": self.history_days,
             "pooled_amount": self.pooled_amount,
             **{name: None if part is None else part.to_dict() for name, part in parts.items()},
         }
@@ -153,7 +150,6 @@ class LifetimeModel:
             None if body["boosted"] is None else Boosted.from_dict(body["boosted"]),
             float(body["boosted_weight"]),
             None if body["interval"] is None else SpendInterval.from_dict(body["interval"]),
-            float(body["history_days"]),
             float(body["pooled_amount"]),
             float(body.get("last_weight", 0.0)),
         )

@@ -4,11 +4,14 @@ A value at a cut uses nothing after the cut: rows of later days never enter, so 
 scoring would have seen then. Days are calendar days in the pack's zone.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.contracts.purchases import FEATURES, LABELS, WINDOWS
+
+_YEAR_DAYS = 365.25
 
 
 def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
@@ -33,6 +36,15 @@ def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
             F.max(F.col("paid_amount") >= 0).alias("is_purchase"),
         )
     )
+
+
+def discounted(days: DataFrame, cut: date, yearly_rate: float) -> DataFrame:
+    """The same purchase days with each `amount` as it is worth on the cut day, a double: later money counts less."""
+    if not yearly_rate:
+        return days
+    years = F.datediff("purchase_date", F.lit(cut)) / _YEAR_DAYS
+    worth = F.col("amount").cast("double") * F.pow(F.lit(1 + yearly_rate), -years)
+    return days.withColumns({"amount": worth})
 
 
 def purchase_features(days: DataFrame, cut: date, first_day: date) -> DataFrame:
@@ -67,6 +79,22 @@ def purchase_features(days: DataFrame, cut: date, first_day: date) -> DataFrame:
     spread = F.col("tenure_days") - F.col("recency_days")
     with_gap = bought.select("*", F.try_divide(spread, F.col("frequency")).alias("mean_gap_days"))
     return with_gap.select("golden_id", *[F.col(column.name).cast("double") for column in FEATURES[1:]])
+
+
+def purchase_standing(days: DataFrame, cut: date, ends: Sequence[int]) -> DataFrame:
+    """One row per golden_id with a purchase up to the cut: `standing`, from 0, by days since the last purchase.
+
+    0: at most `ends[0]` days, and so on; len(ends): more than the last of them. Customers with a second purchase day
+    stand len(ends) + 1 higher, so that there are 2 x (len(ends) + 1) standings.
+    """
+    bought = days.where(F.col("is_purchase") & (F.col("purchase_date") <= F.lit(cut)))
+    last = bought.groupBy("golden_id").agg(
+        F.max("purchase_date").alias("last"), F.count(F.lit(1)).alias("purchase_days")
+    )
+    ago = F.datediff(F.lit(cut), F.col("last"))
+    span = sum((F.when(ago > end, 1).otherwise(0) for end in ends), F.lit(0))
+    repeats = F.when(F.col("purchase_days") > 1, len(ends) + 1).otherwise(0)
+    return last.select("golden_id", (span + repeats).cast("int").alias("standing"))
 
 
 def purchase_labels(days: DataFrame, cut: date, horizon_days: int) -> DataFrame:

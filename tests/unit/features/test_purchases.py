@@ -9,7 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.contracts import silver
 from cdp_lib.contracts.purchases import FEATURES, LABELS
-from cdp_lib.transforms.features.purchases import purchase_days, purchase_features, purchase_labels
+from cdp_lib.transforms.features.purchases import (
+    discounted,
+    purchase_days,
+    purchase_features,
+    purchase_labels,
+    purchase_standing,
+)
 from tests.builders import rows
 
 CUT, FIRST = date(2025, 6, 30), date(2024, 1, 1)
@@ -150,3 +156,34 @@ def test_columns_are_those_of_the_contract_also_of_no_orders(spark: SparkSession
     assert purchase_features(none, CUT, FIRST).columns == [column.name for column in FEATURES]
     assert purchase_labels(none, CUT, 30).columns == [column.name for column in LABELS]
     assert purchase_features(none, CUT, FIRST).collect() == purchase_labels(none, CUT, 30).collect() == []
+
+
+def test_where_customers_stand_goes_by_their_last_purchase_and_whether_it_was_their_first(spark: SparkSession) -> None:
+    given = [
+        ("fresh", "2025-06-20", "1.00"),
+        ("edge", "2025-05-31", "1.00"),
+        ("gone", "2025-01-01", "1.00"),
+        ("back", "2025-01-01", "1.00"),
+        ("back", "2025-06-25", "1.00"),
+        ("twice a day", "2025-06-25", "1.00"),
+        ("twice a day", "2025-06-25T06:00:00", "1.00"),
+        ("refunded", "2025-01-01", "1.00"),
+        ("refunded", "2025-06-25", "-1.00"),
+        ("later", "2025-07-01", "1.00"),
+    ]
+    found = purchase_standing(purchase_days(orders(spark, *given), ZONE), CUT, (30, 90))
+
+    wanted = [("fresh", 0), ("edge", 0), ("gone", 2), ("back", 3), ("twice a day", 0), ("refunded", 2)]
+    expected = spark.createDataFrame(wanted, "golden_id string, standing int")
+    assert_df_equality(found, expected, ignore_row_order=True, ignore_nullable=True)
+    none = orders(spark, *given).limit(0)
+    assert purchase_standing(purchase_days(none, ZONE), CUT, (30, 90)).collect() == []
+
+
+def test_later_money_is_worth_less_on_the_cut_day(spark: SparkSession) -> None:
+    days = purchase_days(orders(spark, ("a", "2025-06-30", "100.00"), ("a", "2026-06-30", "110.00")), ZONE)
+
+    worth = {row["purchase_date"]: row["amount"] for row in discounted(days, CUT, 0.1).collect()}
+    assert worth[CUT] == 100.0
+    assert worth[date(2026, 6, 30)] == pytest.approx(110 / 1.1 ** (365 / 365.25))
+    assert discounted(days, CUT, 0.0).columns == discounted(days, CUT, 0.1).columns == days.columns

@@ -121,3 +121,76 @@ def test_the_models_of_the_pack_are_known_with_what_each_version_was_measured_by
     assert registry.metrics("doubling") == {1: {"f1": 0.5}, 2: {"f1": 0.75}}
     assert registry.metrics("unknown") == {}
     assert ModelRegistry(*store, "another").known() == ()
+
+
+def promoted(registry: ModelRegistry, *, versions: int) -> list[int]:
+    """So many versions, each champion in its turn."""
+    made = [registry.register("doubling", training(), run_name=f"run-{number}").version for number in range(versions)]
+    for version in made:
+        registry.promote("doubling", version)
+    return made
+
+
+def without(file: str, registry: ModelRegistry, store: tuple[str, Path], version: int) -> None:
+    """A version whose file somebody deleted."""
+    client = MlflowClient(*store[:1])
+    run_id = client.get_model_version(registry.name("doubling"), str(version)).run_id
+    (found,) = (store[1] / registry.name("doubling") / str(run_id)).rglob(file)
+    found.unlink()
+
+
+def test_a_rollback_that_fails_changes_nothing(registry: ModelRegistry, store: tuple[str, Path]) -> None:
+    first, second = promoted(registry, versions=2)
+    without("python_model.pkl", registry, store, first)
+    for _ in range(2):
+        with pytest.raises(ModelError, match=rf"/{first} cannot score its own example .*; not promoted"):
+            registry.roll_back("doubling")
+        assert (registry.champion_version("doubling"), registry.before_champion("doubling")) == (second, first)
+
+
+def test_a_version_without_its_body_is_not_promoted(registry: ModelRegistry, store: tuple[str, Path]) -> None:
+    first, second = promoted(registry, versions=2)
+    without("body.json", registry, store, first)
+    with pytest.raises(ModelError, match=rf"/{first}: its body.json cannot be read .* cdp model promote doubling"):
+        registry.promote("doubling", first)
+    assert registry.champion_version("doubling") == second
+
+
+def test_a_champion_without_its_body_can_be_replaced(registry: ModelRegistry, store: tuple[str, Path]) -> None:
+    first, second = promoted(registry, versions=2)
+    without("body.json", registry, store, second)
+    with pytest.raises(ModelError, match=rf"/{second}: its body.json cannot be read"):
+        registry.champion("doubling")
+    assert registry.champion_version("doubling") == second
+    assert registry.roll_back("doubling").version == first
+
+
+def test_what_a_kill_left_between_alias_and_tag_is_made_good(registry: ModelRegistry, store: tuple[str, Path]) -> None:
+    first, second, third = promoted(registry, versions=3)
+    client = MlflowClient(*store[:1])
+    # Cut off after the alias of a fourth, and of a rollback, had moved.
+    fourth = registry.register("doubling", training(), run_name="run-4").version
+    client.set_registered_model_alias(registry.name("doubling"), "champion", str(fourth))
+    assert registry.before_champion("doubling") == third
+    registry.promote("doubling", fourth)
+    assert registry.roll_back("doubling").version == third
+    client.set_registered_model_alias(registry.name("doubling"), "champion", str(second))
+    assert registry.roll_back("doubling").version == first
+
+
+def test_a_choice_is_remembered_until_a_run_promotes(registry: ModelRegistry) -> None:
+    first, second = promoted(registry, versions=2)
+
+    def chosen() -> bool:
+        champion = registry.champion("doubling")
+        assert champion is not None
+        return champion.is_chosen
+
+    assert not chosen()
+    assert registry.roll_back("doubling").is_chosen
+    assert chosen()
+    registry.promote("doubling", second)
+    assert not chosen()
+    registry.promote("doubling", first, is_choice=True)
+    assert chosen()
+    assert registry.before_champion("doubling") == second

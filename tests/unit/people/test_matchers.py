@@ -1,5 +1,6 @@
 """Which matcher a run uses: the champion while it fits, what the run itself trained before it was cut off, or none."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +88,15 @@ def test_verdicts_do_not_matter_where_the_pack_states_the_threshold() -> None:
 )
 def test_a_misfit_says_what_changed(today: Today, said: str) -> None:
     assert misfit(version(1), MATCHING, today) == said
+
+
+def test_a_matcher_that_somebody_chose_stays_under_its_settings() -> None:
+    outgrown = replace(version(1), is_chosen=True)
+    found = registered(outgrown, Today(2_001, 50))[0].in_force()
+    assert found is not None
+    assert found.label == "shop-match/1"
+    of_others = replace(version(1, settings=Matching(false_pairs=0.2)), is_chosen=True)
+    assert registered(of_others, Today(10, 0))[0].in_force() is None
 
 
 def test_what_a_run_trained_before_it_was_cut_off_is_promoted_and_not_trained_again() -> None:

@@ -1,6 +1,7 @@
 """The churn score: calibrated, explained, the same in any order of the rows, simpler where customers are few."""
 
 import json
+import re
 from datetime import date
 
 import numpy as np
@@ -14,6 +15,8 @@ from cdp_lib.models.churn.design import COLUMNS, design_matrix
 from cdp_lib.models.churn.evaluation import auc, expected_calibration_error
 from cdp_lib.models.churn.origins import Origin, stack_origins
 from cdp_lib.models.churn.reasons import SUBJECTS, tell_reasons
+from cdp_lib.models.churn.recency_bands import fit_recency_bands
+from cdp_lib.models.churn.scorer import ChurnScorer
 from tests.unit.models.churn.customers import churn_chance, feature_frame, labels_of
 
 FRAME = feature_frame(4000)
@@ -285,3 +288,33 @@ def test_errors_say_what_to_do() -> None:
         ChurnModel.fit(FRAME.assign(no_purchase_probability=2.0), LABELS, horizon_days=90)
     with pytest.raises(ModelError, match=r"body lacks \['bands', 'closed_form', 'horizon_days', 'limits', 'members'\]"):
         ChurnModel.from_dict({})
+
+
+def test_a_model_scores_in_the_bands_of_today(blend: ChurnModel) -> None:
+    scorer = ChurnScorer(blend, None)
+    other = scorer.with_limits(BandLimits(0.5, 0.1)).score(OTHERS)
+    is_high = other["churn_probability"] >= 0.5
+    assert set(other["churn_band"][is_high]) == {"high"}
+    assert set(other["churn_band"][~is_high]) == {"medium", "low"}
+    np.testing.assert_array_equal(other["churn_probability"], scorer.score(OTHERS)["churn_probability"])
+
+
+def test_who_was_away_longer_than_anybody_seen_is_gone_no_less() -> None:
+    away, churned = np.repeat([10.0, 100.0], 20), np.repeat([0.0, 1.0], 20)
+    bands = fit_recency_bands(away, churned, 60)
+    said = bands.probability(np.array([5.0, 20.0, 90.0, 300.0]))
+    assert said[0] == said[1] < 0.2
+    assert said[2] == said[3] > 0.8
+
+
+def test_too_few_labels_give_way_to_a_rhythm_that_earlier_customers_had_not() -> None:
+    few = ChurnModel.fit(FRAME.head(20), LABELS.head(20), horizon_days=90)
+    known = OTHERS.assign(no_purchase_probability=np.linspace(0, 1, len(OTHERS)))
+
+    model = few.by_rhythm()
+
+    assert (few.form, model.form) == ("recency_bands", "no_purchase_probability")
+    assert re.fullmatch(r".* churned and .* needs 50 of each; the closed form is taken as it is", model.reason)
+    np.testing.assert_allclose(model.probability(known), known["no_purchase_probability"])
+    again = ChurnModel.from_dict(json.loads(json.dumps(model.to_dict())))
+    pd.testing.assert_frame_equal(again.score(known), model.score(known))

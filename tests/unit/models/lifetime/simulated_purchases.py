@@ -38,6 +38,7 @@ def features_at(bought: pd.DataFrame, cut: int) -> pd.DataFrame:
     frame["mean_gap_days"] = (frame["tenure_days"] - frame["recency_days"]) / many
     frame["largest_gap_days"] = customer["day"].diff().groupby(known["golden_id"]).max()
     frame["item_count"] = np.nan
+    frame["history_days"] = cut - bought["day"].min()
     return frame.reset_index()
 
 

@@ -9,6 +9,7 @@ from scipy.stats import beta as beta_law, gamma as gamma_law
 
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.bg_nbd import _Likelihood, BgNbd
+from cdp_lib.models.lifetime.maximum_likelihood import FARTHEST
 from cdp_lib.models.lifetime.purchase_counts import PurchaseCounts
 
 CDNOW = BgNbd(0.243, 4.414, 0.793, 2.426, 7.0, 0.0)
@@ -188,11 +189,65 @@ def test_expectations_hold_where_the_chance_to_leave_hardly_varies():
     assert certain == pytest.approx((1 - kept) / 0.2, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        BgNbd(0.3, 5.0, 60.0, 80.0, 1.0, 0.0),
+        BgNbd(30.0, 0.1, 99.0, 99.0, 1.0, 0.0),
+        BgNbd(160_000.0, 1.1e6, 1.0, 5.0, 1.0, 0.0),
+        BgNbd(8_400.0, 0.001, 0.02, 0.0003, 1.0, 0.0),
+        BgNbd(1_200.0, 0.01, 0.02, 1e-5, 1.0, 0.0),
+    ],
+)
+@pytest.mark.parametrize("row", [(0.0, 0.0, 1.0), (1.0, 12.0, 30.0), (94.0, 499.0, 500.0)])
+def test_large_and_small_parameters_give_the_integral_over_chances_to_leave(model, row):
+    x, tenure, reach = row[0], row[2], 90.0
+    a, b = model.a, model.b + x
+    middle, spread = np.log(a / b), np.sqrt(1 / a + 1 / b)
+    near = middle + spread * np.linspace(-40, 40, 2_001)
+    edges = np.unique(np.r_[near, np.linspace(-60, 60, 2_001), np.linspace(middle - 40 / a, middle + 40 / b, 2_001)])
+    grid, weight = np.polynomial.legendre.leggauss(12)
+    half = np.diff(edges)[:, None] / 2
+    odds = edges[:-1, None] + half * (1 + grid)
+    logs = -a * np.logaddexp(0, -odds) - b * np.logaddexp(0, odds)
+    density = np.exp(logs - logs.max()) * half * weight
+    leaves = np.exp(-np.logaddexp(0, -np.maximum(odds, -500)))
+    bought = -np.expm1(-(model.r + x) * np.log1p(leaves * reach / (model.alpha + tenure))) / leaves
+    expected = (density * bought).sum() / density.sum()
+
+    assert model.purchases_if_alive(history(row), reach)[0] == pytest.approx(expected, rel=1e-5)
+
+
 def test_nothing_overflows_wherever_a_search_may_end():
     rng = np.random.default_rng(1)
-    known = history((0, 0, 10), (0, 0, 300), (1, 20, 50), (10, 299, 300), (94, 360, 365), (1000, 1499, 1500))
-    for _ in range(300):
-        model = BgNbd(*np.exp(rng.uniform([-4, -3, -8, -8], [6, 9, 12, 12])), 1.0, 0.0)
-        expected = model.expected_purchases(known, 180)
-        assert np.isfinite(expected).all()
-        assert (expected >= 0).all()
+    known = history((0, 0, 0), (0, 0, 300), (1, 20, 50), (10, 299, 300), (94, 360, 365), (1000, 1499, 1500))
+    for _ in range(600):
+        r, alpha, a, b = np.exp(rng.uniform(-FARTHEST, FARTHEST, 4))
+        model = BgNbd(r, alpha * 150, a, b, 1.0, 0.0)
+        for said in (
+            model.expected_purchases(known, 180),
+            model.probability_alive(known),
+            model.probability_silent(known, 180),
+            model.draw_purchases(known, 180, rng),
+        ):
+            assert np.isfinite(said).all()
+            assert (said >= 0).all()
+        unending = (r + known.frequency) * 180 / (model.alpha + known.tenure)
+        assert (model.purchases_if_alive(known, 180) <= unending * (1 + 1e-6)).all()
+
+
+def test_customers_who_buy_like_clockwork_have_numbers():
+    rng = np.random.default_rng(5)
+    tenure = rng.integers(60, 500, 400).astype(float)
+    days = [np.cumsum(rng.integers(5, 10, int(end) // 5 + 1)) for end in tenure]
+    stays = rng.geometric(rng.beta(1, 5, 400))
+    bought = [day[day <= end][:stay] for day, end, stay in zip(days, tenure, stays, strict=True)]
+    last = np.array([day[-1] if len(day) else 0.0 for day in bought])
+    counts = PurchaseCounts(np.array([float(len(day)) for day in bought]), last, tenure, np.ones(400))
+
+    fitted = BgNbd.fit(counts)
+    expected = fitted.expected_purchases(counts, 90)
+
+    assert fitted.r > 10_000
+    assert np.isfinite(expected).all()
+    assert (fitted.probability_alive(counts) * 90 / 7 > expected).all()

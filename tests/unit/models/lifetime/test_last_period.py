@@ -5,7 +5,15 @@ import pytest
 
 from cdp_lib.models.lifetime.last_period import last_period_spend
 
-SPENT = pd.DataFrame({"amount_30d": [30.0], "amount_90d": [60.0], "amount_180d": [240.0], "amount_365d": [610.0]})
+SPENT = pd.DataFrame(
+    {
+        "amount_30d": [30.0],
+        "amount_90d": [60.0],
+        "amount_180d": [240.0],
+        "amount_365d": [610.0],
+        "history_days": [900.0],
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -13,19 +21,25 @@ SPENT = pd.DataFrame({"amount_30d": [30.0], "amount_90d": [60.0], "amount_180d":
     [(30, 30.0), (90, 60.0), (180, 240.0), (365, 610.0), (15, 15.0), (60, 45.0), (135, 150.0), (730, 1220.0)],
 )
 def test_a_horizon_repeats_as_many_days_as_it_has(horizon, expected):
-    assert last_period_spend(SPENT, horizon, 900.0)[0] == pytest.approx(expected)
+    assert last_period_spend(SPENT, horizon)[0] == pytest.approx(expected)
 
 
 def test_a_history_shorter_than_the_horizon_is_taken_pro_rata():
     # All 240 lie within the 120 days that are known: of the last 60 of them, what the windows tell.
-    young = SPENT.assign(amount_365d=240.0)
+    young = SPENT.assign(amount_365d=240.0, history_days=120.0)
 
-    assert last_period_spend(young, 180, 120.0)[0] == pytest.approx(240.0 * 180 / 120)
-    assert last_period_spend(young, 105, 120.0)[0] == pytest.approx(60.0 + 180.0 / 2)
+    assert last_period_spend(young, 180)[0] == pytest.approx(240.0 * 180 / 120)
+    assert last_period_spend(young, 105)[0] == pytest.approx(60.0 + 180.0 / 2)
 
 
 def test_refunds_make_no_negative_forecast_and_nobody_none():
     refunded = SPENT.assign(amount_30d=-5.0)
 
-    assert last_period_spend(refunded, 30, 900.0).tolist() == [0.0]
-    assert last_period_spend(SPENT.iloc[:0], 30, 900.0).size == 0
+    assert last_period_spend(refunded, 30).tolist() == [0.0]
+    assert last_period_spend(SPENT.iloc[:0], 30).size == 0
+
+
+def test_each_row_has_its_own_history():
+    both = pd.concat([SPENT, SPENT.assign(amount_365d=240.0, history_days=120.0)], ignore_index=True)
+
+    assert last_period_spend(both, 180).tolist() == pytest.approx([240.0, 360.0])

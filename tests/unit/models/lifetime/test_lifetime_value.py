@@ -11,7 +11,7 @@ import pytest
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.evaluation import spend_scores
 from cdp_lib.models.lifetime.last_period import last_period_spend
-from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, LAST_WEIGHTS, WEIGHTS
+from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, LAST_WEIGHTS, least_wrong, WEIGHTS
 from cdp_lib.models.lifetime.lifetime_value import (
     BLEND,
     CLOSED_FORM,
@@ -210,14 +210,14 @@ def test_the_body_brings_the_model_back(form, frame, request):
 def test_a_blend_takes_its_share_of_the_last_period(blend, frame):
     plain, half = (replace(blend, last_weight=share).score(frame)["cltv_amount"] for share in (0.0, 0.5))
 
-    last = last_period_spend(frame, HORIZON, blend.history_days)
+    last = last_period_spend(frame, HORIZON)
 
     np.testing.assert_allclose(half, (plain + last) / 2)
 
 
 def test_regulars_whose_spend_differs_are_forecast_beside_their_last_period(frame, example):
     # Each spends next what they spent last: nothing that trees can learn beats saying so.
-    same = example.labels.assign(future_amount=last_period_spend(example.features, HORIZON, EARLIER))
+    same = example.labels.assign(future_amount=last_period_spend(example.features, HORIZON))
 
     model = fit_lifetime(frame, [Example(example.features, same, HORIZON)], SETTINGS)
 
@@ -251,3 +251,50 @@ def test_a_frame_that_cannot_be_is_refused(frame):
 def test_settings_that_mean_nothing_are_refused():
     with pytest.raises(ModelError, match=r"horizon_days 0, discount_rate -0.1.*A horizon is 1 day or more"):
         LifetimeSettings(0, discount_rate=-0.1)
+
+
+def test_a_model_without_numbers_is_never_the_best():
+    assert least_wrong({"bg_nbd": float("nan"), "pareto_nbd": 3.0}) == "pareto_nbd"
+    assert least_wrong({"bg_nbd": 2.0, "pareto_nbd": float("inf")}) == "bg_nbd"
+    with pytest.raises(ModelError, match=r"bg_nbd and pareto_nbd gave no number for customers of an earlier cut"):
+        least_wrong({"pareto_nbd": float("inf"), "bg_nbd": float("nan")})
+
+
+def test_customers_who_buy_like_clockwork_are_forecast():
+    rng = np.random.default_rng(5)
+    days = [
+        (f"c{one:04}", day)
+        for one in range(400)
+        for day in np.cumsum(np.r_[rng.integers(0, 60), rng.integers(5, 10, rng.geometric(rng.beta(1, 5)))])
+    ]
+    bought = pd.DataFrame(days, columns=["golden_id", "day"]).assign(amount=10.0, item_count=1.0)
+    early, late = features_at(bought, 150), features_at(bought, 240)
+    example = Example(early, labels_after(bought, 150, HORIZON), HORIZON)
+
+    model = fit_lifetime(late, [example], SETTINGS)
+
+    assert model.form == CLOSED_FORM
+    assert "(nan off" not in model.reason
+    assert np.isfinite(model.score(late)[list(SCORES)]).all(axis=None)
+
+
+@pytest.mark.parametrize(("weight", "asked"), [(0.0, LAST_PERIOD), (0.5, BLEND)])
+def test_the_last_period_grows_with_the_history_after_the_training(weight, asked, blend):
+    # 80 customers buy for 10 every ten days; the model is trained on the first month and asked for half a year.
+    every = [(f"c{one:02}", float(one % 10 + day)) for one in range(80) for day in range(0, 221, 10)]
+    bought = pd.DataFrame(every, columns=["golden_id", "day"]).assign(amount=10.0)
+    half_year = replace(SETTINGS, horizon_days=180)
+    trained = fit_lifetime(features_at(bought, 30), [], half_year)
+    model = trained if asked == LAST_PERIOD else replace(blend, settings=half_year, last_weight=weight)
+
+    for cut in (60, 120, 200):
+        frame = features_at(bought, cut)
+        said = model.score(frame)["cltv_amount"].to_numpy()
+        if asked == BLEND:
+            said = 2 * said - replace(model, last_weight=0.0).score(frame)["cltv_amount"].to_numpy()
+        assert said.mean() == pytest.approx(180.0, rel=0.1)
+
+
+def test_a_frame_that_does_not_tell_how_much_is_known_is_refused(frame):
+    with pytest.raises(ModelError, match=r"Last period: the feature frame lacks history_days; it has golden_id"):
+        last_period(frame).score(frame.drop(columns="history_days"))
