@@ -25,12 +25,17 @@ _FIRST_TRY = 1
 
 
 def landing_fingerprint(ctx: JobContext) -> str:
-    """Hash of every landing file's name, size and time: unchanged, there is nothing to ingest."""
-    found = [
-        f"{source.id}|{file.path}|{file.byte_count}|{file.modified_at.isoformat()}"
-        for source in ctx.pack.sources
-        for file in list_files(ctx.landing, source)
-    ]
+    """Hash of every landing file's name, size and time: unchanged, there is nothing to ingest.
+
+    A file that could not be read is tried again by each run, for what was in the way changes neither size nor time.
+    """
+    recorded = ctx.recorded(ops.SOURCE_FILE)
+    found = []
+    for source in ctx.pack.sources:
+        ledger = FileLedger.of(recorded, source.id)
+        for file in list_files(ctx.landing, source):
+            again = ctx.run.run_id if ledger.is_unread(file) else ""
+            found.append(f"{source.id}|{file.path}|{file.byte_count}|{file.modified_at.isoformat()}|{again}")
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 

@@ -130,9 +130,7 @@ class Table:
     def constraints(self) -> dict[str, str]:
         """CHECK name -> condition that is never null, because Delta counts a null condition as a violation."""
         of_columns = {
-            f"{column.name}_check": f"`{column.name}` IS NULL OR ({column.check})"
-            for column in self.columns
-            if column.check
+            f"{column.name}_check": f"({column.check}) IS NOT FALSE" for column in self.columns if column.check
         }
         return of_columns | {name: f"({condition}) IS NOT FALSE" for name, condition in self.checks}
 

@@ -24,13 +24,16 @@ class FileLedger:
     def is_settled(self, file: LandingFile, contract_hash: str) -> bool:
         """Whether this very file was dealt with; a refused one is tried again under another contract."""
         return any(
-            row["path"] == file.path
-            and row["byte_count"] == file.byte_count
-            and row["modified_at"] == file.modified_at
-            and row["status"] in FINAL
+            row["status"] in FINAL
             and (row["status"] != "refused" or row["contract_hash"] == contract_hash)
-            for row in self._of_path(file.path)
+            and not _is_unread(row)
+            for row in self._of_file(file)
         )
+
+    def is_unread(self, file: LandingFile) -> bool:
+        """Whether this very file could not be opened or read to its end so far: the next run tries again."""
+        own = self._of_file(file)
+        return bool(own) and all(_is_unread(row) for row in own)
 
     def has_content(self, content_hash: str, *, but_run: str) -> bool:
         """Whether another run ingested these bytes, under whatever name."""
@@ -57,6 +60,15 @@ class FileLedger:
 
     def _of_path(self, path: str) -> list[Mapping[str, Any]]:
         return [row for row in self.rows if row["path"] == path]
+
+    def _of_file(self, file: LandingFile) -> list[Mapping[str, Any]]:
+        own = self._of_path(file.path)
+        return [row for row in own if row["byte_count"] == file.byte_count and row["modified_at"] == file.modified_at]
+
+
+def _is_unread(row: Mapping[str, Any]) -> bool:
+    """A file of which not all bytes were read has no hash."""
+    return row["status"] == "refused" and not row["content_hash"]
 
 
 @dataclass(frozen=True)

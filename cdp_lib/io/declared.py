@@ -47,11 +47,11 @@ def keeps_change_feed(table: Table) -> bool:
 
 
 def align_with_contract(spark: SparkSession, path: str, table: Table) -> None:
-    """Add columns that the contract learnt, drop CHECKs that it forgot, add those that it learnt, note its hash last.
+    """Add columns that the contract learnt, drop CHECKs and NOT NULLs that it forgot, add CHECKs that it learnt.
 
-    A table that carries the contract's hash is left alone. Killed in between, the next call does the rest. Columns that
-    the contract forgot stay and are read no more. Raises ContractError for a column whose type changed, and for a new
-    CHECK that stored rows break.
+    The contract's hash is noted last: a table that carries it is left alone, and what a kill left undone the next call
+    does. Columns that the contract forgot stay and are read no more. Raises ContractError for a column whose type
+    changed, and for a new CHECK that stored rows break.
     """
     stored = deltalake.DeltaTable(path)
     configuration = dict(stored.metadata().configuration)
@@ -64,6 +64,10 @@ def align_with_contract(spark: SparkSession, path: str, table: Table) -> None:
     if learnt:
         listed = ", ".join(f"`{column.name}` {column.spark_type.simpleString()}" for column in learnt)
         spark.sql(f"ALTER TABLE {target} ADD COLUMNS ({listed})")
+    required = {column.name for column in table.columns if column.required}
+    for name in sorted(field.name for field in stored.schema().fields if not field.nullable):
+        if name not in required:
+            spark.sql(f"ALTER TABLE {target} ALTER COLUMN `{name}` DROP NOT NULL")
     checks = {key.removeprefix(_CONSTRAINT): text for key, text in configuration.items() if key.startswith(_CONSTRAINT)}
     wanted = table.constraints()
     for name in sorted(name for name, text in checks.items() if wanted.get(name) != text):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -272,18 +272,26 @@ class JobContext:
             )
 
     def _last_day_of_facts(self, about_to_be_written: Mapping[str, DataFrame]) -> date:
-        """The last local day of any published fact, or of facts that are about to be published."""
+        """The last local day of any published fact, or of facts that are about to be published.
+
+        Facts of a day to come are left out: one till whose clock is wrong would make everybody a customer of long ago.
+        """
         store, zone = self._services.store, self.pack.info.time_zone
+        until = F.lit(self.run.started_at + timedelta(days=1))
         days: list[date] = []
         for name, column in FACT_TIME.items():
             table = ENTITIES[name]
             rows = [about_to_be_written[table.name]] if table.name in about_to_be_written else []
             rows += [store.read(table)] if store.version(table) is not None else []
             for facts in rows:
-                newest = facts.agg(F.to_date(F.from_utc_timestamp(F.max(column), zone))).first()
+                newest = (
+                    facts.where(F.col(column) <= until)
+                    .agg(F.to_date(F.from_utc_timestamp(F.max(column), zone)))
+                    .first()
+                )
                 days += [newest[0]] if newest is not None and newest[0] is not None else []
         if not days:
             raise WorkflowError(
-                f"pack {self.pack.name} holds no dated fact yet, so the as-of date is unknown. Give --as-of."
+                f"pack {self.pack.name} holds no fact dated up to today, so the as-of date is unknown. Give --as-of."
             )
         return max(days)

@@ -27,6 +27,10 @@ _MAY_PASS = (PySparkException, Py4JError, OSError)
 """Faults of the cluster or the storage: worth another try. Our own errors are not: they would come again."""
 
 
+_CANCEL_EVERY_SECONDS = 2.0
+"""Once the time is up: a job may have been busy without Spark when its work was cancelled."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What the caller asked for."""
@@ -74,9 +78,11 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
     services.reporter.run_started(run.run_id, len(jobs))
     outcomes: list[JobOutcome] = []
     try:
-        with _time_limit(options, services):
+        with _time_limit(options, services) as is_up:
             for job in jobs:
-                outcomes.append(_run_job(job, run, options, services))
+                if is_up.is_set():
+                    raise WorkflowError(_out_of_time(job, options))
+                outcomes.append(_run_job(job, run, options, services, is_up))
     except BaseException as problem:
         _record_run(run, services, "failed", error=_described(problem))
         raise
@@ -138,7 +144,7 @@ def _record_run(
     )
 
 
-def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) -> JobOutcome:
+def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services, is_up: threading.Event) -> JobOutcome:
     history = History(tuple(services.ledger.states()))
     of_this_run = history.of_run(run.run_id, job.name)
     if any(state.has_ended_well for state in of_this_run):
@@ -165,6 +171,8 @@ def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services) ->
             services.reporter.job_ended(job.name, "failed", seconds)
             if isinstance(problem, CdpError):
                 raise
+            if is_up.is_set():
+                raise WorkflowError(_out_of_time(job, options)) from None
             if not isinstance(problem, _MAY_PASS) or attempt == pinned.attempt + options.retries:
                 raise WorkflowError(_unexpected(job, run, problem)) from None
             wait = services.settings.retry
@@ -262,21 +270,38 @@ def _unexpected(job: Job, run: RunInfo, problem: BaseException) -> str:
     )
 
 
+def _out_of_time(job: Job, options: RunOptions) -> str:
+    return (
+        f"job {job.name}: the {options.time_limit_minutes:g} minutes of workflow {options.workflow} are up. "
+        "Go on with --resume; if it needs that long every day, raise time_limit_minutes in conf/workflows.yml."
+    )
+
+
 @contextmanager
-def _time_limit(options: RunOptions, services: Services) -> Iterator[None]:
-    """Cancel Spark's work when the workflow's time is up; the job then fails and the ledger has it."""
+def _time_limit(options: RunOptions, services: Services) -> Iterator[threading.Event]:
+    """Cancels Spark's work once the workflow's time is up, which the event tells: no job begins or is tried after it.
+
+    What a job does without Spark goes on to its end, or to its next call of Spark.
+    """
+    is_up, has_ended = threading.Event(), threading.Event()
     if options.time_limit_minutes is None:
-        yield
+        yield is_up
         return
+    seconds = options.time_limit_minutes * 60
 
-    def stop() -> None:
+    def watch() -> None:
+        if has_ended.wait(seconds):
+            return
         log.error("workflow=%s time limit of %s minutes is up", options.workflow, options.time_limit_minutes)
-        services.session().sparkContext.cancelAllJobs()
+        is_up.set()
+        while True:
+            services.session().sparkContext.cancelAllJobs()
+            if has_ended.wait(_CANCEL_EVERY_SECONDS):
+                return
 
-    timer = threading.Timer(options.time_limit_minutes * 60, stop)
-    timer.daemon = True
-    timer.start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
-        yield
+        yield is_up
     finally:
-        timer.cancel()
+        has_ended.set()

@@ -3,22 +3,24 @@
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, UTC
+from datetime import date, datetime, UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from cdp_lib.contracts.silver import EVENT
 from cdp_lib.contracts.table import MergeByKey, ReplaceAll, Table, text
-from cdp_lib.errors import ContractError, QualityError
+from cdp_lib.errors import ContractError, QualityError, WorkflowError
 from cdp_lib.io.ledger import JobState, OpsLedger
-from cdp_lib.io.store import DeltaStore
+from cdp_lib.io.store import DeltaStore, Stamp
 from cdp_lib.settings.settings import Settings
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import PlainLines
 from cdp_lib.workflow.services import GateRequest, RunInfo, Services
+from tests.builders import rows
 from tests.gym import gym
 
 COLUMNS = (text("visit_id", "Its id.", required=True), text("place", "Where."), text("_run_id", "Run.", required=True))
@@ -150,3 +152,18 @@ def test_rows_cannot_leave_a_table_that_is_written_whole(desk: Desk) -> None:
     with pytest.raises(ContractError, match=r"gold\.place: gone rows were given, but its write mode is ReplaceAll"):
         ctx.write(PLACE, frame, gone=frame.select("visit_id"))
     assert len(desk.seen) == 1
+
+
+def test_a_fact_of_a_day_to_come_does_not_move_the_as_of_date(desk: Desk, spark: SparkSession) -> None:
+    """A till's clock is 27 years ahead; the run began on the last day of January."""
+    told = [datetime(2025, 1, 30, 12, tzinfo=UTC), datetime(2052, 2, 3, tzinfo=UTC)]
+    facts = rows(spark, EVENT, *({"event_id": str(place), "event_at": at} for place, at in enumerate(told)))
+    with desk.services.store.batch(EVENT, facts) as batch:
+        desk.services.store.write(batch, Stamp("silver_conform", "run-0", 0))
+
+    assert desk.context(1).as_of == date(2025, 1, 30)
+
+
+def test_without_a_fact_up_to_today_the_as_of_date_must_be_given(desk: Desk) -> None:
+    with pytest.raises(WorkflowError, match=r"no fact dated up to today.*--as-of"):
+        _ = desk.context(1).as_of

@@ -154,6 +154,38 @@ def test_a_changed_contract_reaches_the_stored_table(store: DeltaStore, things: 
         put(store, APPENDED, things(("c", "x", 1)), 3)
 
 
+def test_a_column_that_the_contract_no_longer_requires_may_be_null(store: DeltaStore, things: Things) -> None:
+    strict = replace(
+        APPENDED,
+        columns=tuple(
+            text("label", "What it is called.", required=True) if one.name == "label" else one
+            for one in (*APPENDED.columns, text("colour", "How it looks.", required=True))
+        ),
+    )
+    put(store, strict, things(("a", "x", 1)).withColumn("colour", F.lit("red")))
+
+    put(store, APPENDED, things(("b", None, 1)), 2)
+
+    assert {(row.thing_id, row.label) for row in store.read(APPENDED).collect()} == {("a", "x"), ("b", None)}
+
+
+def test_a_check_that_compares_with_a_null_refuses_nothing(store: DeltaStore, things: Things) -> None:
+    compared = replace(
+        APPENDED,
+        columns=tuple(
+            number("changed", "Rises.", required=True, check="changed >= length(label)")
+            if one.name == "changed"
+            else one
+            for one in APPENDED.columns
+        ),
+    )
+    put(store, compared, things(("a", None, 1)))
+
+    assert content(store, compared).collect() == [("a", None, 1)]
+    with pytest.raises(ContractError, match="a row breaks CHECK changed_check"):
+        put(store, compared, things(("b", "long", 1)), 2)
+
+
 def test_a_stored_column_keeps_its_type(store: DeltaStore, things: Things) -> None:
     put(store, APPENDED, things(("a", "x", 1)))
     changed = replace(

@@ -1,7 +1,9 @@
 """Runs are recorded, resumed, skipped and tried again as the ledger says. No job here touches Spark."""
 
 import io
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -145,6 +147,45 @@ def test_a_fault_of_the_storage_is_tried_again(services: Services) -> None:
     assert statuses(run_workflow([job("one", flaky)], DAILY, services)) == [("one", "succeeded")]
     tries = [(state.attempt, state.status) for state in services.ledger.states() if state.job == "one"]
     assert tries == [(1, "started"), (1, "failed"), (2, "started"), (2, "succeeded")]
+
+
+class _Session:
+    """Spark, as far as a time limit asks: work that is cancelled fails."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+        self.sparkContext = self
+
+    def cancelAllJobs(self) -> None:  # noqa: N802 - Spark's name
+        self.cancelled.set()
+
+
+def test_when_the_time_is_up_the_job_is_cancelled_and_not_tried_again(services: Services) -> None:
+    session = _Session()
+
+    def slow(ctx: JobContext) -> None:
+        assert session.cancelled.wait(30)
+        raise OSError("job cancelled")
+
+    timed = replace(services, session=lambda: session)  # type: ignore[arg-type, return-value]
+    with pytest.raises(WorkflowError, match=r"job one: the 0\.001 minutes of workflow daily are up.*--resume"):
+        run_workflow([job("one", slow)], RunOptions("daily", retries=3, time_limit_minutes=0.001), timed)
+    tries = [(state.attempt, state.status) for state in services.ledger.states() if state.job == "one"]
+    assert tries == [(1, "started"), (1, "failed")]
+
+
+def test_after_the_time_is_up_no_job_begins(services: Services) -> None:
+    session = _Session()
+    jobs = [job("one", lambda ctx: assert_true(session.cancelled.wait(30))), job("two", lambda ctx: None)]
+
+    timed = replace(services, session=lambda: session)  # type: ignore[arg-type, return-value]
+    with pytest.raises(WorkflowError, match="job two: the"):
+        run_workflow(jobs, RunOptions("daily", time_limit_minutes=0.001), timed)
+    assert [state.job for state in services.ledger.states() if state.status == "succeeded"] == ["one"]
+
+
+def assert_true(found: bool) -> None:
+    assert found
 
 
 def test_an_unexpected_fault_is_told_by_kind_and_place_without_its_message(services: Services) -> None:
