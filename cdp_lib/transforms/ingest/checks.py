@@ -18,6 +18,7 @@ from cdp_lib.contracts.references import required_columns
 from cdp_lib.contracts.silver import ENTITIES
 from cdp_lib.settings.source import Feed, Source, SourceColumn
 from cdp_lib.settings.sql import is_plain
+from cdp_lib.transforms.ingest.conform import entity_type
 
 CANNOT_BE_COMPUTED = "cannot be computed"
 
@@ -98,14 +99,17 @@ def _column_rules(name: str, column: SourceColumn, *, required: bool) -> Iterato
 
 
 def _feed_group(feed: Feed) -> Group:
-    """A row that the feed takes must give every required column of its entity, and no expression may throw."""
+    """A row that the feed takes must give every required column of its entity, and no expression may throw.
+
+    A value that is none in the entity's type (a text `1,50` for an amount) is not given.
+    """
     needed = required_columns(feed.to) if feed.to in ENTITIES else ()
     rules = []
     for target, expression in feed.map.items():
         name, value = f"feed {feed.to}.{target}", _computed(F.expr(expression))
         thrown = f"{name}: {CANNOT_BE_COMPUTED}"
         if target in needed:
-            rules.append(Rule(f"{name}: null", thrown, value.isNull()))
+            rules.append(Rule(f"{name}: null", thrown, value.try_cast(entity_type(target, feed.to)).isNull()))
         elif not is_plain(expression):
             # Never broken, but Spark cannot know and computes the value.
             rules.append(Rule(f"{name}: null", thrown, ~(value.isNull() | (F.col("_row_number") > 0))))

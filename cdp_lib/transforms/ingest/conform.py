@@ -35,15 +35,21 @@ def conform_feed(rows: DataFrame, source: Source, feed: Feed, info: PackInfo) ->
 def rows_to_conform(changed: DataFrame, current: DataFrame, source: Source, feed: Feed, *, is_full: bool) -> DataFrame:
     """The source rows that a feed must look at: the changed ones; for a grouped feed, all rows of their groups.
 
-    `current` is all of the source's bronze table. In a group each source key counts once, by its newest version:
-    the last by file name, then by arrival.
+    `current` is all of the source's bronze table. Each source key counts once, by its newest version (the last by file
+    name, then by arrival), and in that version's group: a row that comes in another group leaves its former one.
     """
     if not feed.group_by:
         return changed
-    touched = changed.select(*feed.group_by).distinct()
-    members = current if is_full else _in_groups(current, touched, feed.group_by)
-    newest = W.partitionBy(*source.key).orderBy(*[F.col(name).desc() for name in ROW_LINEAGE])
-    return members.withColumn("_place", F.row_number().over(newest)).where("_place = 1").drop("_place")
+    if is_full:
+        return _newest_versions(current, source)
+    if set(feed.group_by) <= set(source.key):
+        touched = changed.select(*feed.group_by).distinct()
+        return _newest_versions(_with_same(current, touched, feed.group_by), source)
+    # A key may stand in several groups: in those that it left, and its newest version in one that is not touched.
+    touched = _with_same(current, changed, source.key).select(*feed.group_by).distinct()
+    members = _with_same(current, touched, feed.group_by)
+    versions = _with_same(current, members, source.key)
+    return _with_same(_newest_versions(versions, source), touched, feed.group_by)
 
 
 def newest_rows(rows: DataFrame, table: Table) -> DataFrame:
@@ -55,10 +61,16 @@ def newest_rows(rows: DataFrame, table: Table) -> DataFrame:
     return rows.withColumn("_place", F.row_number().over(newest)).where("_place = 1").drop("_place")
 
 
-def _in_groups(rows: DataFrame, groups: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """Null-safe: a group whose key is null is a group."""
-    same = [F.col(f"r.{name}").eqNullSafe(F.col(f"g.{name}")) for name in columns]
-    return rows.alias("r").join(groups.alias("g"), same, "left_semi")
+def _newest_versions(rows: DataFrame, source: Source) -> DataFrame:
+    newest = W.partitionBy(*source.key).orderBy(*[F.col(name).desc() for name in ROW_LINEAGE])
+    return rows.withColumn("_place", F.row_number().over(newest)).where("_place = 1").drop("_place")
+
+
+def _with_same(rows: DataFrame, others: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """The rows that agree with one of the others on the columns. Null-safe: a group whose key is null is a group."""
+    named = others.select(*[F.col(name).alias(f"_same_{name}") for name in columns]).distinct()
+    same = [F.col(name).eqNullSafe(F.col(f"_same_{name}")) for name in columns]
+    return rows.join(named, same, "left_semi")
 
 
 def _entity_value(name: str, feed: Feed, source: Source, info: PackInfo) -> Column:
@@ -70,10 +82,10 @@ def _entity_value(name: str, feed: Feed, source: Source, info: PackInfo) -> Colu
         value = F.lit(info.currency)
     else:
         value = F.lit(None)
-    return value.try_cast(_type_of(name, feed.to)).alias(name)
+    return value.try_cast(entity_type(name, feed.to)).alias(name)
 
 
-def _type_of(name: str, entity: str) -> T.DataType:
+def entity_type(name: str, entity: str) -> T.DataType:
     """The entity's type; people's fields stay texts until they are cleaned."""
     table = ENTITIES[entity]
     if name not in table.column_names:

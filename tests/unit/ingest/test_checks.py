@@ -97,6 +97,13 @@ def test_a_feed_must_give_the_required_columns_of_its_entity(spark: SparkSession
     ]
 
 
+def test_a_value_that_does_not_fit_the_entitys_type_breaks_the_row(spark: SparkSession) -> None:
+    """The source calls the amount a text: what is no number would be null in the entity, which requires it."""
+    contract = source(COLUMNS, feeds=({"to": "order", "map": {**ORDER, "paid_amount": "t"}},))
+    kept, broken = rules(spark, contract, GOOD, GOOD | {"t": "1,50"})
+    assert (kept, broken) == ([], ["feed order.paid_amount: null"])
+
+
 def test_a_feed_judges_only_the_rows_it_takes(spark: SparkSession) -> None:
     contract = source(COLUMNS, feeds=({"to": "order", "where": "n = 1", "map": ORDER},))
     taken, left, unknown = rules(
