@@ -1,6 +1,7 @@
 """The `cdp` command."""
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cdp_lib.contracts.lineage import column_lineage
+from cdp_lib.errors import WorkflowError
 from jobs import (
     audiences,
     connectors,
@@ -94,12 +96,25 @@ def run(
         suite = build_suite(Place(pack, landing, lakehouse, env, log_level))
         day = day_of(as_of)
         if stream is not None:
+            _refuse_beside_stream(
+                {"--as-of": as_of, "--resume": resume, "--only": only, "--from": start, "--send": send, "--at": at}
+            )
             for reports in stream_page.run_stream(suite, workflow, stream, console=errors):
                 show_run(console, suite, reports)
             return
         request = Request(workflow, tuple(only or ()), start, day, resume, send, instant_of(at))
         reports = run_named(suite, request, errors)
         show_run(console, suite, reports)
+
+
+def _refuse_beside_stream(given: Mapping[str, object]) -> None:
+    """Raises WorkflowError for options that a stream would leave out without a word."""
+    names = [name for name, value in given.items() if value]
+    if names:
+        raise WorkflowError(
+            f"--stream runs the whole workflow for whatever arrives, without {', '.join(names)}. Leave "
+            f"{'it' if len(names) == 1 else 'them'} out; to send, run `cdp run daily --send` by the clock."
+        )
 
 
 @app.command()

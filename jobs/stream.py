@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 from rich.console import Console
 
-from cdp_lib.errors import CdpError, near_miss, WorkflowError
+from cdp_lib.errors import near_miss, WorkflowError
 from cdp_lib.workflow.runner import RunReport
 from jobs.compose import Request, run_named, Suite
 
@@ -30,17 +30,23 @@ Reports = tuple[RunReport, ...]
 def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> Iterator[Reports]:
     """One item per run: `available-now` ends when everything that lies there is in, `continuous` at SIGTERM or SIGINT.
 
-    Raises the failing run's own error, and WorkflowError for an unknown mode.
+    Raises the failing run's own error, and WorkflowError for an unknown mode, for a landing folder that cannot be
+    watched, and where the stream itself broke off.
     """
     if mode not in MODES:
         raise WorkflowError(f"unknown --stream '{mode}'.{near_miss(mode, MODES)}")
-    done: queue.Queue[Reports | CdpError] = queue.Queue()
+    if "://" in suite.landing:
+        raise WorkflowError(
+            f"--stream watches a folder of this file system; the landing is {suite.landing}. Leave --stream out and "
+            "run the workflow by the clock: each run takes what has arrived."
+        )
+    done: queue.Queue[Reports | Exception] = queue.Queue()
 
     def take(arrived: DataFrame, batch_id: int) -> None:
         del arrived, batch_id
         try:
             done.put(run_named(suite, Request(workflow), console))
-        except CdpError as problem:
+        except Exception as problem:
             done.put(problem)
             raise
 
@@ -52,11 +58,18 @@ def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> I
                 item = done.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
-            if isinstance(item, CdpError):
+            if isinstance(item, Exception):
                 query.stop()
                 raise item
             taken += 1
             yield item
+    broken = query.exception()
+    if broken is not None:
+        # What Spark says of it may quote a row.
+        raise WorkflowError(
+            f"the stream broke off ({type(broken).__name__}); the log of Spark tells why. Start it again: it goes on "
+            f"with what has not been taken. Its memory is {_checkpoint(suite, workflow)}."
+        )
     if taken == 0 and mode == "available-now":
         # A file that changed under its old name does not wake the stream, but the ledger knows it by its content.
         yield run_named(suite, Request(workflow), console)
@@ -70,10 +83,14 @@ def _start(suite: Suite, workflow: str, mode: str, take: object) -> StreamingQue
     arrivals = (
         files.option("recursiveFileLookup", "true").load(str(landing)).select("path", "modificationTime", "length")
     )
-    checkpoint = Path(suite.store.root) / "ops" / "stream" / workflow
-    writer = arrivals.writeStream.foreachBatch(take).option("checkpointLocation", str(checkpoint))  # type: ignore[arg-type]
+    checkpoint = str(_checkpoint(suite, workflow))
+    writer = arrivals.writeStream.foreachBatch(take).option("checkpointLocation", checkpoint)  # type: ignore[arg-type]
     timed = writer.trigger(availableNow=True) if mode == "available-now" else writer.trigger(processingTime=LOOK_EVERY)
     return timed.start()
+
+
+def _checkpoint(suite: Suite, workflow: str) -> Path:
+    return Path(suite.store.root) / "ops" / "stream" / workflow
 
 
 @contextmanager
