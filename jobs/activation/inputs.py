@@ -18,6 +18,9 @@ from cdp_lib.workflow.context import JobContext
 
 Read = Callable[[Table], DataFrame]
 
+PERMITTING = (silver.CONSENT, identity.IDENTITY_LINK, activation.SUPPRESSION)
+"""What says who may be written to, and whose consent it is."""
+
 _MORNING = time(10)
 """Local time that a dry run plans for: when most channels are not quiet."""
 

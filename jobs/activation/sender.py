@@ -107,7 +107,9 @@ def send(desk: Desk, staged: StagedRows) -> Tally:
             tally.update(post.tally)
     if problems:
         raise DeliveryError(
-            "\n".join([*problems, "What was not sent stays planned: the next run with --send sends it."])
+            "\n".join(
+                [*problems, "What was not sent stays planned: the next run with --send sends what then still may be."]
+            )
         )
     return tally
 
