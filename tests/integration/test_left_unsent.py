@@ -9,7 +9,7 @@ import pytest
 from cdp_lib.connectors.kit import sms, tiktok_audience
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.contracts import activation
-from cdp_lib.io.ledger import RUN_ITSELF
+from cdp_lib.io.ledger import OpsLedger, RUN_ITSELF, utc_now
 from jobs.deliveries import last_states, plan_again
 from tests.integration.conftest import OpenShop
 from tests.integration.cut_off import cut_off_at, PowerCutError
@@ -36,11 +36,19 @@ def shop(open_shop: OpenShop) -> Iterator[Mailing]:
         yield Mailing(sending_in_fours(open_shop(rules, channels)), texts, network)
 
 
-def cut_off(shop: Mailing, point: str, at: datetime = NOON) -> None:
+def run(shop: Mailing, at: datetime = NOON, *, sends: bool = True, resume: bool = False) -> None:
+    """A run by a clock that says so when it begins."""
+    ahead = at - utc_now()
+    ledger = OpsLedger(shop.suite.ledger.root, lambda: utc_now() + ahead)
+    shop.suite = replace(shop.suite, ledger=ledger)
+    shop.run(sends=sends, resume=resume, at=at)
+
+
+def cut_off(shop: Mailing, point: str, at: datetime = NOON, *, sends: bool = True) -> None:
     """A run that ends there."""
     whole, shop.suite = shop.suite, cut_off_at(shop.suite, point)
     with pytest.raises(PowerCutError):
-        shop.run(sends=True, at=at)
+        run(shop, at, sends=sends)
     shop.suite = whole
 
 
@@ -58,7 +66,7 @@ def test_who_withdraws_between_plan_and_request_is_told_to_nobody(shop: Mailing,
     shop.publish(phones(3))
     cut_off(shop, "noted:activate")
     shop.publish(phones(3), refusing=["c001"])
-    shop.run(sends=True, resume=resume)
+    run(shop, resume=resume)
     assert shop.texted == texted(0, 2)
     assert len(shop.network.fake.taken) == 2
     found = last(shop)
@@ -74,23 +82,23 @@ def test_who_withdraws_between_plan_and_request_is_told_to_nobody(shop: Mailing,
 def test_who_withdraws_before_a_retry_is_not_written_to(shop: Mailing) -> None:
     people = {who: {"first_name": who, "phone": LANDLINE} for who in ("willing", "withdrawn")}
     shop.publish(people)
-    shop.run(sends=True)
+    run(shop)
     assert plan_again(shop.suite, "greet", None) == 2
     shop.publish(people, refusing=["withdrawn"])
-    shop.run(sends=True)
+    run(shop)
     assert len(shop.texts.requests) == 3
     found = last(shop)
     assert (found["greet", "willing"][0], found["greet", "withdrawn"]) == ("rejected", ("expired", "judged anew"))
-    shop.run(sends=True)
+    run(shop)
     assert len(shop.texts.requests) == 3
 
 
 def test_what_is_left_waits_for_the_end_of_quiet_hours(shop: Mailing) -> None:
     shop.publish(phones(2))
     cut_off(shop, "noted:activate")
-    shop.run(sends=True, at=NIGHT)
+    run(shop, at=NIGHT)
     assert (shop.texted, len(shop.network.fake.taken)) == ({}, 2)
-    shop.run(sends=True, at=MORNING)
+    run(shop, at=MORNING)
     assert shop.texted == texted(0, 1)
 
 
@@ -99,7 +107,7 @@ def test_a_plan_that_is_cut_off_anywhere_is_sent_once(shop: Mailing, points: Seq
     shop.publish(phones(3))
     for number, point in enumerate(points):
         cut_off(shop, point, NOON + timedelta(minutes=number))
-    shop.run(sends=True, at=NOON + timedelta(hours=1))
+    run(shop, at=NOON + timedelta(hours=1))
     assert shop.texted == texted(0, 1, 2)
     assert len(shop.network.fake.taken) == 3
     assert set(last(shop).values()) == {("accepted", None)}
@@ -108,16 +116,13 @@ def test_a_plan_that_is_cut_off_anywhere_is_sent_once(shop: Mailing, points: Seq
 
 def test_a_dry_run_that_was_killed_is_finished_without_sending_when_the_next_one_sends(shop: Mailing) -> None:
     shop.publish(phones(2))
-    whole, shop.suite = shop.suite, cut_off_at(shop.suite, "before:activate")
-    with pytest.raises(PowerCutError):
-        shop.run(sends=False)
-    shop.suite = whole
+    cut_off(shop, "before:activate", sends=False)
     # As a kill leaves it: the runner, which outlived this one, has noted a failure.
     ledger = shop.suite.ledger
-    run = next(state for state in reversed(ledger.states()) if state.job == RUN_ITSELF)
-    ledger.record(replace(run, status="started", error=None, recorded_at=ledger.clock()))
+    begun = next(state for state in reversed(ledger.states()) if state.job == RUN_ITSELF)
+    ledger.record(replace(begun, status="started", error=None, recorded_at=ledger.clock()))
     shop.publish(phones(2, start=2))
-    shop.run(sends=True)
+    run(shop)
     states = [state for state in ledger.states() if state.job == "activate" and state.status == "succeeded"]
     assert [state.run_number for state in states] == [1, 2]
     assert shop.texted == texted(2, 3)
