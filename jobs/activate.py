@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cdp_lib.io.sending_folder import sending_folder, SendingFolder
 from cdp_lib.io.staging import staged, StagedRows
 from cdp_lib.io.yaml_files import environment_secret
 from cdp_lib.transforms.activation.entries import told_before
+from cdp_lib.transforms.activation.ledger import open_tries
 from cdp_lib.transforms.activation.plan import plan
 from cdp_lib.transforms.activation.recipients import recipients
 from cdp_lib.transforms.activation.ways import Moment, Way
@@ -27,7 +29,8 @@ from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.activation.book import CONSTANT
 from jobs.activation.entries import drop_entries, forget_entries, note_entries
-from jobs.activation.inputs import moment_of, of_today, plan_inputs, products_of, reads_of
+from jobs.activation.inputs import moment_of, of_today, PERMITTING, plan_inputs, products_of, Read, reads_of
+from jobs.activation.leftovers import JUDGED_ANEW, leftovers, with_attempt, without_leftovers
 from jobs.activation.outbox import write_outbox
 from jobs.activation.rendering import writer_of
 from jobs.activation.sender import Desk, lane_count, recover, send, Tally
@@ -47,12 +50,11 @@ def leave(ctx: JobContext) -> str:
 @job(
     reads=(reads_of,),
     writes=activation.SENDING_TABLES,
-    remembers=(activation.DELIVERY, activation.LIST_ENTRY),
     shaped_by=("pack", "activation", "message", "offer", "destination", "contact_policy"),
     watches=leave,
 )
 def run(ctx: JobContext) -> None:
-    """What a killed run left in its journals first; then the plan, and from the plan what is open."""
+    """What a killed run left in its journals first; then the plan, what earlier ones left included; then it is sent."""
     folder = sending_folder(ctx.folder, ctx.settings.sending.folder, ctx.pack.name)
     reason = folder.stopped()
     if ctx.sending.is_on and reason is not None:
@@ -63,19 +65,34 @@ def run(ctx: JobContext) -> None:
         recovered = recover(desk)
         if recovered:
             ctx.say(f"{recovered:,} outcomes of a run that was cut off")
+    left = leftovers(ctx.newest(activation.DELIVERY), folder, ctx.spark)
     # Asked once for the plan, and once more for each activation.
-    with cached(scored_view(ctx.pack, ctx.read)) as customers:
-        inputs = plan_inputs(ctx.pack, ctx.read, customers, ctx.recall)
-        planned = plan(inputs, ways, ctx.pack, moment)
-        with staged(planned, f"{ctx.folder}/_staging/{ctx.run.run_id}.plan") as rows:
+    with cached(scored_view(ctx.pack, ctx.read)) as customers, staged(left, _place(ctx, "left")) as unsent:
+        # The ledger as it is now, in a second try too: what the first one planned is judged anew like all that is left.
+        inputs = plan_inputs(ctx.pack, _reading(ctx), customers, without_leftovers(ctx.newest, unsent.frame))
+        planned = with_attempt(plan(inputs, ways, ctx.pack, moment), unsent.frame)
+        with staged(planned, _place(ctx, "plan")) as rows:
             _account(ctx, rows)
             if ctx.sending.is_on:
-                _note_plan(ctx, rows, moment)
+                _note_plan(ctx, rows, unsent, moment)
             else:
                 _render(ctx, desk, rows.frame.where(F.col("decision") == _TO_SEND), customers, ways)
         if ctx.sending.is_on:
             ctx.reached("noted")
             _send(ctx, desk, customers, ways)
+
+
+def _reading(ctx: JobContext) -> Read:
+    """Reads what this run recorded, but of who may be written to what is known now: a run may be resumed days later."""
+
+    def reading(table: Table) -> DataFrame:
+        return ctx.newest(table) if table in PERMITTING else ctx.read(table)
+
+    return reading
+
+
+def _place(ctx: JobContext, what: str) -> str:
+    return f"{ctx.folder}/_staging/{ctx.run.run_id}.{what}"
 
 
 def _desk(ctx: JobContext, folder: SendingFolder, moment: Moment) -> Desk:
@@ -98,7 +115,7 @@ def _account(ctx: JobContext, rows: StagedRows) -> None:
     told = [{**{name: row[name] for name in row if name != "count"}, "customer_count": row["count"]} for row in counts]
     table = activation.ACTIVATION_ACCOUNT
     account = pa.Table.from_pylist([{**row, **shared} for row in told], to_arrow_schema(table.schema(), timezone="UTC"))
-    _append_once(ctx, table, account.to_reader())
+    ctx.ledger.append_once(table, account.to_reader(), f"cdp.activate.{table.name}", ctx.run.run_number)
     for one in sorted({row["activation_id"] for row in counts}):
         of_one = [row for row in counts if row["activation_id"] == one]
         said = {name: sum(row["count"] for row in of_one if row["decision"] == name) for name in activation.DECISIONS}
@@ -106,40 +123,36 @@ def _account(ctx: JobContext, rows: StagedRows) -> None:
         ctx.say(f"{one}: {parts}")
 
 
-def _note_plan(ctx: JobContext, rows: StagedRows, moment: Moment) -> None:
-    """Planned and held-out intents into the ledger, and the codes that were given; a run tried again adds nothing."""
+def _note_plan(ctx: JobContext, rows: StagedRows, left: StagedRows, moment: Moment) -> None:
+    """Codes that were given; then, in one commit, the end of every try that was left, and what is planned or held out.
+
+    Killed between the two or after both, another try finds in the ledger what was noted, and goes on from there.
+    """
+    # Codes first: a code without a message harms nobody, a message with an unknown code does.
+    has_code = (ds.field("decision") == _TO_SEND) & ds.field("offer_code").is_valid()
+    ctx.ledger.append_stream(activation.OFFER_CODE, _as_noted(activation.OFFER_CODE, rows, moment, {}, has_code))
+    ctx.reached("codes")
     is_planned = ds.field("decision").isin([_TO_SEND, _HELD_OUT])
     status = pc.if_else(ds.field("decision") == _TO_SEND, "planned", "held_out")
-    constants: dict[str, Any] = {
-        "run_id": pc.scalar(moment.run_id),
-        "status": status,
-        "attempt": pc.scalar(1),
-        "reason": pc.scalar(None),
-        "provider_id": pc.scalar(None),
-        "recorded_at": ds.field("planned_at"),
-    }
-    # Codes first: a code without a message harms nobody, a message with an unknown code does.
-    codes: dict[str, Any] = {
-        "issued_at": ds.field("planned_at"),
-        "run_id": pc.scalar(moment.run_id),
-    }
-    has_code = (ds.field("decision") == _TO_SEND) & ds.field("offer_code").is_valid()
-    for table, values, where in (
-        (activation.OFFER_CODE, codes, has_code),
-        (activation.DELIVERY, constants, is_planned),
-    ):
-        columns = {name: values.get(name, ds.field(name)) for name in table.column_names}
-        batches = rows.batches(columns, where, to_arrow_schema(table.schema(), timezone="UTC"))
-        _append_once(ctx, table, batches)
+    untold = {"reason": pc.scalar(None), "provider_id": pc.scalar(None), "recorded_at": pc.scalar(moment.at)}
+    ending = untold | {"status": pc.scalar("expired"), "reason": pc.scalar(JUDGED_ANEW)}
+    ended = _as_noted(activation.DELIVERY, left, moment, ending, None)
+    begun = _as_noted(activation.DELIVERY, rows, moment, untold | {"status": status}, is_planned)
+    both = pa.RecordBatchReader.from_batches(ended.schema, chain(ended, begun))
+    ctx.ledger.append_stream(activation.DELIVERY, both)
 
 
-def _append_once(ctx: JobContext, table: Table, batches: pa.RecordBatchReader) -> None:
-    ctx.ledger.append_once(table, batches, f"cdp.activate.{table.name}", ctx.run.run_number)
+def _as_noted(
+    table: Table, rows: StagedRows, moment: Moment, values: Mapping[str, Any], where: ds.Expression | None
+) -> pa.RecordBatchReader:
+    """The rows in the table's columns, those in `values` as given there."""
+    told = {"run_id": pc.scalar(moment.run_id), "issued_at": pc.scalar(moment.at), **values}
+    columns = {name: told.get(name, ds.field(name)) for name in table.column_names}
+    return rows.batches(columns, where, to_arrow_schema(table.schema(), timezone="UTC"))
 
 
 def _render(ctx: JobContext, desk: Desk, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> None:
-    named = intents.withColumn("attempt", F.lit(1))
-    with staged(_outgoing(ctx, named, customers, ways), f"{ctx.folder}/_staging/{ctx.run.run_id}.out") as rows:
+    with staged(_outgoing(ctx, intents, customers, ways), _place(ctx, "out")) as rows:
         folder = Path(desk.folder.path) / "outbox" / ctx.run.run_id
         tally = write_outbox(rows, desk.writer, folder)
     _say_tally(ctx, tally)
@@ -149,9 +162,7 @@ def _render(ctx: JobContext, desk: Desk, intents: DataFrame, customers: DataFram
 def _send(ctx: JobContext, desk: Desk, customers: DataFrame, ways: Sequence[Way]) -> None:
     # Also what a run that was cut off left.
     drop_entries(ctx)
-    with staged(
-        _outgoing(ctx, _open_intents(ctx), customers, ways), f"{ctx.folder}/_staging/{ctx.run.run_id}.out"
-    ) as rows:
+    with staged(_outgoing(ctx, _open_intents(ctx), customers, ways), _place(ctx, "out")) as rows:
         note_entries(desk, rows)
         ctx.reached("remembered")
         try:
@@ -164,15 +175,14 @@ def _send(ctx: JobContext, desk: Desk, customers: DataFrame, ways: Sequence[Way]
 
 
 def _open_intents(ctx: JobContext) -> DataFrame:
-    """Planned tries without an end, of this run and of earlier ones, each with the life of its code."""
-    deliveries = ctx.newest(activation.DELIVERY)
-    status = F.col("status")
-    ended = deliveries.where(~status.isin("planned", "sent")).select("intent_id", "attempt")
-    still = deliveries.where(status == "planned").join(ended, ["intent_id", "attempt"], "left_anti")
-    codes = ctx.newest(activation.OFFER_CODE).select(
-        "activation_id", "golden_id", "occasion", F.col("valid_until").alias("valid_until")
+    """What this run planned, and what is under way since a crash; each with the life of its code."""
+    # A code that was given again, when its message was planned anew, lives as long as it was said last.
+    codes = (
+        ctx.newest(activation.OFFER_CODE)
+        .groupBy("activation_id", "golden_id", "occasion")
+        .agg(F.max_by("valid_until", "issued_at").alias("valid_until"))
     )
-    return still.join(codes, ["activation_id", "golden_id", "occasion"], "left")
+    return open_tries(ctx.newest(activation.DELIVERY)).join(codes, ["activation_id", "golden_id", "occasion"], "left")
 
 
 def _outgoing(ctx: JobContext, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> DataFrame:

@@ -132,7 +132,10 @@ class Suite:
     def run(
         self, options: RunOptions, jobs: Sequence[Job], reporter: Reporter, sending: Sending = _NOTHING_LEAVES
     ) -> tuple[RunReport, ...]:
-        """Run the jobs under the lakehouse's lock; a run that a kill cut off is finished first."""
+        """Run the jobs under the lakehouse's lock; a run that a kill cut off is finished first, and sends nothing then.
+
+        What it planned is old by now, and it may have been a dry run: this one plans anew, and sends what it may.
+        """
         services = Services(
             pack=self.pack,
             settings=self.settings,
@@ -149,7 +152,8 @@ class Suite:
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
             if options.resume or not self._was_cut_off(options.workflow, jobs):
                 return (self._run(jobs, options, services),)
-            cut_off = self._run(jobs, replace(options, resume=True, as_of=None), services)
+            silent = replace(services, sending=_NOTHING_LEAVES)
+            cut_off = self._run(jobs, replace(options, resume=True, as_of=None), silent)
             return (cut_off, self._run(jobs, options, services))
 
     def _was_cut_off(self, workflow: str, jobs: Sequence[Job]) -> bool:

@@ -58,12 +58,13 @@ def retry(
     lakehouse: LakehouseOption = None,
     env: EnvOption = "local",
 ) -> None:
-    """Plan a new try for what was rejected or failed; `unknown` is never tried blindly."""
+    """Plan a new try for what was rejected or failed and still may be sent; `unknown` is never tried blindly."""
     with told_plainly():
         suite = build_suite(Place(pack, None, lakehouse, env))
         count = plan_again(suite, activation, reason)
         console.print(
-            f"{count:,} planned again. The next run with --send sends them: cdp run daily --send --pack {pack}"
+            f"{count:,} planned again. The next run with --send sends those that still may be sent: "
+            f"cdp run daily --send --pack {pack}"
             if count
             else "Nothing to try again.",
             highlight=False,

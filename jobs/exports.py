@@ -1,11 +1,13 @@
 """Write a pack's exports: CSV with literal headers, a document of what each header means, companion files."""
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 
+from cdp_lib.connectors.drop import harmless
 from cdp_lib.contracts import gold, identity
 from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.settings.export import Export
@@ -32,17 +34,22 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
     customers = scored_view(suite.pack, suite.store.read, lambda one: suite.store.version(one) is not None)
     for export in [known[name]] if name else known.values():
         rows = export_rows(customers, export, time_zone=suite.pack.info.time_zone)
-        yield _write_csv(rows, out / f"{export.id}.csv")
+        yield write_csv(rows, out / f"{export.id}.csv")
         if export.also_known_as:
-            yield _write_csv(also_known_as(links, customers, export), out / f"{export.id}.also_known_as.csv")
+            yield write_csv(also_known_as(links, customers, export), out / f"{export.id}.also_known_as.csv")
         yield _write_notes(export, out / f"{export.id}.md")
 
 
-def _write_csv(rows: DataFrame, path: Path) -> tuple[Path, int]:
-    """One file in the frame's order, streamed: the driver holds one partition at a time."""
+def write_csv(rows: DataFrame, path: Path) -> tuple[Path, int]:
+    """One file in the frame's order, and its number of rows; streamed: the driver holds one partition at a time.
+
+    Only its owner may read it. Text that a spreadsheet would run as a formula bears an apostrophe in front.
+    """
     count = 0
     whole = path.with_name(f".{path.name}.part")
-    with whole.open("w", newline="", encoding="utf-8") as file:
+    whole.unlink(missing_ok=True)
+    opened = os.open(whole, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with open(opened, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(rows.columns)
         for row in rows.toLocalIterator():
@@ -53,7 +60,8 @@ def _write_csv(rows: DataFrame, path: Path) -> tuple[Path, int]:
 
 
 def _texts(row: Sequence[object]) -> list[object]:
-    return ["|".join(map(str, value)) if isinstance(value, list) else value for value in row]
+    joined = ["|".join(map(str, value)) if isinstance(value, list) else value for value in row]
+    return [harmless(value) if isinstance(value, str) else value for value in joined]
 
 
 def _write_notes(export: Export, path: Path) -> tuple[Path, int]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.table import Table as Grid
 
-from cdp_lib.contracts.activation import AUDIENCE_MEMBER, DECISIONS
+from cdp_lib.contracts.activation import AUDIENCE_MEMBER, DECISIONS, DELIVERY
 from cdp_lib.errors import ConfigError, near_miss
 from cdp_lib.models.experiment import power_preview
 from cdp_lib.settings.activation import Activation
@@ -15,6 +15,7 @@ from cdp_lib.settings.audience import Audience
 from cdp_lib.transforms.activation.plan import plan, waterfall
 from cdp_lib.transforms.audience.difference import against_yesterday
 from jobs.activation.inputs import morning_after, plan_inputs
+from jobs.activation.leftovers import leftovers, without_leftovers
 from jobs.activation.ways import ways_of
 from jobs.compose import Suite
 from jobs.deliveries import folder_of
@@ -45,7 +46,9 @@ def show_preview(screen: Console, suite: Suite, audience: str | None, at: dateti
         ways = [way for way in ways_of(suite.pack) if way.activation.audience in {one.id for one in wanted}]
         former = suite.store.read(AUDIENCE_MEMBER)
         current = against_yesterday(members, former, look.as_of)
-        inputs = plan_inputs(suite.pack, look.read, scored_view(suite.pack, look.read), look.read, current)
+        left = leftovers(look.read(DELIVERY), folder_of(suite), suite.session())
+        noted = without_leftovers(look.read, left)
+        inputs = plan_inputs(suite.pack, look.read, scored_view(suite.pack, look.read), noted, current)
         rows = waterfall(plan(inputs, ways_of(suite.pack), suite.pack, moment)).collect() if ways else []
     for one in wanted:
         screen.print(f"[bold]{one.id}[/]: {sizes.get(one.id, 0):,} members. {one.description}", highlight=False)

@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, KW_ONLY, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -40,6 +40,8 @@ _HOPELESS = 32
 
 _CUT_OFF = "the process ended during the request"
 _LACKING = "some of its items can no longer be made, so it is not made again"
+_DIFFERING = "its items have texts of their own by now, and it carries one, so it is not made again"
+_FORGOTTEN = "the channel may have forgotten its key by now, so it is not made again"
 
 
 class Stopped(DeliveryError):  # noqa: N818 - a state, in the words of the field
@@ -64,6 +66,10 @@ class Begun(Protocol):
     @property
     def intent_ids(self) -> tuple[str, ...]:
         """Its items, in their order."""
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """When it was begun; null: nobody noted it."""
 
 
 @dataclass
@@ -125,20 +131,35 @@ class Courier:
     def resume(self, begun: Iterable[Begun], items: Mapping[str, Item]) -> Iterator[tuple[Outcome, ...]]:
         """Outcomes of requests that a crash cut off.
 
-        Where the channel knows keys they are made again, the same items under the same key; all else is `unknown`.
+        Where the channel knows their keys still, they are made again, the same items under the same key; all else is
+        `unknown`.
         `items`, by intent id, are needed for the former alone; of one that is not there nobody knows whether it left.
         """
         for one in begun:
             here = tuple(items.get(intent_id) or Item(intent_id) for intent_id in one.intent_ids)
             request = _Request(Batch(one.operation, one.campaign, here), in_doubt=True)
-            is_whole = all(intent_id in items for intent_id in one.intent_ids)
-            if self.kind.is_idempotent and is_whole and request.key == one.idempotency_key:
+            hindrance = self._hindrance(one, request, items)
+            if hindrance is None:
                 self._ask_to_stop()
                 yield from self._settle(request)
             else:
                 self.journal.begin(one.idempotency_key, request.batch)
-                is_lacking = self.kind.is_idempotent and not is_whole
-                yield self._noted(request.all_are("unknown", f"{_CUT_OFF}; {_LACKING}" if is_lacking else _CUT_OFF))
+                yield self._noted(request.all_are("unknown", "; ".join(filter(None, (_CUT_OFF, hindrance)))))
+
+    def _hindrance(self, begun: Begun, request: _Request, items: Mapping[str, Item]) -> str | None:
+        """Why a request is not made again; empty where the channel knows no keys, None where it may be made."""
+        if not self.kind.is_idempotent:
+            return ""
+        if not all(intent_id in items for intent_id in begun.intent_ids):
+            return _LACKING
+        if request.key != begun.idempotency_key:
+            return ""
+        if self.kind.shares_parts and len({tuple(sorted(item.parts.items())) for item in request.batch.items}) > 1:
+            return _DIFFERING
+        if self.kind.key_hours is None:
+            return None
+        is_known = begun.begun_at is not None and self.clock() - begun.begun_at < timedelta(hours=self.kind.key_hours)
+        return None if is_known else _FORGOTTEN
 
     def _settle(self, first: _Request) -> Iterator[tuple[Outcome, ...]]:
         """Until nothing of the batch is open: late items leave it, a refused batch is halved."""

@@ -61,7 +61,9 @@ def _facts(kind: ConnectorKind) -> Iterator[str]:
         whole = "; where nobody is left, `remove` empties the list" if "remove" in kind.operations else ""
         yield f"* it removes nobody alone: when somebody leaves, everybody else is added to a new list{whole}"
     yield f"* {kind.limits.batch_size:,} a request at most, {kind.limits.per_second:g} requests a second"
-    yield "* the same key twice: " + ("nothing happens" if kind.is_idempotent else "it may double, so it is not tried")
+    hours = "" if kind.key_hours is None else f" for {kind.key_hours:g} hours; after that it is not tried"
+    same = f"nothing happens{hours}" if kind.is_idempotent else "it may double, so it is not tried"
+    yield f"* the same key twice: {same}"
     if kind.parts:
         optional = f"; also {', '.join(kind.optional_parts)}" if kind.optional_parts else ""
         yield f"* a message has {', '.join(kind.parts)}{optional}"

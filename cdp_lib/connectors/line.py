@@ -91,6 +91,7 @@ KIND = ConnectorKind(
     limits=Limits(batch_size=500, per_second=50.0),
     parts=("text",),
     is_idempotent=True,
+    key_hours=24.0,
     shares_parts=True,
     doc="LINE messages; the activation's `address` must give the userId of webhook events",
     unverified=(

@@ -244,7 +244,8 @@ KIND = ConnectorKind(
     operations=("add", "remove"),
     is_idempotent=True,
     is_rebuilt=True,
-    doc="LINE audiences; who leaves is left out of a new group; when nobody is left all are deleted",
+    doc="LINE audiences; who leaves is left out of a new group, but stays in the old one until somebody deletes that "
+    "at LINE; when nobody is left all are deleted",
     unverified=(
         "a group may be made empty and filled afterwards",
         "a group that has just been made is listed at once",

@@ -39,6 +39,8 @@ class Item:
     told_before: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """Of who is on a list: each thing once that the kind's `identifiers` said when the list was told of them. Whoever
     leaves is named by all of it; of who stays `movers.py` has that removed which is theirs no more."""
+    attempt: int | None = None
+    """Which try of the intent it is; null: not known. It says what an outcome in the journal is about."""
 
 
 Identifiers = Callable[[Item], Mapping[str, str]]
@@ -151,6 +153,8 @@ class ConnectorKind:
     operations: tuple[Operation, ...] = ("send",)
     is_idempotent: bool = False
     """Whether a second request with the same key does nothing: then an unsure batch is tried again."""
+    key_hours: float | None = None
+    """How long the channel knows a key; null: for ever, or what it is asked for is the same done twice."""
     shares_parts: bool = False
     """Whether one request carries one text for all its items."""
     is_rebuilt: bool = False

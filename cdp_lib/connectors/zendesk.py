@@ -126,6 +126,7 @@ KIND = ConnectorKind(
     address="email",
     parts=("subject", "body"),
     is_idempotent=True,
+    key_hours=2.0,
     doc="Tickets at Zendesk",
     unverified=(
         "POST /api/v2/tickets.json {ticket: {subject, comment, requester, tags, external_id, priority}}, 201 with id",

@@ -71,7 +71,8 @@ LAST_STATE_BY = ("attempt", "CASE status WHEN 'planned' THEN 0 WHEN 'sent' THEN 
 Of the last try an end outweighs `sent`, and that `planned`; of two ends the later one is known.
 """
 FINAL = (*SENT, "expired", "failed", "held_out")
-"""States that an intent ends in. `failed`: never sent, e.g. a text lacked a field of the customer."""
+"""States that an intent ends in. `failed`: never sent, e.g. a text lacked a field of the customer. `expired`: not sent
+in its time, or judged anew by a later run, which has planned another try where it still may be sent."""
 
 DELIVERY = Table(
     name="ops.delivery",
@@ -134,8 +135,8 @@ LIST_ENTRY = Table(
 
 OFFER_CODE = Table(
     name="ops.offer_code",
-    purpose="Every code that was given to a customer: one row per offer, activation, customer and occasion.",
-    key=("offer_id", "activation_id", "golden_id", "occasion"),
+    purpose="Every code that was given to a customer: one row per offer, activation, customer, occasion and time.",
+    key=("offer_id", "activation_id", "golden_id", "occasion", "issued_at"),
     columns=(
         text("offer_id", "Offer of the pack.", required=True),
         _ACTIVATION,
@@ -144,7 +145,11 @@ OFFER_CODE = Table(
         text("offer_code", "The code; the same for all where the offer's code is shared.", required=True),
         instant("valid_from", "Not valid before; null: at once."),
         instant("valid_until", "Not valid after; null: no end."),
-        instant("issued_at", "When it was given.", required=True),
+        instant(
+            "issued_at",
+            "When it was given: once more where its message was planned anew before it left.",
+            required=True,
+        ),
         text("run_id", "Run that gave it.", required=True),
     ),
     write=AppendOnce(),

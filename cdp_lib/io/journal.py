@@ -7,20 +7,27 @@ crash tore is the last of its file for ever.
 import errno
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
 from cdp_lib.errors import StorageError
+from cdp_lib.io.ledger import utc_now
 
 _SUFFIX = ".jsonl"
 
 
-class _Item(Protocol):
+class _Named(Protocol):
     @property
     def intent_id(self) -> str: ...
+
+
+class _Item(_Named, Protocol):
+    @property
+    def attempt(self) -> int | None: ...
 
 
 class _Batch(Protocol):
@@ -34,7 +41,7 @@ class _Batch(Protocol):
     def items(self) -> Sequence[_Item]: ...
 
 
-class _Outcome(_Item, Protocol):
+class _Outcome(_Named, Protocol):
     @property
     def status(self) -> str: ...
 
@@ -54,6 +61,8 @@ class OpenBatch:
     campaign: str
     intent_ids: tuple[str, ...]
     """In the order of the request."""
+    begun_at: datetime | None = field(default=None, compare=False)
+    """When it was begun first; null: an earlier version noted it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class NotedOutcome:
     status: str
     reason: str
     provider_id: str | None
+    attempt: int | None = None
+    """Which try of the intent it ends; null: the journal does not know."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +88,12 @@ class JournalState:
 class IntentJournal:
     """Notes requests of one destination, one at a time. A begun request is on the disk when `begin` returns."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], datetime] = utc_now) -> None:
         self._folder = folder
+        self._clock = clock
         self._file: BinaryIO | None = None
         self._open_key: str | None = None
+        self._attempts: dict[str, int | None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -101,18 +114,24 @@ class IntentJournal:
                 "operation": batch.operation,
                 "campaign": batch.campaign,
                 "intents": [item.intent_id for item in batch.items],
+                "at": self._clock().isoformat(),
             },
             is_synced=True,
         )
         self._open_key = idempotency_key
+        self._attempts = {item.intent_id: item.attempt for item in batch.items}
 
     def end(self, outcomes: Sequence[_Outcome]) -> None:
         """What is known after it; nothing: it took nothing, and its intents are as they were before.
 
         The lines outlive a crash of the process; one of the machine may lose those since the last `begin`.
         """
-        self._write({"end": self._open_key, "outcomes": [_noted(one) for one in outcomes]}, is_synced=False)
+        self._write({"end": self._open_key, "outcomes": [self._noted(one) for one in outcomes]}, is_synced=False)
         self._open_key = None
+
+    def _noted(self, outcome: _Outcome) -> dict[str, str | int | None]:
+        attempt = self._attempts.get(outcome.intent_id)
+        return asdict(NotedOutcome(outcome.intent_id, outcome.status, outcome.reason, outcome.provider_id, attempt))
 
     def settled(self) -> None:
         """Every outcome so far is in the ledger: forget them. Raises StorageError while a request is under way."""
@@ -168,7 +187,11 @@ def read_open(folder: Path) -> JournalState:
     for entry in (entry for file in _files(folder) for entry in _entries(file)):
         if "begin" in entry:
             key = entry["begin"]
-            unended[key] = OpenBatch(key, entry["operation"], entry["campaign"], tuple(entry["intents"]))
+            begun_at = datetime.fromisoformat(entry["at"]) if "at" in entry else None
+            if key in unended:
+                # Taken up by a later process: the channel knows the key since the first.
+                begun_at = unended[key].begun_at
+            unended[key] = OpenBatch(key, entry["operation"], entry["campaign"], tuple(entry["intents"]), begun_at)
             continue
         told = [NotedOutcome(**one) for one in entry["outcomes"]]
         outcomes += told
@@ -189,10 +212,6 @@ def _entries(file: Path) -> Iterator[dict[str, Any]]:
                 f"{file}: line {number} is no journal entry. Move the file away and compare the channel's own account "
                 "with ops.delivery: what it noted is lost."
             ) from None
-
-
-def _noted(outcome: _Outcome) -> dict[str, str | None]:
-    return asdict(NotedOutcome(outcome.intent_id, outcome.status, outcome.reason, outcome.provider_id))
 
 
 def _files(folder: Path) -> list[Path]:

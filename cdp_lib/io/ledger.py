@@ -79,6 +79,10 @@ class OpsLedger:
                 self.path(table), pa.Table.from_pylist(filled, schema), mode="append", configuration=_statistics(table)
             )
 
+    def append_stream(self, table: Table, batches: pa.RecordBatchReader) -> None:
+        """Add any number of rows in one commit. Batches stream through: they are never all in memory."""
+        deltalake.write_deltalake(self.path(table), batches, mode="append", configuration=_statistics(table))
+
     def append_once(self, table: Table, batches: pa.RecordBatchReader, writer: str, number: int) -> bool:
         """Add any number of rows in one commit, unless `writer` has committed this or a greater number before.
 

@@ -24,7 +24,7 @@ class StagedRows:
         """The same rows for Spark, read from the disk."""
 
     def batches(
-        self, columns: Mapping[str, ds.Expression], where: ds.Expression, schema: pa.Schema
+        self, columns: Mapping[str, ds.Expression], where: ds.Expression | None, schema: pa.Schema
     ) -> pa.RecordBatchReader:
         """The rows that fit as a stream of Arrow batches: `columns` gives each column's value, cast to `schema`."""
         scanner = self._dataset.scanner(columns=dict(columns), filter=where, batch_size=STREAM_ROWS, batch_readahead=1)

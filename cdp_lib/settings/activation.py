@@ -151,6 +151,10 @@ class Activation(Frozen):
     address: SqlText | None = Field(default=None, description="Over the single view; else the channel's own column")
     fields: dict[str, SqlText] = Field(default_factory=dict, description="More for the destination: SQL over the view")
     repeat_after: str | None = Field(default=None, description="Again to a member after 30d; none: once per entry")
+    send_within: str = Field(
+        default="3d",
+        description="A journey's message is sent on its day or the next ones, so many days in all; later it is not",
+    )
     priority: int = Field(default=100, description="Least first where contacts are capped")
     holdout_share: float = Field(default=0.1, ge=0, lt=1, description="Who gets nothing, to measure against")
     arms: tuple[Arm, ...] = ()
@@ -162,6 +166,13 @@ class Activation(Frozen):
     def _is_days(cls, value: str | None) -> str | None:
         if value is not None:
             days_in(value)
+        return value
+
+    @field_validator("send_within")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        if days_in(value) < 1:
+            raise ValueError("send_within is one day at least")
         return value
 
     @model_validator(mode="after")

@@ -51,7 +51,7 @@ class Condition(Frozen):
     where: SqlText | None = Field(default=None, description="Of did: only these facts")
     window: str | None = Field(default=None, description="Of did: 30d = the 30 days that end with the as-of date")
     birthday_within: str | None = Field(
-        default=None, description="7d: the next birthday is at most 7 days away; 0d: today"
+        default=None, description="7d: the next birthday is at most 7 days after the as-of date; 0d: on it"
     )
     audience: Name | None = Field(default=None, description="Members of another audience")
     gte: Value | None = None

@@ -109,8 +109,7 @@ class SendingSettings(Frozen):
     forget_after_days: int = Field(
         default=7,
         ge=1,
-        description="How long old versions of ops.list_entry keep what lists were told of who has left; a run can be "
-        "resumed that long",
+        description="How long old versions of ops.list_entry keep what lists were told of who has left",
     )
     flush_count: int = Field(default=2000, ge=1, description="Outcomes that go into ops.delivery in one commit")
     lanes: int = Field(

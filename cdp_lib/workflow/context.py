@@ -218,8 +218,12 @@ class JobContext:
         return self._services.ledger
 
     def newest(self, table: Table) -> DataFrame:
-        """The job's own output as it stands now, with what this run has added."""
-        self._declared(table, "writes", self._job.written_tables(self.pack))
+        """A table of the job as it stands now: its own output with what this run has added, or an input.
+
+        An input is asked so where a figure of yesterday does harm: whether somebody may still be written to.
+        """
+        if table not in self._job.read_tables(self.pack):
+            self._declared(table, "writes", self._job.written_tables(self.pack))
         return self._services.store.read(table)
 
     @property

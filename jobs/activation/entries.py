@@ -54,7 +54,7 @@ def drop_entries(ctx: JobContext) -> None:
 
 
 def forget_entries(ctx: JobContext) -> None:
-    """What was dropped is off the disk too, once no run that is to be resumed may read it."""
+    """What was dropped is off the disk too, once nobody who looks may still be reading it."""
     gone = ctx.ledger.forget(LIST_ENTRY, hours=24 * ctx.settings.sending.forget_after_days)
     if gone:
         log.info("table=%s files_deleted=%s", LIST_ENTRY.name, gone)

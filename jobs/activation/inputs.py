@@ -10,13 +10,17 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.sending_folder import SendingFolder
 from cdp_lib.settings.pack import Pack
+from cdp_lib.transforms.activation.recipients import named_products
 from cdp_lib.transforms.activation.ways import Moment, PlanInputs
 from cdp_lib.transforms.customer.traits import facts_of_people
 from cdp_lib.transforms.identity.history import resolve
-from cdp_lib.transforms.journey.members import members_by_journeys
+from cdp_lib.transforms.journey.members import members_by_journeys, sends_of_journeys
 from cdp_lib.workflow.context import JobContext
 
 Read = Callable[[Table], DataFrame]
+
+PERMITTING = (silver.CONSENT, identity.IDENTITY_LINK, activation.SUPPRESSION)
+"""What says who may be written to, and whose consent it is."""
 
 _MORNING = time(10)
 """Local time that a dry run plans for: when most channels are not quiet."""
@@ -63,7 +67,7 @@ def plan_inputs(
     return PlanInputs(
         customers=customers,
         members=read(activation.AUDIENCE_MEMBER) if members is None else members,
-        journey_sends=_journey_sends(travellers),
+        journey_sends=of_today(sends_of_journeys(travellers), events),
         journey_members=members_by_journeys(travellers, pack.journeys),
         consents=facts_of_people(read(silver.CONSENT), read(identity.IDENTITY_LINK)),
         suppressions=read(activation.SUPPRESSION),
@@ -80,17 +84,10 @@ def of_today(noted: DataFrame, events: DataFrame) -> DataFrame:
     return joined.select(*[current if name == "golden_id" else name for name in noted.columns])
 
 
-def _journey_sends(states: DataFrame) -> DataFrame:
-    sends = states.select("golden_id", F.explode("sends").alias("send"))
-    return sends.select("send.activation_id", "golden_id", "send.occasion", "send.due_date")
-
-
 def products_of(pack: Pack, read: Read) -> DataFrame | None:
     """Recommended products with their names, one row per golden_id and rank; None where no message names any."""
     if not _names_products(pack):
         return None
-    catalogue = (
-        read(silver.PRODUCT).groupBy("product_id").agg(F.min("name").alias("name"), F.min("category").alias("category"))
-    )
-    chosen = read(scores.RECOMMENDATION).select("golden_id", "rank", "product_id", "kind", "reason")
-    return chosen.join(catalogue, "product_id", "inner")
+    named = named_products(read(scores.RECOMMENDATION), read(silver.PRODUCT))
+    # A text has nothing to call the others by.
+    return named.where(F.col("name").isNotNull())

@@ -77,7 +77,12 @@ def _carry_over(desk: Desk, state: JournalState) -> int:
     newest = {one.intent_id: one for one in state.outcomes}
     planned, ended = planned_intents(desk.ledger, sorted(newest))
     book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, lambda: None)
-    missing = [one for intent_id, one in newest.items() if intent_id in planned and intent_id not in ended]
+    # An outcome of an earlier try is in the ledger: `retry` found it there.
+    missing = [
+        one
+        for intent_id, one in newest.items()
+        if intent_id in planned and intent_id not in ended and one.attempt in (None, planned[intent_id]["attempt"])
+    ]
     for one in missing:
         book.opened(planned[one.intent_id])
     book.note(Outcome(one.intent_id, one.status, one.reason, one.provider_id) for one in missing)  # type: ignore[arg-type]  # the journal's own words
@@ -107,7 +112,9 @@ def send(desk: Desk, staged: StagedRows) -> Tally:
             tally.update(post.tally)
     if problems:
         raise DeliveryError(
-            "\n".join([*problems, "What was not sent stays planned: the next run with --send sends it."])
+            "\n".join(
+                [*problems, "What was not sent stays planned: the next run with --send sends what then still may be."]
+            )
         )
     return tally
 
@@ -148,7 +155,7 @@ class _Post:
 
         self._groups = sorted(groups, key=place)
         self._folder = desk.folder.journals / destination.id / lane
-        self._journal = IntentJournal(self._folder)
+        self._journal = IntentJournal(self._folder, desk.ledger.clock)
         self._book = Book(desk.ledger, desk.run_id, desk.settings.flush_count, self._flushed)
         self._taken_up = taken_up
         """Intents of requests that a crash cut off, in whichever lane: they are resumed and not sent besides."""

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -306,11 +306,12 @@ class Begun:
     operation: Operation
     campaign: str
     intent_ids: tuple[str, ...]
+    begun_at: datetime | None = None
 
 
-def begun(count: int) -> Begun:
+def begun(count: int, begun_at: datetime | None = None) -> Begun:
     ids = tuple(one.intent_id for one in items(count))
-    return Begun(key_of("send", ids), "send", "spring", ids)
+    return Begun(key_of("send", ids), "send", "spring", ids, begun_at)
 
 
 def test_a_cut_off_request_is_made_again_under_its_key() -> None:
@@ -326,6 +327,40 @@ def test_a_cut_off_request_that_cannot_be_made_again_is_unknown(is_idempotent: b
     told = scene.courier.resume([begun(3)], {one.intent_id: one for one in items(known)})
     assert [statuses(list(one)) for one in told] == [dict.fromkeys(range(3), "unknown")]
     assert scene.connector.asked == []
+
+
+@pytest.mark.parametrize(
+    ("begun_at", "status", "reason"),
+    [
+        (NOON - timedelta(hours=1, minutes=59), "accepted", ""),
+        (NOON - timedelta(hours=2), "unknown", "the channel may have forgotten its key by now"),
+        (None, "unknown", "the channel may have forgotten its key by now"),
+    ],
+)
+def test_a_key_that_the_channel_may_have_forgotten_is_not_tried(
+    begun_at: datetime | None, status: str, reason: str
+) -> None:
+    scene = Scene(is_idempotent=True, kind=replace(KIND, key_hours=2.0))
+    (told,) = scene.courier.resume([begun(3, begun_at)], {one.intent_id: one for one in items(3)})
+    assert statuses(list(told)) == dict.fromkeys(range(3), status)
+    assert all(reason in one.reason for one in told)
+    assert len(scene.connector.asked) == (status == "accepted")
+
+
+def test_a_request_that_carries_one_text_is_not_made_again_where_its_items_have_several_by_now() -> None:
+    scene = Scene(is_idempotent=True, kind=replace(KIND, shares_parts=True))
+    told = {one.intent_id: replace(one, parts={"text": "Hello"}) for one in items(3)}
+    changed = told | {items(1)[0].intent_id: replace(items(1)[0], parts={"text": "Good day"})}
+    (found,) = scene.courier.resume([begun(3)], changed)
+    assert statuses(list(found)) == dict.fromkeys(range(3), "unknown")
+    assert {one.reason for one in found} == {
+        "the process ended during the request; its items have texts of their own by now, and it carries one, so it is "
+        "not made again"
+    }
+    assert scene.connector.asked == []
+    assert [statuses(list(one)) for one in scene.courier.resume([begun(3)], told)] == [
+        dict.fromkeys(range(3), "accepted")
+    ]
 
 
 def test_a_stop_leaves_a_cut_off_request_as_it_was() -> None:

@@ -98,7 +98,11 @@ def check_what_was_sent(shop: Town) -> None:
     mails = mailed(shop)
     assert mails["You have won"] == 3
     assert states["c03_unhappy_guest"]["accepted"] == 2
-    assert any(subject.startswith("Happy birthday, Guest") for subject in mails)
+    # The mail goes on the 21st: to those whose birthday that is, and on the first of all runs to those of the 20th.
+    birthday = guests_of(shop, "c02_birthday")
+    assert set(birthday) == {f"GUEST{number}" for number in range(4)}
+    greeted = {who for who, status in birthday.values() if status == "accepted"}
+    assert sum(mails[f"Happy birthday, Guest{number}!"] for number in range(9)) == len(greeted) > 0
     assert any(subject.startswith("Until 18:0") for subject in mails)
     areas = shop.suite.store.read(results.IMPROVEMENT_AREA).orderBy("rank").collect()
     assert [row["rank"] for row in areas] == list(range(1, len(areas) + 1))
@@ -132,6 +136,17 @@ def states_of(shop: Town) -> dict[str, Counter[str]]:
     for row in last_states(shop.suite):
         found[row["activation_id"]][row["status"]] += 1
     return found
+
+
+def guests_of(shop: Town, campaign: str) -> dict[str, tuple[str, str]]:
+    """Profile of each of the `guests` who are in the campaign: their id, which two may share, and what became of it."""
+    wanted = {"source_system": {"app_profile"}, "source_record_id": {f"GUEST{number}" for number in range(9)}}
+    links = select_rows(shop.suite.store.path(identity.IDENTITY_LINK), ("golden_id", "source_record_id"), wanted)
+    ids = {row["golden_id"] for row in links}
+    states = last_states(shop.suite, {"activation_id": {campaign}, "golden_id": ids})
+    became = {row["golden_id"]: row["status"] for row in states}
+    known = [(row["source_record_id"], row["golden_id"]) for row in links if row["golden_id"] in became]
+    return {profile: (who, became[who]) for profile, who in known}
 
 
 def figures(shop: Town) -> dict[tuple[str, str], dict[str, Any]]:

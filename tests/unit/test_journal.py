@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta, UTC
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ class Thing:
     """An item, as far as a journal looks at it."""
 
     intent_id: str
+    attempt: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,29 @@ def test_ended_requests_come_back_as_outcomes_in_their_order(opened: Opens, tmp_
 def test_a_request_without_an_end_is_open_with_its_items_in_order(opened: Opens, tmp_path: Path) -> None:
     opened(tmp_path).begin("key", group("b", "a"))
     assert read_open(tmp_path).open_batches == (OpenBatch("key", "send", "spring", ("b", "a")),)
+
+
+def test_an_outcome_says_which_try_it_ends_and_a_request_when_it_began_first(tmp_path: Path) -> None:
+    noon = datetime(2025, 2, 1, 12, tzinfo=UTC)
+    for hours, attempt in ((0, 2), (5, 2)):
+        with IntentJournal(tmp_path, lambda at=noon + timedelta(hours=hours): at) as journal:
+            journal.begin("key", Group((Thing("a", attempt), Thing("b"))))
+    assert [one.begun_at for one in read_open(tmp_path).open_batches] == [noon]
+    with IntentJournal(tmp_path) as journal:
+        journal.begin("key", Group((Thing("a", 2), Thing("b"))))
+        journal.end((accepted("a"), accepted("b")))
+    assert [(one.intent_id, one.attempt) for one in read_open(tmp_path).outcomes] == [("a", 2), ("b", None)]
+
+
+def test_lines_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    (tmp_path / "000001.jsonl").write_text(
+        '{"begin":"k1","operation":"send","campaign":"spring","intents":["a"]}\n'
+        '{"end":"k1","outcomes":[{"intent_id":"a","status":"accepted","reason":"","provider_id":"id-a"}]}\n'
+        '{"begin":"k2","operation":"send","campaign":"spring","intents":["b"]}\n'
+    )
+    state = read_open(tmp_path)
+    assert state.outcomes == (accepted("a"),)
+    assert [(one.intent_ids, one.begun_at) for one in state.open_batches] == [(("b",), None)]
 
 
 def test_a_request_that_took_nothing_leaves_no_trace(opened: Opens, tmp_path: Path) -> None:

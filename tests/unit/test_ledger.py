@@ -37,6 +37,16 @@ def state(status: str, *, run: int = 1, job: str = RUN_ITSELF, minute: int = 0) 
     )
 
 
+def test_a_stream_of_batches_is_one_commit(tmp_path: Path) -> None:
+    ledger = OpsLedger(str(tmp_path))
+    schema = to_arrow_schema(ops.JOB_RUN.schema(), timezone="UTC")
+    given = [{**state("started", run=number).__dict__, "inputs": {}} for number in (1, 2, 3)]
+    batches = [pa.RecordBatch.from_pylist([row], schema) for row in given]
+    ledger.append_stream(ops.JOB_RUN, pa.RecordBatchReader.from_batches(schema, batches))
+    assert deltalake.DeltaTable(ledger.path(ops.JOB_RUN)).version() == 0
+    assert sorted(row["run_number"] for row in ledger.rows(ops.JOB_RUN)) == [1, 2, 3]
+
+
 def test_a_state_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
     ledger = OpsLedger(str(tmp_path))
     ledger.record(state("started"))

@@ -22,6 +22,7 @@ def rebuild_of(occasion: str, planned_at: datetime = NOON) -> str | None:
         "arm": "everybody",
         "channel": "line",
         "expires_at": None,
+        "attempt": 1,
         "told_before": None,
     }
     return writer_of(PACK, "key").item({**row, **told, "address": None, "person": {}}).person.get("rebuild")

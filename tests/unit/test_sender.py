@@ -15,7 +15,7 @@ from cdp_lib.connectors.batching import key_of
 from cdp_lib.connectors.kit.bench import intent_of
 from cdp_lib.connectors.kit.checks import benches
 from cdp_lib.connectors.kit.server import LoopbackServer, serving
-from cdp_lib.connectors.protocol import Batch, Item
+from cdp_lib.connectors.protocol import Batch, Item, Outcome
 from cdp_lib.contracts.activation import DELIVERY
 from cdp_lib.errors import DeliveryError
 from cdp_lib.io.journal import IntentJournal, JournalState, read_open
@@ -24,7 +24,7 @@ from cdp_lib.io.sending_folder import SendingFolder
 from cdp_lib.io.staging import StagedRows
 from cdp_lib.settings.settings import SendingSettings
 from jobs.activation.rendering import writer_of
-from jobs.activation.sender import Desk, send
+from jobs.activation.sender import Desk, recover, send
 from tests.unit.activation.conftest import pack_of
 
 NOON = datetime(2025, 2, 1, 12, tzinfo=UTC)
@@ -103,7 +103,8 @@ def staged(name: str, lacking: tuple[str, ...], activation: str = "hello") -> St
     bench = BENCHES[name]
     rows = []
     for number, intent_id in enumerate(INTENTS):
-        first_name = None if intent_id in lacking else f"Name{number}"
+        # One name for all: a request to LINE carries one text.
+        first_name = None if intent_id in lacking else "Ann"
         told = {"address": bench.item(number).address, "language": "en", "view": {"first_name": first_name}}
         rows.append({**staged_row(intent_id), **told, "activation_id": activation})
     return on_disk(rows)
@@ -154,6 +155,21 @@ def test_a_request_without_keys_needs_no_text_to_be_in_doubt(tmp_path: Path) -> 
         send(desk, staged("sms", lacking=()))
     assert told(desk)[begun[0]] == ["planned", "sent", "unknown"]
     assert len(server.fake.taken) == 2
+
+
+def test_what_a_journal_says_of_the_first_try_does_not_end_the_second(tmp_path: Path) -> None:
+    """Killed after the ledger had the refusal and before the journal was let go of; then a person asks to try again."""
+    with desk_at(tmp_path, "sms") as (desk, _):
+        desk.ledger.append(DELIVERY, [planned(one) for one in INTENTS])
+        with IntentJournal(journal_of(desk)) as journal:
+            for attempt, one in enumerate(INTENTS[:2], start=1):
+                journal.begin(key_of("send", (one,)), Batch("send", "hello", (Item(one, attempt=attempt),)))
+                journal.end((Outcome(one, "rejected", "full"),))
+        again = [{**planned(one), "attempt": 2} for one in INTENTS[:2]]
+        desk.ledger.append(DELIVERY, [{**planned(INTENTS[0]), "status": "rejected"}, *again])
+        assert recover(desk) == 1
+    assert told(desk)[INTENTS[0]] == ["planned", "planned", "rejected"]
+    assert told(desk)[INTENTS[1]] == ["planned", "planned", "rejected", "sent"]
 
 
 @CHANNELS

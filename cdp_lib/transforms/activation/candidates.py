@@ -23,17 +23,22 @@ def occasions_of_members(members: DataFrame, facts: Column) -> DataFrame:
 
 
 def occasions_of_journeys(sends: DataFrame, facts: Column, moment: Moment) -> DataFrame:
-    """One row per message that a journey asked for up to the as-of date, lists aside; entered_date is null."""
+    """One row per message that a journey asked for of late, lists aside; entered_date is null.
+
+    Of late: up to the as-of date, and not so many days before it that the activation sends it no more.
+    """
     # Of merged people both may have been on the same way: one message for both.
     due = (
         sends.where(F.col("due_date") <= F.lit(moment.as_of))
-        .select("activation_id", "golden_id", "occasion")
-        .distinct()
+        .groupBy("activation_id", "golden_id", "occasion")
+        .agg(F.max("due_date").alias("due_date"))
     )
     asked = F.col("activation_id")
     sent = _ways_where(facts, lambda way: (way["activation_id"] == asked) & ~way["is_synced"])
-    named = due.select("golden_id", "occasion", sent)
-    return named.select("way.*", "golden_id", "occasion", F.lit(None).cast("date").alias("entered_date"))
+    named = due.select("golden_id", "occasion", "due_date", sent)
+    is_of_late = F.col("due_date") > F.date_sub(F.lit(moment.as_of), F.col("way.send_days"))
+    no_entry = F.lit(None).cast("date").alias("entered_date")
+    return named.where(is_of_late).select("way.*", "golden_id", "occasion", no_entry)
 
 
 def with_turn(candidates: DataFrame, states: DataFrame, moment: Moment) -> DataFrame:

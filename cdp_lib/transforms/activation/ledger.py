@@ -15,6 +15,7 @@ EMPTYING = "emptying"
 """Begins the occasion of intents to remove all whom a list holds that cannot lose them one by one."""
 
 _OF_INTENT = ("intent_id", "activation_id", "golden_id", "channel", "operation", "occasion")
+_NEVER_SENT = ("expired", "failed")
 _CONTACT = ("planned", "sent", "accepted", "unknown")
 _DATED = r"^(?:entry|repeat):(\d{4}-\d{2}-\d{2})"
 _AGAIN = r"#\d+$"
@@ -40,11 +41,21 @@ def last_states(deliveries: DataFrame) -> DataFrame:
     return per_intent.select(*_OF_INTENT, "last.*", "planned_at", "sent_at")
 
 
-def contacts_made(states: DataFrame) -> DataFrame:
-    """golden_id, channel, contact_at of every intent that reached for a person, or is about to.
+def open_tries(deliveries: DataFrame, under_way: DataFrame | None = None) -> DataFrame:
+    """One row per intent whose last try is planned and was not handed to the channel: the planned row of ops.delivery.
 
-    What is still planned counts: the sender takes it up before anything new.
+    `under_way` (intent_id) are left out: a request for them was begun, and nobody knows yet what became of it.
     """
+    is_planned = F.col("status") == "planned"
+    begun = deliveries.where(~is_planned).select("intent_id", "attempt")
+    still = deliveries.where(is_planned).join(begun, ["intent_id", "attempt"], "left_anti")
+    waiting = still if under_way is None else still.join(under_way, "intent_id", "left_anti")
+    newest = F.max_by(F.struct(*deliveries.columns), F.struct("attempt", "recorded_at"))
+    return waiting.groupBy("intent_id").agg(newest.alias("newest")).select("newest.*")
+
+
+def contacts_made(states: DataFrame) -> DataFrame:
+    """golden_id, channel, contact_at of every intent that reached for a person, or may have."""
     is_message = (F.col("operation") == "send") & F.col("channel").isin(*CONTACT_CHANNELS)
     made = states.where(is_message & F.col("status").isin(*_CONTACT))
     return made.select("golden_id", "channel", F.coalesce("sent_at", "planned_at").alias("contact_at"))
@@ -86,8 +97,10 @@ def list_states(states: DataFrame) -> DataFrame:
 def last_rebuilds(states: DataFrame) -> DataFrame:
     """One row per activation_id: when its list was last taken anew, or emptied. What was accepted before is not in it.
 
-    An emptying counts once the channel has accepted it: there is no other list then.
+    An emptying counts once the channel has accepted it: there is no other list then. Of a rebuild of which nothing was
+    ever sent the channel knows nothing.
     """
     is_emptied = F.col("occasion").startswith(f"{EMPTYING}:") & (F.col("status") == "accepted")
-    taken = states.where(F.col("occasion").startswith(f"{REBUILD}:") | is_emptied)
+    is_rebuilt = F.col("occasion").startswith(f"{REBUILD}:") & ~F.col("status").isin(*_NEVER_SENT)
+    taken = states.where(is_rebuilt | is_emptied)
     return taken.groupBy("activation_id").agg(F.max("planned_at").alias("rebuilt_at"))

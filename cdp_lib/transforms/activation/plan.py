@@ -26,7 +26,7 @@ from cdp_lib.transforms.activation.consent import consent_in_force, with_consent
 from cdp_lib.transforms.activation.entries import entries_left, with_entries
 from cdp_lib.transforms.activation.ledger import contacts_made, last_states
 from cdp_lib.transforms.activation.offers import offer_code
-from cdp_lib.transforms.activation.policy import is_quiet, with_caps
+from cdp_lib.transforms.activation.policy import is_quiet, next_quiet_start, with_caps
 from cdp_lib.transforms.activation.recipients import address_of, payload_hashes
 from cdp_lib.transforms.activation.suppression import with_suppression
 from cdp_lib.transforms.activation.ways import Moment, offer_facts, per_way, PlanInputs, Way, way_facts
@@ -41,8 +41,9 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
     be on a list or is on it. The first of `contracts.activation.DECISIONS` that holds is the decision. Taking
     somebody off a list needs no consent and waits for nothing; it is decided `sent_before`, `to_send`, or `no_address`
     where neither the customer's address nor what the list was told is known. `consent` is null where none was needed.
-    Offers and codes stand only where one is made to the customer; `expires_at` is the end of the offer. Raises
-    ConfigError without a way.
+    Offers and codes stand only where one is made to the customer; `expires_at` is the end of the offer, or, of what
+    reaches for a person, when the customer's next quiet hours begin, if that is earlier. Raises ConfigError without a
+    way.
     """
     if not ways:
         raise ConfigError(f"pack {pack.name}: nothing to plan. Write an activation.")
@@ -130,7 +131,8 @@ def _judged(candidates: DataFrame, ways: Sequence[Way], pack: Pack, moment: Mome
 
 
 def _planned(capped: DataFrame, policy: ContactPolicy, pack: Pack, moment: Moment) -> DataFrame:
-    quiet = is_quiet(policy.quiet_hours, F.col("zone"), at=moment.at, pack_zone=pack.info.time_zone)
+    hours, zone, pack_zone = policy.quiet_hours, F.col("zone"), pack.info.time_zone
+    quiet = is_quiet(hours, zone, at=moment.at, pack_zone=pack_zone)
     is_told_more = F.col("operation") != "remove"
     late = {
         "capped": F.col("is_capped"),
@@ -140,6 +142,9 @@ def _planned(capped: DataFrame, policy: ContactPolicy, pack: Pack, moment: Momen
     decision = F.coalesce("early", _first_of(late), F.lit(DECISIONS[-1]))
     is_offered = is_told_more & (F.col("arm") != HOLDOUT)
     offered = {name: F.when(is_offered, F.col(f"offer.{name}")) for name in ("offer_id", "valid_from", "valid_until")}
+    # Sending takes hours: it may begin in daylight and end at night.
+    nightfall = next_quiet_start(hours, zone, at=moment.at, pack_zone=pack_zone)
+    is_contact = F.col("is_contact") & F.col("takes_place")
     return capped.select(
         "intent_id",
         "activation_id",
@@ -157,7 +162,7 @@ def _planned(capped: DataFrame, policy: ContactPolicy, pack: Pack, moment: Momen
         offered["valid_until"].alias("valid_until"),
         "payload_hash",
         F.lit(moment.at).alias("planned_at"),
-        offered["valid_until"].alias("expires_at"),
+        F.least(offered["valid_until"], F.when(is_contact, nightfall)).alias("expires_at"),
     )
 
 

@@ -1,7 +1,8 @@
 """When nobody is written to, and how often at most."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta, UTC
 from zoneinfo import available_timezones, ZoneInfo
 
 from pyspark.sql import Column, DataFrame, functions as F, Window as W
@@ -32,6 +33,29 @@ def _is_quiet_in(quiet: QuietHours, at: datetime, zone: str) -> bool:
     now = f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
     start, end = quiet.start, quiet.end
     return start <= now < end if start <= end else now >= start or now < end
+
+
+def next_quiet_start(quiet: QuietHours | None, zone: Column, *, at: datetime, pack_zone: str) -> Column:
+    """The first instant after `at` at which quiet hours begin in a zone; unknown or null: in the pack's zone.
+
+    Null where there are no quiet hours.
+    """
+    if quiet is None or quiet.start == quiet.end:
+        return F.lit(None).cast("timestamp")
+    starts: dict[datetime, list[str]] = defaultdict(list)
+    for name in sorted(available_timezones()):
+        starts[_quiet_start_in(quiet, at, name)].append(name)
+    found = F.when(F.lit(False), F.lit(at))
+    for start, names in sorted(starts.items()):
+        found = found.when(zone.isin(names), F.lit(start))
+    return found.otherwise(F.lit(_quiet_start_in(quiet, at, pack_zone)))
+
+
+def _quiet_start_in(quiet: QuietHours, at: datetime, zone: str) -> datetime:
+    place, begins = ZoneInfo(zone), time.fromisoformat(quiet.start)
+    today = at.astimezone(place).date()
+    starts = [datetime.combine(day, begins, place).astimezone(UTC) for day in (today, today + timedelta(days=1))]
+    return next(start for start in starts if start > at)
 
 
 def with_caps(candidates: DataFrame, contacts: DataFrame, caps: Sequence[ContactCap], *, at: datetime) -> DataFrame:

@@ -132,6 +132,7 @@ def _facts(way: Way, purposes: dict[str, str]) -> Column:
         F.lit(activation.needs_consent).alias("needs_consent"),
         F.lit(activation.priority).alias("priority"),
         F.lit(repeat_days).cast("int").alias("repeat_days"),
+        F.lit(days_in(activation.send_within)).alias("send_days"),
         F.lit(way.first_operation).alias("first_operation"),
         F.lit(way.change_operation).alias("change_operation"),
         F.lit("remove" in way.operations and not way.is_rebuilt).alias("can_remove"),

@@ -34,9 +34,11 @@ def redemptions(uses: DataFrame, issued: DataFrame, events: DataFrame) -> DataFr
     silver.identity_event, lead their ids to today's. Whoever was not given the code did not redeem the offer.
     """
     today = resolve(events, issued.select("golden_id").distinct())
-    given = issued.join(today, "golden_id", "inner").select(
+    named = issued.join(today, "golden_id", "inner").select(
         "activation_id", F.col("current_golden_id").alias("golden_id"), _code(F.col("offer_code")), "issued_at"
     )
+    # A code is given again when its message is planned anew.
+    given = named.groupBy("activation_id", "golden_id", "offer_code").agg(F.min("issued_at").alias("issued_at"))
     used = uses.join(given, ["golden_id", "offer_code"], "inner").where(F.col("used_at") >= F.col("issued_at"))
     return used.select("activation_id", "golden_id", F.col("used_at").alias("reacted_at"))
 

@@ -1,11 +1,26 @@
-"""Whom journeys keep on lists: a customer is on the list from the step that sends to it until the entry ends."""
+"""What journeys ask of activations: messages, and whom they keep on lists: from the step that sends to it until the
+entry ends."""
 
 from collections.abc import Collection
 
 from pyspark.sql import DataFrame, functions as F
 
-from cdp_lib.settings.journey import Journey
+from cdp_lib.settings.journey import EXIT_WHEN, Journey
 from cdp_lib.transforms.journey.machine import SENT
+from cdp_lib.transforms.journey.people import JOURNEY_REMOVED, RETIRED
+
+_CALLED_OFF = (EXIT_WHEN, RETIRED, JOURNEY_REMOVED)
+"""Ends of an entry after which none of its messages is wanted any more; who was merged gets them under today's id."""
+
+
+def sends_of_journeys(states: DataFrame) -> DataFrame:
+    """activation_id, golden_id, occasion, due_date of every message that entries asked for and did not call off.
+
+    `states` are rows of ops.journey_state. What was sent before is called off with the rest: ops.delivery knows it.
+    """
+    is_called_off = F.coalesce(F.col("exit_reason").isin(*_CALLED_OFF), F.lit(False))
+    sends = states.where(~is_called_off).select("golden_id", F.explode("sends").alias("send"))
+    return sends.select("send.activation_id", "golden_id", "send.occasion", "send.due_date")
 
 
 def members_by_journeys(states: DataFrame, journeys: Collection[Journey]) -> DataFrame:

@@ -166,6 +166,17 @@ def test_a_list_without_remove_is_taken_anew_when_somebody_leaves(world: World) 
     assert told(anew.but(members=CLUB), **way) == {"g1": ("add", "sent_before"), "g2": ("add", "to_send")}
 
 
+@pytest.mark.parametrize("status", ["expired", "failed"])
+def test_a_list_taken_anew_of_which_nothing_was_sent_is_the_old_one_still(world: World, status: str) -> None:
+    way = {"operations": ("add",)}
+    both = synced(world.but(people=TWO, members=CLUB), **way)
+    left = both.but(members=CLUB[:1])
+    back = left.after(left.planned(list_way(**way)), status, days=1).but(members=CLUB)
+    assert told(back, **way) == {"g1": ("add", "sent_before"), "g2": ("add", "sent_before")}
+    (row,) = back.but(members=CLUB[:1]).planned(list_way(**way))
+    assert (row["golden_id"], row["decision"], row["occasion"][:8]) == ("g1", "to_send", "rebuild:")
+
+
 EMPTIED = {"operations": ("add", "remove")}
 """A list that is taken anew, and whose channel can empty it."""
 

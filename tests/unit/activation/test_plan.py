@@ -191,6 +191,39 @@ def test_a_journeys_message_is_sent_once_and_not_before_it_is_due(world: World) 
     assert asked.after(found).decisions(way) == {("walk", "g1"): "sent_before"}
 
 
+@pytest.mark.parametrize(
+    ("given", "days", "decision"),
+    [({}, 2, "to_send"), ({}, 3, None), ({"send_within": "1d"}, 0, "to_send"), ({"send_within": "1d"}, 1, None)],
+)
+def test_a_journeys_message_that_nobody_sent_in_its_days_is_stale(
+    world: World, given: dict[str, str], days: int, decision: str | None
+) -> None:
+    asked = world.but(sends=(("walk", "g1", "j:1:hi", AS_OF - timedelta(days=days)),))
+    found = asked.decisions(message_way("walk", audience=None, **given))
+    assert found.get(("walk", "g1")) == decision
+
+
+@pytest.mark.parametrize(
+    ("city", "ends_at", "expires_at"),
+    [
+        ("UTC", None, utc(2025, 2, 1, 20)),
+        ("Asia/Bangkok", None, utc(2025, 2, 1, 13)),
+        ("Asia/Bangkok", "2025-02-01T12:00:00", utc(2025, 2, 1, 12)),
+    ],
+)
+def test_a_message_is_not_sent_into_quiet_hours_though_its_offer_lives_on(
+    world: World, city: str, ends_at: str | None, expires_at: datetime
+) -> None:
+    policy = {"kind": "contact_policy", "quiet_hours": {"start": "20:00", "end": "08:00"}, "time_zone": "zone"}
+    people = ({"golden_id": "g1", "email": "g1@example.com", "zone": city},)
+    asked = world.but(pack=pack_of({**OFFER, "ends_at": ends_at or OFFER["ends_at"]}, policy), people=people)
+    (row,) = asked.planned(message_way(offer="gift"))
+    until = utc(2025, 2, 3, 18) if ends_at is None else expires_at
+    assert (row["decision"], row["expires_at"], row["valid_until"]) == ("to_send", expires_at, until)
+    (row,) = asked.planned(message_way(channel="support"))
+    assert row["expires_at"] is None
+
+
 def test_decisions_come_in_the_contracts_order(world: World) -> None:
     """One reason after the other is taken away: the next one shows."""
     offer = {**OFFER, "ends_at": "2025-01-01T00:00:00"}

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.settings.activation import ContactCap, QuietHours
-from cdp_lib.transforms.activation.policy import is_quiet, with_caps
+from cdp_lib.transforms.activation.policy import is_quiet, next_quiet_start, with_caps
 from tests.unit.activation.conftest import AT
 
 NIGHT = QuietHours(start="21:00", end="08:00")
@@ -45,6 +45,29 @@ def test_quiet_hours_are_those_of_the_customers_wall_clock(
     column = is_quiet(quiet, F.lit(zone).cast("string"), at=utc(at), pack_zone="Pacific/Auckland")
     (row,) = spark.range(1).select(column).collect()
     assert row[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("quiet", "at", "zone", "expected"),
+    [
+        (NIGHT, "2025-01-31 12:00", "UTC", "2025-01-31 21:00"),
+        (NIGHT, "2025-01-31 21:00", "UTC", "2025-02-01 21:00"),
+        (NOON, "2025-01-31 11:59", "UTC", "2025-01-31 12:00"),
+        (NIGHT, "2025-01-31 12:00", "Asia/Bangkok", "2025-01-31 14:00"),
+        (NIGHT, "2025-01-31 16:00", "Asia/Bangkok", "2025-02-01 14:00"),
+        (NIGHT, "2025-03-29 22:00", "Europe/Berlin", "2025-03-30 19:00"),  # clocks go ahead in between
+        (NIGHT, "2025-01-31 07:00", "Moon/Base", "2025-01-31 08:00"),  # unknown: the pack's, Auckland
+        (NIGHT, "2025-01-31 07:00", None, "2025-01-31 08:00"),
+        (QuietHours(start="12:00", end="12:00"), "2025-01-31 11:00", "UTC", None),
+        (None, "2025-01-31 11:00", "UTC", None),
+    ],
+)
+def test_the_next_quiet_hours_begin_by_the_customers_wall_clock(
+    spark: SparkSession, quiet: QuietHours | None, at: str, zone: str | None, expected: str | None
+) -> None:
+    column = next_quiet_start(quiet, F.lit(zone).cast("string"), at=utc(at), pack_zone="Pacific/Auckland")
+    (row,) = spark.range(1).select(F.date_format(column, "yyyy-MM-dd HH:mm")).collect()
+    assert row[0] == expected
 
 
 def capped(spark: SparkSession, candidates: list[Any], contacts: list[Any], *caps: ContactCap) -> set[str]:

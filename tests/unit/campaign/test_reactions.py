@@ -98,7 +98,9 @@ def test_a_code_is_used_by_orders_and_redemptions_however_it_is_typed(spark: Spa
 
 
 def test_an_offer_is_redeemed_by_whom_it_was_given_to_under_any_id_and_not_before(spark: SparkSession) -> None:
-    codes = issued(spark, ("old", "free-1", day(3)), ("b", "FREE-2", day(3)), ("c", "ALL", day(3)))
+    codes = issued(
+        spark, ("old", "free-1", day(3)), ("b", "FREE-2", day(3)), ("c", "ALL", day(3)), ("c", "ALL", day(4))
+    )
     elsewhere = issued(spark, ("c", "ALL", day(9)), activation_id="later")
     uses = spark.createDataFrame(
         [

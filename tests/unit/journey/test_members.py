@@ -1,10 +1,10 @@
-"""Who is kept on lists by a journey: whoever passed a step that sends to one and is still on the way."""
+"""What a journey asks for: messages until they are called off, and on lists whoever passed a step and is on the way."""
 
 from datetime import date
 
 from pyspark.sql import SparkSession
 
-from cdp_lib.transforms.journey.members import members_by_journeys
+from cdp_lib.transforms.journey.members import members_by_journeys, sends_of_journeys
 from tests.unit.journey.travellers import after, day, entry, known, pack_of, states
 
 CARE = """
@@ -61,3 +61,15 @@ def test_of_merged_people_the_one_who_goes_on_stays_on_the_list(spark: SparkSess
     next_day = after(former, known(spark, merges=[("old", "now")]), pack, 2)
     rows = members_by_journeys(next_day, pack.journeys).collect()
     assert [tuple(row) for row in rows] == [("ads", "now", day(1))]
+
+
+def test_messages_are_called_off_with_the_entry_but_not_where_it_came_to_its_end(spark: SparkSession) -> None:
+    """Who bought meanwhile, is gone, or was on a journey that is gone, is not written to; who was merged is."""
+    path, sends = (("write", 1, "sent"), ("stay", 1, None)), [("write", 1, 1)]
+    reasons = ("exit_when", "retired", "journey_removed", "merged", "step_removed", "end")
+    ended = [entry(reason, *path, known=2, ended=(2, reason), sends=sends) for reason in reasons]
+    given = states(spark, pack_of(CARE), entry("inside", *path, known=2, sends=sends), *ended)
+    rows = sends_of_journeys(given).collect()
+    occasion = ("mail", "journey:care:1:write:1", day(1))
+    assert {(row["activation_id"], row["occasion"], row["due_date"]) for row in rows} == {occasion}
+    assert sorted(row["golden_id"] for row in rows) == ["end", "inside", "merged", "step_removed"]

@@ -122,6 +122,7 @@ def test_a_pack_without_a_fault_loads(write_pack: WritePack) -> None:
         ),
         ({"message": {"language": "citi"}}, "messages[0].language: unknown column 'citi'. Did you mean 'city'?"),
         ({"policy": {"time_zone": "citi"}}, "contact_policy.time_zone: unknown column 'citi'. Did you mean 'city'?"),
+        ({"activation": {"send_within": "0d"}}, "activations[0].send_within: send_within is one day at least"),
         (
             {"activation": {"audience": None}},
             "activations[0]: nobody gets it: name an audience, or let a step of a journey send it",
