@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 from rich.console import Console
 
-from cdp_lib.errors import near_miss, WorkflowError
+from cdp_lib.errors import CdpError, near_miss, WorkflowError
 from cdp_lib.workflow.runner import RunReport
 from jobs.compose import Request, run_named, Suite
 
@@ -33,20 +33,14 @@ def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> I
     Raises the failing run's own error, and WorkflowError for an unknown mode, for a landing folder that cannot be
     watched, and where the stream itself broke off.
     """
-    if mode not in MODES:
-        raise WorkflowError(f"unknown --stream '{mode}'.{near_miss(mode, MODES)}")
-    if "://" in suite.landing:
-        raise WorkflowError(
-            f"--stream watches a folder of this file system; the landing is {suite.landing}. Leave --stream out and "
-            "run the workflow by the clock: each run takes what has arrived."
-        )
-    done: queue.Queue[Reports | Exception] = queue.Queue()
+    _check(suite, mode)
+    done: queue.Queue[Reports | CdpError] = queue.Queue()
 
     def take(arrived: DataFrame, batch_id: int) -> None:
         del arrived, batch_id
         try:
             done.put(run_named(suite, Request(workflow), console))
-        except Exception as problem:
+        except CdpError as problem:
             done.put(problem)
             raise
 
@@ -58,14 +52,14 @@ def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> I
                 item = done.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
-            if isinstance(item, Exception):
+            if isinstance(item, CdpError):
                 query.stop()
                 raise item
             taken += 1
             yield item
     broken = query.exception()
     if broken is not None:
-        # What Spark says of it may quote a row.
+        # Not by an error of ours. What Spark says of it may quote a row.
         raise WorkflowError(
             f"the stream broke off ({type(broken).__name__}); the log of Spark tells why. Start it again: it goes on "
             f"with what has not been taken. Its memory is {_checkpoint(suite, workflow)}."
@@ -73,6 +67,16 @@ def run_stream(suite: Suite, workflow: str, mode: str, *, console: Console) -> I
     if taken == 0 and mode == "available-now":
         # A file that changed under its old name does not wake the stream, but the ledger knows it by its content.
         yield run_named(suite, Request(workflow), console)
+
+
+def _check(suite: Suite, mode: str) -> None:
+    if mode not in MODES:
+        raise WorkflowError(f"unknown --stream '{mode}'.{near_miss(mode, MODES)}")
+    if "://" in suite.landing:
+        raise WorkflowError(
+            f"--stream watches a folder of this file system; the landing is {suite.landing}. Leave --stream out and "
+            "run the workflow by the clock: each run takes what has arrived."
+        )
 
 
 def _start(suite: Suite, workflow: str, mode: str, take: object) -> StreamingQuery:
