@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import scores
 from cdp_lib.io.caching import cached
+from cdp_lib.models.lifetime.discount import present_worth
 from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, SCORES
 from cdp_lib.models.sanity import Outlook
 from cdp_lib.models.scoring import score_rows
@@ -68,7 +69,7 @@ def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings:
     Both are discounted, the latter from the middle of the horizon.
     """
     alike = as_others_did(history, settings.horizon_days, settings.sanity.least_customers)
-    worth = (1 + settings.yearly_discount) ** (-settings.horizon_days / 2 / 365.25)
+    worth = present_worth(settings.horizon_days / 2, settings.yearly_discount)
     said = scored.agg(F.sum("cltv_amount").alias("amount"), F.count(F.lit(1)).alias("customers")).collect()[0]
     return Outlook(
         what="spend",

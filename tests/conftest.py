@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from cdp_lib.io.commit import session_options_of
 from cdp_lib.io.java import find_java
 from cdp_lib.io.session import build_session
 from cdp_lib.settings.settings import LogSettings, MlflowSettings, Settings, SparkSettings
@@ -134,9 +135,5 @@ def planned_anew(spark: SparkSession) -> Iterator[None]:
         # Else the few rows of a test end in one partition, where all are together anyway.
         "spark.sql.adaptive.coalescePartitions.enabled": "false",
     }
-    before = {name: spark.conf.get(name, None) for name in options}
-    for name, value in options.items():
-        spark.conf.set(name, value)
-    yield
-    for name, earlier in before.items():
-        spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)
+    with session_options_of(spark, options):
+        yield

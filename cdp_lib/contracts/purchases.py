@@ -5,6 +5,9 @@ from cdp_lib.contracts.table import Column, text
 WINDOWS = (30, 90, 180, 365)
 """Days that purchases are counted and summed over, up to the cut."""
 
+YEAR_DAYS = 365.25
+"""Of a yearly rate of discount."""
+
 
 def _figure(name: str, meaning: str) -> Column:
     return Column(name, "double", meaning)

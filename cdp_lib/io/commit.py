@@ -61,7 +61,7 @@ def _merge(spark: SparkSession, path: str, batch: Batch, marks: Mapping[str, str
     same_key = " AND ".join(f"t.`{name}` = s.`{name}`" for name in table.key)
     values: dict[str, str | SparkColumn] = {f"`{name}`": f"s.`{name}`" for name in table.column_names}
     is_gone = F.col(f"s.{IS_GONE}")
-    with _session_options(spark, _HASH_THE_BATCH | _session_names(marks)):
+    with session_options_of(spark, _HASH_THE_BATCH | _session_names(marks)):
         merge = DeltaTable.forPath(spark, path).alias("t").merge(batch.changes.alias("s"), same_key)
         if batch.gone_count:
             merge = merge.whenMatchedDelete(is_gone)
@@ -94,7 +94,7 @@ def refusal(table: Table, root: str, problem: Exception) -> Exception:
 
 
 def _session_names(marks: Mapping[str, str]) -> dict[str, str]:
-    """MERGE takes its marks from the session alone."""
+    """MERGE takes its marks from the session alone, where they must not stay for the next write."""
     names = {
         "txnAppId": "spark.databricks.delta.write.txnAppId",
         "txnVersion": "spark.databricks.delta.write.txnVersion",
@@ -104,8 +104,8 @@ def _session_names(marks: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _session_options(spark: SparkSession, options: Mapping[str, str]) -> Iterator[None]:
-    """The options hold while the block runs: a transaction id must not leak into the next write."""
+def session_options_of(spark: SparkSession, options: Mapping[str, str]) -> Iterator[None]:
+    """The options hold while the block runs; then they are as before."""
     before = {name: spark.conf.get(name, None) for name in options}
     try:
         for name, value in options.items():

@@ -84,6 +84,11 @@ class JournalState:
     outcomes: tuple[NotedOutcome, ...] = ()
     open_batches: tuple[OpenBatch, ...] = ()
 
+    @property
+    def open_intents(self) -> list[str]:
+        """The intents of requests without an end, in order: nobody knows yet what became of them."""
+        return [intent_id for batch in self.open_batches for intent_id in batch.intent_ids]
+
 
 class IntentJournal:
     """Notes requests of one destination, one at a time. A begun request is on the disk when `begin` returns."""

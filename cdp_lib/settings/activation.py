@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cdp_lib.settings.audience import days_in
+from cdp_lib.settings.audience import days_in, one_day_at_least
 from cdp_lib.settings.kind import Frozen, Name, SqlText
 from cdp_lib.settings.template import template_fields
 
@@ -125,12 +125,7 @@ class Kpi(Frozen):
     where: SqlText | None = None
     window: str = Field(default="14d", description="Days from the moment the customer was assigned")
 
-    @field_validator("window")
-    @classmethod
-    def _is_days(cls, value: str) -> str:
-        if days_in(value) < 1:
-            raise ValueError("window is one day at least")
-        return value
+    _is_a_day = field_validator("window")(one_day_at_least)
 
 
 class Activation(Frozen):
@@ -168,12 +163,7 @@ class Activation(Frozen):
             days_in(value)
         return value
 
-    @field_validator("send_within")
-    @classmethod
-    def _is_a_day(cls, value: str) -> str:
-        if days_in(value) < 1:
-            raise ValueError("send_within is one day at least")
-        return value
+    _is_a_day = field_validator("send_within")(one_day_at_least)
 
     @model_validator(mode="after")
     def _arms_are_whole(self) -> "Activation":

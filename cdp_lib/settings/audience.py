@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator, ValidationError
+from pydantic import Field, field_validator, model_validator, ValidationError, ValidationInfo
 
 from cdp_lib.settings.kind import Frozen, Name, SqlText
 from cdp_lib.settings.trait import Trait
@@ -35,6 +35,13 @@ def days_in(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a number of days such as 7d")
     return int(match[1])
+
+
+def one_day_at_least(value: str, field: ValidationInfo) -> str:
+    """A validator of `90d` and the like: a day or more."""
+    if days_in(value) < 1:
+        raise ValueError(f"{field.field_name} is one day at least")
+    return value
 
 
 class Condition(Frozen):

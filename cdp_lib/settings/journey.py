@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cdp_lib.settings.audience import Condition, days_in
+from cdp_lib.settings.audience import Condition, days_in, one_day_at_least
 from cdp_lib.settings.kind import Frozen, Name, SqlText
 
 END = "end"
@@ -31,12 +31,7 @@ class WaitUntil(Frozen):
     where: SqlText | None = None
     within: str = Field(description="E.g. 7d; then the way goes on at `else`")
 
-    @field_validator("within")
-    @classmethod
-    def _is_days(cls, value: str) -> str:
-        if days_in(value) < 1:
-            raise ValueError("within is one day at least")
-        return value
+    _is_a_day = field_validator("within")(one_day_at_least)
 
 
 class Step(Frozen):

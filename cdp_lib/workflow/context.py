@@ -80,9 +80,7 @@ class JobContext:
 
     def recall(self, table: Table) -> DataFrame:
         """What this job, or one after it, wrote in earlier runs: as it was before this run, also in a second try."""
-        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
-        version = self._before.get(table.name)
-        return self._services.store.read(table, version) if version is not None else self._empty(table)
+        return self._remembered(table, self._before.get(table.name))
 
     def recall_as_told(self, table: Table, log: Table) -> DataFrame:
         """`recall` of a table whose changes are told in `log`, which is written after it: as it was when last told.
@@ -96,8 +94,7 @@ class JobContext:
         own = [state.outputs for state in begun if state.job == self._job.name and state.run_number > since]
         # Who first found the log as it is now found the table as it was told there.
         version = next((found.get(table.name) for found in own if found.get(log.name) == told), None)
-        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
-        return self._services.store.read(table, version) if version is not None else self._empty(table)
+        return self._remembered(table, version)
 
     def write(
         self, table: Table, frame: DataFrame, *, whole: bool = False, kept: bool = False, gone: DataFrame | None = None
@@ -169,8 +166,7 @@ class JobContext:
 
     def read_version(self, table: Table, version: int) -> DataFrame:
         """The job's own output as it was at a version that `published_before` names."""
-        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
-        return self._services.store.read(table, version)
+        return self._remembered(table, version)
 
     def record(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to an ops table."""
@@ -263,6 +259,10 @@ class JobContext:
         if name not in known or self._services.store.version(known[name]) is None:
             return None
         return self._services.store.read(known[name])
+
+    def _remembered(self, table: Table, version: int | None) -> DataFrame:
+        self._declared(table, "remembers", self._job.remembered_tables(self.pack))
+        return self._services.store.read(table, version) if version is not None else self._empty(table)
 
     def _empty(self, table: Table) -> DataFrame:
         return local_rows(self.spark, table.schema())

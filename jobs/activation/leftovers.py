@@ -19,9 +19,8 @@ JUDGED_ANEW = "judged anew"
 
 def leftovers(deliveries: DataFrame, folder: SendingFolder, spark: SparkSession) -> DataFrame:
     """`open_tries` of ops.delivery but for those of requests that a crash cut off: the channel may have had them."""
-    lanes = sorted(one for one in folder.journals.glob("*/*") if one.is_dir())
-    begun = [batch for lane in lanes for batch in read_open(lane).open_batches]
-    ids = sorted({intent_id for batch in begun for intent_id in batch.intent_ids})
+    lanes = [read_open(one) for one in folder.journals.glob("*/*") if one.is_dir()]
+    ids = sorted({intent_id for lane in lanes for intent_id in lane.open_intents})
     return open_tries(deliveries, local_rows(spark, "intent_id string", [(one,) for one in ids]))
 
 

@@ -44,8 +44,8 @@ class Writer:
             # All of one planning go into one new list, later members into the newest; what was before is emptied.
             person["rebuild"] = f"{row['planned_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         before = tuple(dict(one) for one in row["told_before"] or ())
-        told = (row["address"] or "", parts, person, url, row["expires_at"], before)
-        return Item(row["intent_id"], *told, attempt=row["attempt"])
+        address, expires_at, attempt = row["address"] or "", row["expires_at"], row["attempt"]
+        return Item(row["intent_id"], address, parts, person, url, expires_at, before, attempt)
 
     def _way_out(self, row: Mapping[str, Any], activation: Activation) -> str | None:
         policy = self.pack.contact_policy

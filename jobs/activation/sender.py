@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,9 @@ def send(desk: Desk, staged: StagedRows) -> Tally:
 def _posts(desk: Desk, destination: Destination, staged: StagedRows) -> list["_Post"]:
     """The destination's lanes: those with something to send, and those that a crash cut off."""
     groups = [one for one in staged.counts(*_GROUP, "lane") if one["destination"] == destination.id]
-    begun = {folder.name: read_open(folder).open_batches for folder in _lane_folders(desk, destination)}
-    taken_up = frozenset(intent_id for batches in begun.values() for one in batches for intent_id in one.intent_ids)
-    busy = {str(group["lane"]) for group in groups} | {name for name, batches in begun.items() if batches}
+    begun = {folder.name: read_open(folder).open_intents for folder in _lane_folders(desk, destination)}
+    taken_up = frozenset(chain.from_iterable(begun.values()))
+    busy = {str(group["lane"]) for group in groups} | {name for name, intents in begun.items() if intents}
     return [
         _Post(desk, destination, name, [group for group in groups if str(group["lane"]) == name], taken_up)
         for name in sorted(busy)
@@ -201,10 +202,10 @@ class _Post:
             self._desk.reached("settled")
 
     def _resume(self, courier: Courier, staged: StagedRows) -> None:
-        begun = read_open(self._folder).open_batches
+        state = read_open(self._folder)
+        begun, wanted = state.open_batches, state.open_intents
         if not begun:
             return
-        wanted = [intent_id for one in begun for intent_id in one.intent_ids]
         planned, ended = planned_intents(self._desk.ledger, wanted)
         for intent_id in wanted:
             if intent_id in planned and intent_id not in ended:

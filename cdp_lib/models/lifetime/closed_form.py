@@ -9,13 +9,13 @@ import pandas as pd
 
 from cdp_lib.errors import ModelError, near_miss
 from cdp_lib.models.lifetime.bg_nbd import BgNbd
+from cdp_lib.models.lifetime.discount import present_worth
 from cdp_lib.models.lifetime.gamma_gamma import GammaGamma, spend_frequency_correlation, spend_history, spend_known
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 from cdp_lib.models.lifetime.pareto_nbd import ParetoNbd
 from cdp_lib.models.lifetime.purchase_counts import purchase_counts
 
 PURCHASE_MODELS: Mapping[str, type[BgNbd] | type[ParetoNbd]] = {"bg_nbd": BgNbd, "pareto_nbd": ParetoNbd}
-_YEAR_DAYS = 365.25
 _PARTS = 4
 """Equal parts of the horizon, each discounted from its middle."""
 
@@ -103,7 +103,7 @@ class ClosedFormModel:
         ends = horizon_days * np.arange(1, _PARTS + 1) / _PARTS
         upto = np.array([self.purchases.purchases_if_alive(counts, end) for end in ends])
         parts = np.diff(upto, axis=0, prepend=0.0)
-        worth = (1 + yearly_rate) ** -((ends - ends[0] / 2) / _YEAR_DAYS)
+        worth = present_worth(ends - ends[0] / 2, yearly_rate)
         total = upto[-1]
         factor: Floats = np.where(total > 0, worth @ parts / np.where(total > 0, total, 1.0), worth.mean())
         return factor

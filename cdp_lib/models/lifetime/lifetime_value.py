@@ -12,6 +12,7 @@ from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.boosted import Boosted, design_frame
 from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel
+from cdp_lib.models.lifetime.discount import present_worth
 from cdp_lib.models.lifetime.last_period import days_known, last_period_spend
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 from cdp_lib.models.lifetime.spend_interval import SpendInterval
@@ -118,7 +119,7 @@ class LifetimeModel:
         days = np.minimum(float(window), days_known(features))
         count = features[f"purchase_count_{window}d"].to_numpy(np.float64)
         amount = features["monetary_amount"].fillna(self.pooled_amount).to_numpy(np.float64)
-        worth = (1 + self.settings.discount_rate) ** (-horizon / 2 / 365.25)
+        worth = present_worth(horizon / 2, self.settings.discount_rate)
         tail = (1 - self.settings.confidence) / 2
         low, high = (nbinom.ppf(share, count + 0.5, days / (days + horizon)) for share in (tail, 1 - tail))
         expected = count * horizon / days

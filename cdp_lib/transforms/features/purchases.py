@@ -9,9 +9,7 @@ from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame, functions as F
 
-from cdp_lib.contracts.purchases import FEATURES, LABELS, WINDOWS
-
-_YEAR_DAYS = 365.25
+from cdp_lib.contracts.purchases import FEATURES, LABELS, WINDOWS, YEAR_DAYS
 
 
 def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
@@ -42,7 +40,7 @@ def discounted(days: DataFrame, cut: date, yearly_rate: float) -> DataFrame:
     """The same purchase days with each `amount` as it is worth on the cut day, a double: later money counts less."""
     if not yearly_rate:
         return days
-    years = F.datediff("purchase_date", F.lit(cut)) / _YEAR_DAYS
+    years = F.datediff("purchase_date", F.lit(cut)) / YEAR_DAYS
     worth = F.col("amount").cast("double") * F.pow(F.lit(1 + yearly_rate), -years)
     return days.withColumns({"amount": worth})
 

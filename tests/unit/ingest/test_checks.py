@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from cdp_lib.io.commit import session_options_of
 from cdp_lib.settings.source import Source
 from cdp_lib.transforms.ingest.contract import apply_contract
 from tests.unit.ingest.loans import raw, source
@@ -70,14 +71,13 @@ def test_a_condition_over_many_lines_is_named_in_one(spark: SparkSession) -> Non
 def test_a_condition_that_throws_breaks_the_row_and_not_the_job(
     spark: SparkSession, condition: str, bad: dict[str, str], codegen: str
 ) -> None:
-    spark.conf.set("spark.sql.codegen.factoryMode", codegen)
-    spark.conf.set("spark.sql.codegen.wholeStage", str(codegen == "CODEGEN_ONLY").lower())
-    try:
+    way = {
+        "spark.sql.codegen.factoryMode": codegen,
+        "spark.sql.codegen.wholeStage": str(codegen == "CODEGEN_ONLY").lower(),
+    }
+    with session_options_of(spark, way):
         # Twice the same, for Spark computes a common part only once and may do so too early.
         thrown, kept = rules(spark, expecting(condition, f"NOT NOT ({condition})"), GOOD | bad, GOOD)
-    finally:
-        spark.conf.unset("spark.sql.codegen.factoryMode")
-        spark.conf.unset("spark.sql.codegen.wholeStage")
     assert thrown == sorted(f"n: {one} cannot be computed" for one in (condition, f"NOT NOT ({condition})"))
     assert kept == []
 
