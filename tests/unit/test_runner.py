@@ -165,7 +165,7 @@ def test_when_the_time_is_up_the_job_is_cancelled_and_not_tried_again(services: 
         assert session.cancelled.wait(30)
         raise OSError("job cancelled")
 
-    timed = replace(services, session=lambda: session)  # type: ignore[arg-type, return-value]
+    timed = replace(services, session=lambda: session)  # type: ignore[arg-type, return-value]  # a stand-in for Spark
     with pytest.raises(WorkflowError, match=r"job one: the 0\.001 minutes of workflow daily are up.*--resume"):
         run_workflow([job("one", slow)], RunOptions("daily", retries=3, time_limit_minutes=0.001), timed)
     tries = [(state.attempt, state.status) for state in services.ledger.states() if state.job == "one"]
@@ -176,7 +176,7 @@ def test_after_the_time_is_up_no_job_begins(services: Services) -> None:
     session = _Session()
     jobs = [job("one", lambda ctx: assert_true(session.cancelled.wait(30))), job("two", lambda ctx: None)]
 
-    timed = replace(services, session=lambda: session)  # type: ignore[arg-type, return-value]
+    timed = replace(services, session=lambda: session)  # type: ignore[arg-type, return-value]  # a stand-in for Spark
     with pytest.raises(WorkflowError, match="job two: the"):
         run_workflow(jobs, RunOptions("daily", time_limit_minutes=0.001), timed)
     assert [state.job for state in services.ledger.states() if state.status == "succeeded"] == ["one"]
