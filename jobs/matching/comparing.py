@@ -24,8 +24,14 @@ from cdp_lib.transforms.identity.blocking import (
 from cdp_lib.transforms.identity.comparison import compare_held_blocks, compare_held_pairs, compare_pairs
 from cdp_lib.transforms.identity.held_blocks import HeldBlocks
 from cdp_lib.transforms.identity.held_records import held_columns, held_keys, HeldRecords
-from cdp_lib.transforms.identity.scoring import held_term_counts, score_held_pairs, score_pairs, term_counts
-from cdp_lib.transforms.identity.weights import Weights
+from cdp_lib.transforms.identity.scoring import (
+    held_term_counts,
+    score_held_blocks,
+    score_held_pairs,
+    score_pairs,
+    term_counts,
+)
+from cdp_lib.transforms.identity.weights import PairWeigher, Weights
 
 HELD_AT_MOST, HELD_TOGETHER = 2_000_000, 8_000_000
 """Records, of some 350 bytes, that each Python worker holds whole, and that all workers of one executor hold together:
@@ -46,6 +52,9 @@ class Blocks(Protocol):
 
         Where pairs are drawn at random too, those are among them, and is_random tells which.
         """
+
+    def weighed(self, caps: Sequence[int], model: Model, *, above: float) -> DataFrame:
+        """Those that weigh more than `above`, as `Comparer.weigh` returns them; where no pairs are drawn at random."""
 
 
 class Comparer(Protocol):
@@ -111,6 +120,9 @@ class _JoinedBlocks:
         keyed = with_strangers(self.keyed, matching, record_count=self.drawn_from)
         return self.by.compare(candidate_and_random_pairs(keyed, matching, caps))
 
+    def weighed(self, caps: Sequence[int], model: Model, *, above: float) -> DataFrame:
+        return self.by.weigh(self.compared(caps), model).where(F.col("match_weight") > above)
+
 
 @dataclass(frozen=True)
 class ByLookup:
@@ -160,12 +172,19 @@ class _HeldBlocks:
         return self.found.counted(len(self.by.matching.blocking), one_in)
 
     def compared(self, caps: Sequence[int]) -> DataFrame:
-        blocks = self.found.up_to(with_strangers_cap(caps))
+        return compare_held_blocks(*self._sent(with_strangers_cap(caps)), self.by.held, self.by.matching)
+
+    def weighed(self, caps: Sequence[int], model: Model, *, above: float) -> DataFrame:
+        weigher = PairWeigher(model.term_weights(), weights_of(model), self.by.matching)
+        return score_held_blocks(*self._sent(caps), self.by.held, weigher, above)
+
+    def _sent(self, caps: Sequence[int]) -> tuple[DataFrame, Broadcast[HeldBlocks]]:
+        """The blocks up to the caps, sent to the workers, and the tasks that their pairs are made in."""
+        blocks = self.found.up_to(caps)
         self.sent.append(self.spark.sparkContext.broadcast(blocks))
         parts = max(-(-blocks.pair_count // PAIRS_EACH), self.spark.sparkContext.defaultParallelism)
         ranged = self.spark.range(parts, numPartitions=parts)
-        tasks = ranged.select(F.col("id").alias("part"), F.lit(parts).alias("parts"))
-        return compare_held_blocks(tasks, self.sent[-1], self.by.held, self.by.matching)
+        return ranged.select(F.col("id").alias("part"), F.lit(parts).alias("parts")), self.sent[-1]
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def weigh_all(
         caps = present.matcher.caps
         compares = kept.enter_context(comparer(comparable, matching, record_count=record_count))
         blocks = kept.enter_context(compares.blocks(with_block_keys(comparable, matching, caps), drawn_from=None))
-        scored = compares.weigh(blocks.compared(caps), present.matcher.model)
+        scored = blocks.weighed(caps, present.matcher.model, above=present.matcher.least_weight)
         yield Weighed(present, kept.enter_context(cached(kept_pairs(scored, present))), known, present.matcher.rules)
 
 

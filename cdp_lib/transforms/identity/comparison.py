@@ -65,7 +65,25 @@ def compare_held_blocks(
     the pairs are made in, each by the worker that has its row.
     """
     made = [T.StructField("rule", T.IntegerType()), T.StructField("is_random", T.BooleanType())]
-    return tasks.mapInArrow(partial(_met, blocks, held, matching), _placed(made, matching))
+    return tasks.mapInArrow(partial(compared_blocks, blocks, held, matching), _placed(made, matching))
+
+
+def compared_blocks(
+    blocks: Broadcast[HeldBlocks],
+    held: Broadcast[HeldRecords],
+    matching: Matching,
+    tasks: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """What `compare_held_blocks` says of the tasks, in the worker that has them."""
+    records = held.value
+    for task in chain.from_iterable(batch.to_pylist() for batch in tasks):
+        for meeting in blocks.value.meetings(task["part"], task["parts"], strangers_place(matching)):
+            rule = pa.array(meeting.rule, mask=meeting.rule < 0)
+            made = pa.RecordBatch.from_pydict({"rule": rule, "is_random": pa.array(meeting.is_random)})
+            left, right = records.in_order(meeting.one, meeting.other)
+            for first in range(0, len(left), GRADED_AT_ONCE):
+                some = slice(first, first + GRADED_AT_ONCE)
+                yield _told(records, left[some], right[some], made.slice(first, GRADED_AT_ONCE), matching)
 
 
 def _placed(others: Sequence[T.StructField], matching: Matching) -> T.StructType:
@@ -98,24 +116,6 @@ def _looked_up(
     for batch in batches:
         left, right = (records.places(batch[f"record_{side}"]) for side in "lr")
         yield _told(records, left, right, batch.drop_columns(["record_l", "record_r"]), matching)
-
-
-def _met(
-    blocks: Broadcast[HeldBlocks],
-    held: Broadcast[HeldRecords],
-    matching: Matching,
-    batches: Iterator[pa.RecordBatch],
-) -> Iterator[pa.RecordBatch]:
-    """The pairs of the parts that the batches name."""
-    records = held.value
-    for task in chain.from_iterable(batch.to_pylist() for batch in batches):
-        for meeting in blocks.value.meetings(task["part"], task["parts"], strangers_place(matching)):
-            rule = pa.array(meeting.rule, mask=meeting.rule < 0)
-            made = pa.RecordBatch.from_pydict({"rule": rule, "is_random": pa.array(meeting.is_random)})
-            left, right = records.in_order(meeting.one, meeting.other)
-            for first in range(0, len(left), GRADED_AT_ONCE):
-                some = slice(first, first + GRADED_AT_ONCE)
-                yield _told(records, left[some], right[some], made.slice(first, GRADED_AT_ONCE), matching)
 
 
 def _told(records: HeldRecords, left: Ints, right: Ints, others: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:

@@ -5,14 +5,16 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.core.broadcast import Broadcast
 from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
 from pyspark.sql.pandas.functions import arrow_udf
 
 from cdp_lib.settings.matching import Matching, Veto
 from cdp_lib.transforms.identity.blocking import rule_name
-from cdp_lib.transforms.identity.comparison import PLACES
+from cdp_lib.transforms.identity.comparison import compared_blocks, PLACES
 from cdp_lib.transforms.identity.grading import LEVELS
+from cdp_lib.transforms.identity.held_blocks import HeldBlocks
 from cdp_lib.transforms.identity.held_records import HeldRecords, term_key
 from cdp_lib.transforms.identity.pairing import Ints
 from cdp_lib.transforms.identity.weights import PairWeigher, Weights
@@ -119,11 +121,41 @@ def score_held_pairs(
 ) -> DataFrame:
     """What `score_pairs` returns but for the parts of the sum, of pairs of held records, compared."""
     weigher = PairWeigher(term_weights, weights, matching)
-    said = compared.select("rule", *(f"{field}_level" for field in matching.fields))
+    asked = compared.select(*PLACES, "rule", *(f"{field}_level" for field in matching.fields))
+    weighed = asked.mapInArrow(partial(_weighed, held, weigher), _weighed_columns(matching))
+    return _judged(weighed, ["match_weight"], matching)
+
+
+def score_held_blocks(
+    tasks: DataFrame, blocks: Broadcast[HeldBlocks], held: Broadcast[HeldRecords], weigher: PairWeigher, above: float
+) -> DataFrame:
+    """What `score_held_pairs` returns of the pairs that `compare_held_blocks` finds, but for those of `above` or less.
+
+    By one pass: a pair that is not kept never leaves the worker that made it. `blocks` are those of rules alone.
+    """
+    matching = weigher.matching
+    weighed = tasks.mapInArrow(partial(_met, blocks, held, weigher, above), _weighed_columns(matching))
+    return _judged(weighed, ["match_weight"], matching)
+
+
+def _met(
+    blocks: Broadcast[HeldBlocks],
+    held: Broadcast[HeldRecords],
+    weigher: PairWeigher,
+    above: float,
+    tasks: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    compared = compared_blocks(blocks, held, weigher.matching, tasks)
+    for batch in _weighed(held, weigher, (pairs.drop_columns(["is_random"]) for pairs in compared)):
+        yield batch.filter(pc.greater(batch["match_weight"], above))
+
+
+def _weighed_columns(matching: Matching) -> T.StructType:
+    """What `_weighed` yields."""
     names = [T.StructField(side, T.BinaryType()) for side in ("record_l", "record_r")]
-    schema = T.StructType([*names, *said.schema.fields, T.StructField("match_weight", T.DoubleType())])
-    asked = compared.select(*PLACES, *said.columns)
-    return _judged(asked.mapInArrow(partial(_weighed, held, weigher), schema), ["match_weight"], matching)
+    levels = [T.StructField(f"{field}_level", T.ByteType()) for field in matching.fields]
+    rule, weight = T.StructField("rule", T.IntegerType()), T.StructField("match_weight", T.DoubleType())
+    return T.StructType([*names, rule, *levels, weight])
 
 
 def _weighed(

@@ -34,6 +34,7 @@ class PairWeigher:
 
     def __init__(self, term_weights: pa.Table, weights: Weights, matching: Matching) -> None:
         """`term_weights` (field, term, weight; unique) is what agreeing on a frequent value adds to its level."""
+        self.matching = matching
         self._weights = weights
         self._fields = matching.fields
         self._with_terms = tuple(entry.field for entry in matching.comparisons if entry.term_frequency)
