@@ -58,8 +58,9 @@ def _ingest(ctx: JobContext, source: Source, ledger: FileLedger) -> None:
     known = ctx.recall(bronze.accepted(source)).select("_record_hash")
     with cached(mark_outcomes(tagged, known)) as marked:
         accounts = _publish(ctx, source, marked)
-    ctx.record(ops.ROW_ACCOUNT, accounts)
-    ctx.record(ops.SOURCE_FILE, [_row(ctx, source, replace(verdict, status="ingested")) for verdict in planned])
+    ctx.record_once(ops.ROW_ACCOUNT, accounts)
+    ctx.reached("accounted")
+    ctx.record_once(ops.SOURCE_FILE, [_row(ctx, source, replace(verdict, status="ingested")) for verdict in planned])
 
 
 def _plan(ctx: JobContext, source: Source, ledger: FileLedger) -> Sequence[Verdict]:

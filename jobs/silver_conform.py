@@ -51,6 +51,8 @@ def run(ctx: JobContext) -> None:
         ctx.say(f"{entity.name}: from {', '.join(dict.fromkeys(source.id for source, _ in feeds))}")
         mapped = reduce(DataFrame.unionByName, [_mapped(ctx, source, feed) for source, feed in feeds])
         ctx.write(entity, _completed(ctx, entity, newest_rows(mapped, entity)), whole=ctx.is_full)
+    for entity in fed_entities(ctx.pack):
+        ctx.judge_age(entity)
 
 
 def _mapped(ctx: JobContext, source: Source, feed: Feed) -> DataFrame:

@@ -71,6 +71,14 @@ def _is_unread(row: Mapping[str, Any]) -> bool:
     return row["status"] == "refused" and not row["content_hash"]
 
 
+def still_refused(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of rows of ops.source_file, the newest of each file whose newest says that it was refused; by source and path."""
+    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: (row["run_number"], row["status"] != "planned")):
+        newest[row["source_system"], row["path"]] = row
+    return [newest[file] for file in sorted(newest) if newest[file]["status"] == "refused"]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What becomes of one inspected file."""
