@@ -24,7 +24,8 @@ def without_item_count(table: Table) -> tuple[Check, ...]:
 def seeded(shop: Shop) -> Shop:
     """The library that makes orders of groups of loans, and counts their items below zero: no row alone shows it."""
     source = shop.suite.pack.source("loans")
-    grouped = {name: text if text == "loan_id" else f"max_by({text}, lent_at)" for name, text in source.feeds[0].map.items()}
+    mapped = source.feeds[0].map.items()
+    grouped = {name: text if text == "loan_id" else f"max_by({text}, lent_at)" for name, text in mapped}
     changed = {"group_by": ("loan_id",), "map": {**grouped, "item_count": "-count(*)"}}
     feed = source.feeds[0].model_copy(update=changed)
     bad = source.model_copy(update={"feeds": (feed, *source.feeds[1:])})
