@@ -180,13 +180,20 @@ class DropConnector:
         self._folder: Folder | None = None
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
-        """Write the file, then its manifest, each under a hidden name and renamed when whole; once per key."""
+        """Write the file, then its manifest, each under a hidden name and renamed when whole; once per key.
+
+        Nobody takes a file before its manifest has its name.
+        """
+        is_laid = False
         try:
             self._folder = self._folder or self._opened()
-            self._drop(self._folder, batch, idempotency_key)
+            manifest = self._laid(self._folder, batch, idempotency_key)
+            is_laid = True
+            if manifest:
+                self._folder.rename(_part(manifest), manifest)
         except (OSError, EOFError, paramiko.SSHException) as problem:
             self.close()
-            raise _fault(problem) from None
+            raise _fault(problem, nothing_taken=not is_laid) from None
         return Receipt(tuple(Outcome(item.intent_id, "accepted", provider_id=idempotency_key) for item in batch.items))
 
     def close(self) -> None:
@@ -198,21 +205,21 @@ class DropConnector:
     def _opened(self) -> Folder:
         return SftpFolder(self._settings) if self._settings.host else LocalFolder(self._settings.path)
 
-    def _drop(self, folder: Folder, batch: Batch, key: str) -> None:
+    def _laid(self, folder: Folder, batch: Batch, key: str) -> str:
+        """The manifest that is whole but for its name, beside its file; empty where both are there already."""
         of_key = [name for name in folder.names() if f"__{key}." in name and not name.startswith(".")]
         if any(name.endswith(_MANIFEST) for name in of_key):
-            return
+            return ""
         for half_done in of_key:
             folder.remove(half_done)
         name = f"{self._settings.prefix}__{self._clock():%Y%m%dT%H%M%SZ}__{key}.csv"
         content = csv_of(batch, self._settings.columns)
-        manifest = {"file": name, "rows": len(batch.items), "sha256": hashlib.sha256(content).hexdigest()}
-        for final, what in (
-            (name, content),
-            (name.removesuffix(".csv") + _MANIFEST, json.dumps(manifest).encode() + b"\n"),
-        ):
-            folder.write(f".{final}.part", what)
-            folder.rename(f".{final}.part", final)
+        told = {"file": name, "rows": len(batch.items), "sha256": hashlib.sha256(content).hexdigest()}
+        folder.write(_part(name), content)
+        folder.rename(_part(name), name)
+        manifest = name.removesuffix(".csv") + _MANIFEST
+        folder.write(_part(manifest), json.dumps(told).encode() + b"\n")
+        return manifest
 
 
 def csv_of(batch: Batch, columns: Sequence[str]) -> bytes:
@@ -257,11 +264,17 @@ def _private_key(text: str) -> paramiko.PKey:
     raise Refused("private_key is no Ed25519, ECDSA or RSA key without a passphrase")
 
 
-def _fault(problem: Exception) -> Exception:
+def _part(name: str) -> str:
+    """What a file is called until it is whole."""
+    return f".{name}.part"
+
+
+def _fault(problem: Exception, *, nothing_taken: bool) -> Exception:
     """A folder that is missing or closed to us stays so; all else may pass."""
     if isinstance(problem, OSError) and problem.errno in _REFUSALS:
         return Refused(f"the folder is missing or closed to us ({errno.errorcode[problem.errno]}); look at `path`")
-    return Retryable(f"the folder cannot be reached or written ({type(problem).__name__})")
+    said = f"the folder cannot be reached or written ({type(problem).__name__})"
+    return Retryable(said, nothing_taken=nothing_taken)
 
 
 KIND = ConnectorKind(

@@ -62,7 +62,8 @@ class HttpChannel:
         try:
             response = self._client.request(method, path, headers=dict(headers or {}), **body)
         except _UNREACHED as problem:
-            raise Retryable(f"{self._client.base_url.host} cannot be reached ({type(problem).__name__})") from None
+            name = type(problem).__name__
+            raise Retryable(f"{self._client.base_url.host} cannot be reached ({name})", nothing_taken=True) from None
         except httpx.HTTPError as problem:
             raise self._unanswered(f"the connection ended without an answer ({type(problem).__name__})") from None
         return self._sorted(response, sees)
@@ -76,7 +77,7 @@ class HttpChannel:
         if status in sees or response.is_success:
             return Reply(status, _body(response), {name.lower(): text for name, text in response.headers.items()})
         if status == _TOO_MANY:
-            raise Retryable("HTTP 429", retry_after(response.headers.get("retry-after")))
+            raise throttled(response.headers.get("retry-after"))
         if status >= _SERVER_FAULT or status == _TOO_SLOW:
             raise self._unanswered(f"HTTP {status}")
         if status in (401, 403):
@@ -87,6 +88,11 @@ class HttpChannel:
 
     def _unanswered(self, message: str) -> Exception:
         return Retryable(message) if self._repeats_safely else Unsure(message)
+
+
+def throttled(wait: str | None) -> Retryable:
+    """What 429 says, with the header that asks to wait: nothing was taken."""
+    return Retryable("HTTP 429", retry_after(wait), nothing_taken=True)
 
 
 def retry_after(text: str | None) -> float | None:

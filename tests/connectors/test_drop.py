@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from cdp_lib.connectors.drop import DropConnector, DropSettings, harmless
 from cdp_lib.connectors.kit.bench import intent_of
 from cdp_lib.connectors.kit.file_server import file_server, PASSWORD, USER
+from cdp_lib.connectors.kit.script import Behaviour, Script
 from cdp_lib.connectors.protocol import Batch, Item, Refused, Retryable
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "drop.json").read_text())
@@ -131,8 +132,28 @@ def test_a_server_with_another_key_gets_no_password_and_no_file(tmp_path: Path) 
 def test_a_server_that_is_not_there_may_be_tried_again(tmp_path: Path) -> None:
     with file_server(tmp_path) as server:
         login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
-    with connected("/", **login, password=PASSWORD) as connector, pytest.raises(Retryable, match="cannot be reached"):
+    with (
+        connected("/", **login, password=PASSWORD) as connector,
+        pytest.raises(Retryable, match="cannot be reached") as caught,
+    ):
         drop(connector)
+    assert caught.value.nothing_taken
+
+
+@pytest.mark.parametrize(("behaviour", "nothing_taken"), [("429", True), ("5xx_before", False), ("cut_after", False)])
+def test_nothing_is_taken_until_the_manifest_gets_its_name(
+    tmp_path: Path, behaviour: Behaviour, nothing_taken: bool
+) -> None:
+    script = Script()
+    script.will([behaviour])
+    with file_server(tmp_path, script=script) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+        with connected("/", **login, password=PASSWORD) as connector:
+            with pytest.raises(Retryable) as caught:
+                drop(connector)
+            drop(connector)
+    assert caught.value.nothing_taken == nothing_taken
+    assert content(tmp_path) == BOTH
 
 
 @pytest.mark.parametrize(

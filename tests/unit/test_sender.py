@@ -194,6 +194,20 @@ def test_a_stop_before_a_request_is_made_again_is_told_and_keeps_it_for_later(tm
 
 
 @CHANNELS
+def test_a_channel_that_is_busy_for_long_is_given_up_and_nobody_of_its_plan_is_lost(tmp_path: Path, name: str) -> None:
+    with desk_at(tmp_path, name, lanes=1) as (desk, server):
+        desk.ledger.append(DELIVERY, [planned(one) for one in INTENTS])
+        server.will(*["429"] * 4)
+        with pytest.raises(DeliveryError, match=r"destination out: gave up after 4 tries: HTTP 429\nWhat was not sent"):
+            send(desk, staged(name, lacking=()))
+        assert told(desk) == {one: ["planned"] for one in INTENTS}
+        assert read_open(journal_of(desk)) == JournalState()
+        send(desk, staged(name, lacking=()))
+    assert told(desk) == dict.fromkeys(INTENTS, ACCEPTED)
+    assert len(server.fake.taken) == len(INTENTS)
+
+
+@CHANNELS
 def test_what_was_planned_for_an_activation_that_the_pack_has_no_more_is_not_sent(tmp_path: Path, name: str) -> None:
     with desk_at(tmp_path, name) as (desk, server):
         begun = cut_off(desk, name)
