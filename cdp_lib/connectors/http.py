@@ -14,6 +14,8 @@ _UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 """Faults before the first byte of the request left."""
 
 _TOO_MANY, _TOO_SLOW, _SERVER_FAULT = 429, 408, 500
+_NOBODY_THERE = (404, 405, 410)
+"""They speak of the address, which is the same for every row; a connector that means a row by it asks to see them."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class HttpChannel:
             raise Refused(f"HTTP {status}: the credentials are wrong or lack a right")
         if response.is_redirect:
             raise Refused(f"HTTP {status}: the address has moved; change the destination's base_url")
+        if status in _NOBODY_THERE:
+            raise Refused(f"HTTP {status}: nothing is at that address; check the destination's base_url and ids")
         raise Rejected(f"HTTP {status}")
 
     def _unanswered(self, message: str) -> Exception:

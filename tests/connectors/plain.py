@@ -192,6 +192,12 @@ class BlamesTheRows(Plain):
         return reply.body
 
 
+class BlamesTheRowsForAll(BlamesTheRows):
+    """The same, where there is no such account any more."""
+
+    said = 404
+
+
 class OverTheLimit(Plain):
     """Believes that the channel bears more than it does."""
 

@@ -38,6 +38,21 @@ def test_a_throttled_request_was_not_taken_and_one_that_failed_may_have_been(sta
     assert isinstance(asked(503, repeats_safely=False), Unsure)
 
 
+@pytest.mark.parametrize("status", [404, 405, 410])
+def test_an_address_where_nothing_is_refuses_everybody(status: int) -> None:
+    assert str(asked(status)) == f"HTTP {status}: nothing is at that address; check the destination's base_url and ids"
+    assert type(asked(status)) is Refused
+    assert type(asked(400)) is Rejected
+
+
+def test_a_connector_may_see_for_itself_what_is_not_there() -> None:
+    with (
+        serving(Tape([{"status": 404}])) as server,
+        closing(HttpChannel(server.url, headers={}, repeats_safely=True)) as channel,
+    ):
+        assert channel.request("DELETE", "/rows/1", sees=(404,)).status == 404
+
+
 def test_a_channel_that_cannot_be_reached_took_nothing() -> None:
     with closing(HttpChannel(UNREACHED, headers={}, repeats_safely=True)) as channel, pytest.raises(Retryable) as one:
         channel.request("POST", "/rows")

@@ -32,7 +32,11 @@ _POSITIONS = 3
 _FOR_GOOD = 50
 """Requests to which nothing else is answered: more than are made."""
 
-_CLOSED: dict[str, Behaviour] = {"credentials are refused": "denied", "429 for good": "429"}
+_CLOSED: dict[str, Behaviour] = {
+    "credentials are refused": "denied",
+    "account or list is gone": "gone",
+    "429 for good": "429",
+}
 """Ways of a channel to take nothing from anybody."""
 
 _HICCUPS: dict[str, Behaviour] = {

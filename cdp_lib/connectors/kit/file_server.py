@@ -52,6 +52,8 @@ class _Files(asyncssh.SFTPServer):
         self._now = self._script.next()
         if self._now == "429":
             raise asyncssh.SFTPFailure("busy")
+        if self._now == "gone":
+            raise asyncssh.SFTPNoSuchFile("gone")
         return super().scandir(path)
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
