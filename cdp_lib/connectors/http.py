@@ -1,5 +1,6 @@
 """One HTTP request to a channel, and its answer sorted into what may be tried again and what may not."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, UTC
@@ -100,18 +101,27 @@ def throttled(wait: str | None) -> Retryable:
 
 
 def retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After header asks to wait, given as seconds or as a date; None where it says neither."""
+    """Seconds that a Retry-After header asks to wait, given as seconds or as a date; None where it says neither.
+
+    A date without a zone is UTC.
+    """
     if not text:
         return None
     try:
-        return max(float(text), 0.0)
+        seconds = float(text)
     except ValueError:
-        pass
+        seconds = _seconds_until(text)
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str) -> float:
+    """Not a number where it is no date."""
     try:
-        at = parsedate_to_datetime(text)
+        at = parsedate_to_datetime(date)
     except ValueError:
-        return None
-    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
+        return math.nan
+    zoned = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (zoned - datetime.now(UTC)).total_seconds()
 
 
 def _body(response: httpx.Response) -> Any:

@@ -1,12 +1,13 @@
 """What an HTTP answer means: who may be told again, who was told for certain, and when nothing was taken."""
 
 from contextlib import closing
+from datetime import datetime, timedelta, UTC
 from typing import Any
 
 import pytest
 
 from cdp_lib.connectors.bearer import access_token
-from cdp_lib.connectors.http import HttpChannel
+from cdp_lib.connectors.http import HttpChannel, retry_after
 from cdp_lib.connectors.kit.bench import intent_of
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.connectors.meta_audience import KIND as META
@@ -36,6 +37,33 @@ def test_a_throttled_request_was_not_taken_and_one_that_failed_may_have_been(sta
     assert isinstance(problem, Retryable)
     assert problem.nothing_taken == nothing_taken
     assert isinstance(asked(503, repeats_safely=False), Unsure)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("30", 30.0),
+        ("1.5", 1.5),
+        ("-1", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+        ("soon", None),
+        ("inf", None),
+        ("nan", None),
+        ("1e999", None),
+    ],
+)
+def test_a_wish_to_wait_is_read_as_seconds_or_as_a_date(text: str | None, seconds: float | None) -> None:
+    assert retry_after(text) == seconds
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", ""])
+def test_a_date_without_a_zone_is_utc(zone: str) -> None:
+    at = datetime.now(UTC) + timedelta(hours=2)
+    assert retry_after(f"{at:%a, %d %b %Y %H:%M:%S} {zone}") == pytest.approx(7200.0, abs=5.0)
 
 
 @pytest.mark.parametrize("status", [404, 405, 410])
