@@ -35,7 +35,8 @@ from cdp_lib.connectors.protocol import (
 from cdp_lib.settings.kind import Name
 
 _FIXED = ("golden_id", "activation", "action", "batch_size")
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_FORMULA = re.compile(r"^[=+\-@\t\n]")
+_CARRIAGE_RETURN = re.compile(r"\r\n?")
 _NUMBER = re.compile(r"^[+-]?[0-9]+(\.[0-9]+)?$")
 _MANIFEST = ".manifest.json"
 _REFUSALS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS)
@@ -207,9 +208,10 @@ class DropConnector:
 
     def _laid(self, folder: Folder, batch: Batch, key: str) -> str:
         """The manifest that is whole but for its name, beside its file; empty where both are there already."""
-        of_key = [name for name in folder.names() if f"__{key}." in name and not name.startswith(".")]
+        of_key = [name for name in folder.names() if f"__{key}." in name]
         if any(name.endswith(_MANIFEST) for name in of_key):
             return ""
+        # Also what an earlier try wrote under a hidden name: it holds personal data, and bears another time.
         for half_done in of_key:
             folder.remove(half_done)
         name = f"{self._settings.prefix}__{self._clock():%Y%m%dT%H%M%SZ}__{key}.csv"
@@ -236,10 +238,11 @@ def csv_of(batch: Batch, columns: Sequence[str]) -> bytes:
 def harmless(value: str | None) -> str:
     """The cell's text; with a leading apostrophe where a spreadsheet would run it as a formula.
 
+    A carriage return is a line feed in it: `csv` writes it bare, and readers take it for the end of the row.
     A plain number stays as it is, and so does a telephone number such as +66812345678: neither can do anything, and
     programs that read the file need them unchanged.
     """
-    text = value or ""
+    text = _CARRIAGE_RETURN.sub("\n", value or "")
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 

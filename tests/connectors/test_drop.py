@@ -1,17 +1,21 @@
 """Files in a local folder, and on a real SFTP server on loopback."""
 
+import csv
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import asyncssh
+import pandas as pd
+import pyarrow.csv as pa_csv
 import pytest
 from pydantic import ValidationError
 
-from cdp_lib.connectors.drop import DropConnector, DropSettings, harmless
+from cdp_lib.connectors.drop import csv_of, DropConnector, DropSettings, harmless
 from cdp_lib.connectors.kit.bench import intent_of
 from cdp_lib.connectors.kit.file_server import file_server, PASSWORD, USER
 from cdp_lib.connectors.kit.script import Behaviour, Script
@@ -31,6 +35,21 @@ def connected(path: Path | str, **settings: Any) -> Iterator[DropConnector]:
 
 def drop(connector: DropConnector, key: str = GOLDEN["key"]) -> list[str]:
     return [one.status for one in connector.deliver(BATCH, idempotency_key=key).outcomes]
+
+
+def read_by_csv(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
+def read_by_pandas(content: bytes) -> list[dict[str, str]]:
+    frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    return [{str(name): str(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def read_by_pyarrow(content: bytes) -> list[dict[str, str]]:
+    texts = pa_csv.ConvertOptions(column_types={"golden_id": "string"})
+    parse = pa_csv.ParseOptions(newlines_in_values=True)
+    return pa_csv.read_csv(io.BytesIO(content), parse_options=parse, convert_options=texts).to_pylist()
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -54,12 +73,17 @@ def test_the_same_key_drops_nothing_twice(tmp_path: Path) -> None:
     assert len(content(tmp_path)) == 4
 
 
-@pytest.mark.parametrize("left", [GOLDEN["csv_name"], f".{GOLDEN['csv_name']}.part"])
-def test_a_drop_that_a_crash_cut_off_is_made_whole(tmp_path: Path, left: str) -> None:
-    (tmp_path / left).write_text("golden_id,act")
+EARLIER = f".cdp__20250101T000000Z__{GOLDEN['key']}.csv.part"
+
+
+@pytest.mark.parametrize("left", [GOLDEN["csv_name"], f".{GOLDEN['csv_name']}.part", EARLIER])
+def test_a_drop_that_a_crash_cut_off_is_made_whole_and_leaves_nothing_behind(tmp_path: Path, left: str) -> None:
+    others = {".cdp__20250101T000000Z__another-key.csv.part": "of another request"}
+    for name, text in {left: "golden_id,act", **others}.items():
+        (tmp_path / name).write_text(text)
     with connected(tmp_path) as connector:
         drop(connector)
-    assert content(tmp_path) == BOTH
+    assert content(tmp_path) == BOTH | others
 
 
 @pytest.mark.parametrize(
@@ -73,7 +97,10 @@ def test_a_drop_that_a_crash_cut_off_is_made_whole(tmp_path: Path, left: str) ->
         ("-cmd", "'-cmd"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\r=1", "'\n=1"),
+        ("\n=1", "'\n=1"),
+        ("Anna\r=1", "Anna\n=1"),
+        ("Anna\r\nLee", "Anna\nLee"),
         ("+66812345678", "+66812345678"),
         ("-12.50", "-12.50"),
         ("+66812345678\n=1", "'+66812345678\n=1"),
@@ -81,6 +108,15 @@ def test_a_drop_that_a_crash_cut_off_is_made_whole(tmp_path: Path, left: str) ->
 )
 def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(text: str | None, cell: str) -> None:
     assert harmless(text) == cell
+
+
+@pytest.mark.parametrize("read", [read_by_csv, read_by_pandas, read_by_pyarrow])
+def test_no_value_forges_a_row_or_a_column(read: Callable[[bytes], list[dict[str, str]]]) -> None:
+    names = ["Anna\r=HYPERLINK(1)", "Bo\r\nLee", 'C"d,e', "\rx", "\n", "é\u2028f"]
+    people = tuple(Item(intent_of(n), person={"golden_id": str(n), "city": name}) for n, name in enumerate(names))
+    rows = read(csv_of(Batch("add", "spring", people), ["city"]))
+    assert [row["golden_id"] for row in rows] == [str(number) for number in range(len(names))]
+    assert [row["city"] for row in rows] == ["Anna\n=HYPERLINK(1)", "Bo\nLee", 'C"d,e', "'\nx", "'\n", "é\u2028f"]
 
 
 def test_a_folder_that_is_missing_stops_the_destination(tmp_path: Path) -> None:
