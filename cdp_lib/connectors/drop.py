@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, UTC
 from pathlib import Path
+from threading import Timer
 from typing import Protocol
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
+from paramiko.ssh_exception import IncompatiblePeer
 from pydantic import Field, field_validator, model_validator, SecretStr
 
 from cdp_lib.connectors.protocol import (
@@ -39,6 +41,9 @@ _FORMULA = re.compile(r"^[=+\-@\t\n]")
 _CARRIAGE_RETURN = re.compile(r"\r\n?")
 _NUMBER = re.compile(r"^[+-]?[0-9]+(\.[0-9]+)?$")
 _MANIFEST = ".manifest.json"
+_SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+"""Names of a key's type while keys are agreed on, where they are others than the key's own."""
+
 _REFUSALS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS)
 
 
@@ -135,16 +140,36 @@ class SftpFolder:
         self._transport.banner_timeout = self._transport.auth_timeout = seconds
         with ExitStack() as undo:
             undo.callback(self._transport.close)
-            self._transport.start_client(timeout=seconds)
-            shown, pinned = self._transport.get_remote_server_key(), _public_key(settings.host_key or "")
-            if shown.asbytes() != pinned.asbytes():
-                raise Refused(
-                    "the SFTP server shows another host key than the pinned one; ask its owner, then host_key"
-                )
+            self._meet(_public_key(settings.host_key or ""), seconds)
             self._log_in(settings)
-            self._sftp = paramiko.SFTPClient.from_transport(self._transport)
-            self._sftp.get_channel().settimeout(seconds)
+            self._sftp = self._opened(seconds)
             undo.pop_all()
+
+    def _meet(self, pinned: paramiko.PKey, seconds: float) -> None:
+        """A server may have keys of several types: it is asked for that of the pinned one."""
+        kind = pinned.get_name()
+        self._transport.get_security_options().key_types = _SIGNED_BY.get(kind, (kind,))
+        try:
+            self._transport.start_client(timeout=seconds)
+        except IncompatiblePeer:
+            raise Refused(
+                f"the SFTP server has no host key of the pinned one's type ({kind}), or no cipher of ours; ask its "
+                "owner, then host_key"
+            ) from None
+        if self._transport.get_remote_server_key().asbytes() != pinned.asbytes():
+            raise Refused("the SFTP server shows another host key than the pinned one; ask its owner, then host_key")
+
+    def _opened(self, seconds: float) -> paramiko.SFTPClient:
+        channel = self._transport.open_session(timeout=seconds)
+        channel.settimeout(seconds)
+        # The library waits without an end for this answer, unless the connection is closed.
+        end = Timer(seconds, self._transport.close)
+        end.start()
+        try:
+            channel.invoke_subsystem("sftp")
+        finally:
+            end.cancel()
+        return paramiko.SFTPClient(channel)
 
     def _log_in(self, settings: DropSettings) -> None:
         try:

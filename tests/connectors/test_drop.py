@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import asyncssh
@@ -163,6 +165,62 @@ def test_a_server_with_another_key_gets_no_password_and_no_file(tmp_path: Path) 
         with connected("/", **login, password=PASSWORD) as connector, pytest.raises(Refused, match="another host key"):
             drop(connector)
     assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("others", "pinned"),
+    [(["ssh-ed25519"], "ssh-rsa"), (["ssh-ed25519", "ssh-rsa"], "ecdsa-sha2-nistp256"), (["ssh-rsa"], "ssh-ed25519")],
+)
+def test_a_server_that_has_keys_of_several_types_is_known_by_the_pinned_one(
+    tmp_path: Path, others: list[str], pinned: str
+) -> None:
+    keys = [asyncssh.generate_private_key(kind) for kind in (*others, pinned)]
+    with file_server(tmp_path, host_keys=keys) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+        with connected("/", **login, password=PASSWORD) as connector:
+            drop(connector)
+    assert content(tmp_path) == BOTH
+
+
+def test_a_server_without_a_key_of_the_pinned_type_gets_no_password(tmp_path: Path) -> None:
+    other = asyncssh.generate_private_key("ssh-rsa").export_public_key().decode()
+    with file_server(tmp_path) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": other}
+        with connected("/", **login, password=PASSWORD) as connector, pytest.raises(Refused, match=r"type \(ssh-rsa\)"):
+            drop(connector)
+
+
+class Mute(asyncssh.SSHServerSession[bytes]):
+    """Opens and never says a word."""
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        return True
+
+
+class Deaf(asyncssh.SSHServerSession[bytes]):
+    """Does not even say whether it opens: the server stands still."""
+
+    released = Event()
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        return self.released.wait(10)
+
+
+@pytest.mark.parametrize("session", [Mute, Deaf])
+def test_a_server_that_falls_silent_while_it_opens_is_waited_for_no_longer_than_told(
+    tmp_path: Path, session: type[asyncssh.SSHServerSession[bytes]]
+) -> None:
+    with file_server(tmp_path, session=session) as server:
+        login = {"host": "127.0.0.1", "port": server.port, "user": USER, "host_key": server.host_key}
+        began = time.monotonic()
+        with (
+            connected("/", **login, password=PASSWORD, timeout_seconds=0.5) as connector,
+            pytest.raises(Retryable, match="cannot be reached") as caught,
+        ):
+            drop(connector)
+        Deaf.released.set()
+    assert caught.value.nothing_taken
+    assert time.monotonic() - began < 5.0
 
 
 def test_a_server_that_is_not_there_may_be_tried_again(tmp_path: Path) -> None:
