@@ -66,10 +66,11 @@ def _short_stays(pack: Pack, lists: Collection[str]) -> Iterator[Fault]:
 def _activation_faults(pack: Pack, activation: Activation, kind: ConnectorKind) -> Iterator[tuple[str, str]]:
     if kind.needs_address and kind.address is None and activation.address is None:
         yield "", f"connector {kind.name} has no column of its own to find customers by: say `address`"
-    if kind.parts and not activation.messages and not all(arm.message for arm in activation.arms or ()):
+    used = [arm.message or activation.message for arm in activation.arms] or [activation.message]
+    if kind.parts and None in used:
         yield "", f"connector {kind.name} needs a message with {', '.join(kind.parts)}"
     allowed = {*kind.parts, *kind.optional_parts}
-    for message in (one for one in pack.messages if one.id in activation.messages):
+    for message in (one for one in pack.messages if one.id in used):
         parts = set(message.texts[message.default_language])
         lacking, extra = sorted(set(kind.parts) - parts), sorted(parts - allowed)
         if lacking:

@@ -37,6 +37,29 @@ def test_a_journey_that_ends_where_it_puts_customers_on_a_list_is_refused(
     assert all("let a wait of 1d or more follow" in fault.message for fault in faults)
 
 
+SMS = {"kind": "destination", "id": "wire", "connector": "sms", "settings": {"account_sid": "AC1", "from_number": "+1"}}
+HI = {"kind": "message", "id": "hi", "texts": {"en": {"text": "Hello"}}}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_whole"),
+    [
+        ({"message": "hi"}, True),
+        ({"message": None}, False),
+        ({"arms": [{"id": "a", "share": 0.5, "message": "hi"}, {"id": "b", "share": 0.5}]}, False),
+        ({"arms": [{"id": "a", "share": 0.5, "message": "hi"}, {"id": "b", "share": 0.5}], "message": "hi"}, True),
+        ({"arms": [{"id": arm, "share": 0.5, "message": "hi"} for arm in "ab"]}, True),
+    ],
+    ids=["a message", "none", "one arm has none", "an arm falls back on it", "each arm its own"],
+)
+def test_a_channel_that_carries_texts_needs_one_for_everybody(said: dict[str, Any], is_whole: bool) -> None:
+    settings = {**SMS["settings"], "auth_token": "${SECRET:SMS}"}
+    greet = {"kind": "activation", "id": "greet", "audience": "club", "destination": "wire", **said}
+    pack = pack_of(CLUB, HI, {**SMS, "settings": settings}, greet)
+    faults = [fault.message for fault in destination_faults(pack)]
+    assert faults == ([] if is_whole else ["connector sms needs a message with text"])
+
+
 def test_a_list_is_kept_in_step_whoever_puts_customers_on_it() -> None:
     steps = {"put": {"send": "follow", "then": "rest"}, "rest": {"wait": "1d"}}
     pack = pack_of(CLUB, LIST, FILE, FOLLOW, {**TELL, "audience": "club"}, journey(**steps))
