@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from cdp_lib.connectors import BUILT_IN, kind_named
-from cdp_lib.connectors.protocol import ConnectorKind
+from cdp_lib.connectors.protocol import ConnectorKind, types_in
 
 FILE = "docs/connectors.md"
 
@@ -83,13 +83,8 @@ def _settings(kind: ConnectorKind) -> Iterator[str]:
 
 
 def _need(field: FieldInfo) -> str:
-    secret = "secret, " if SecretStr in _types(field.annotation) else ""
+    secret = "secret, " if SecretStr in types_in(field.annotation) else ""
     if field.is_required():
         return f"{secret}required"
     is_empty = field.default is None or field.default in ("", ())
     return f"{secret}optional" if is_empty else f"{secret}`{field.default}`"
-
-
-def _types(annotation: object) -> tuple[object, ...]:
-    inner = getattr(annotation, "__args__", ())
-    return (annotation, *inner)

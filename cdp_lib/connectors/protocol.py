@@ -6,7 +6,8 @@ A connector knows nothing of retries, rate limits, journals or stopping: `courie
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from itertools import chain
+from typing import Any, get_args, Literal, Protocol
 
 from pydantic import ConfigDict, SecretStr
 
@@ -198,6 +199,11 @@ class Journal(Protocol):
 
     def part(self, requests: Sequence[tuple[str, Batch]]) -> None:
         """It took some of its items, nobody knows which: at once, these (key, batch) are begun in its place."""
+
+
+def types_in(annotation: object) -> tuple[object, ...]:
+    """The type and all that it is made of: a SecretStr in a tuple is found too."""
+    return (annotation, *chain.from_iterable(map(types_in, get_args(annotation))))
 
 
 def reveal(secret: SecretStr | None) -> str:
