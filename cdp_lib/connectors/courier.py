@@ -104,7 +104,8 @@ class Courier:
         self._size = min(limits.batch_size, self.batch_size or limits.batch_size)
         self._bucket = TokenBucket(self.per_second or limits.per_second, self.clock)
         # Where no request is made again each counts as one try.
-        self._most_unanswered = _MOST_UNANSWERED if self.kind.is_idempotent else self.retry.attempts
+        once = 0 if self.kind.is_idempotent else self.retry.attempts
+        self._most_unanswered = max(_MOST_UNANSWERED, once)
         self._unanswered = 0
 
     def deliver(self, items: Iterable[Item], *, operation: Operation, campaign: str) -> Iterator[tuple[Outcome, ...]]:
