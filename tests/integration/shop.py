@@ -41,6 +41,7 @@ columns:
 feeds:
   - {to: order, map: {order_id: id, ordered_at: at, paid_amount: paid, person_id: id, source_updated_at: at}}
   - {to: order_line, map: {order_id: id, line_id: id, ordered_at: at, paid_amount: paid, source_updated_at: at}}
+  - {to: event, map: {event_id: id, event_at: at, event_type: "'app_open'", source_updated_at: at}}
 """
 
 
@@ -76,6 +77,12 @@ class Shop:
         self._write(identity.GOLDEN_RECORD, [{"golden_id": one} for one in customers], number)
         totals = [{"golden_id": one, "total_amount": "0.00", "order_count": 1, "record_count": 1} for one in customers]
         self._write(gold.customer(self.suite.pack), totals, number)
+
+    def look_in(self, customer: str, day: date, number: int = 1) -> None:
+        """A customer opens the app on a day, and buys nothing; `number` rises with every call."""
+        at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        opened = {"event_id": f"e{number}", "person_id": customer, "event_at": at, "event_type": "app_open"}
+        self._write(silver.EVENT, [{**opened, "source_system": "till", "source_updated_at": at}], number)
 
     def run(self, *jobs: str, as_of: date | None = None) -> RunReport:
         """One run of the jobs, in the order given."""
