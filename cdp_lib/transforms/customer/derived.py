@@ -51,7 +51,7 @@ def derive_traits(customers: DataFrame, pack: Pack) -> DataFrame:
 def dependency_steps(traits: Sequence[Trait]) -> list[list[Trait]]:
     """The traits in steps: each reads only columns that are no trait here, or traits of earlier steps."""
     waiting = {trait.name: trait for trait in traits}
-    reads = {trait.name: _reads(trait) for trait in traits}
+    reads = {trait.name: columns_read(trait) for trait in traits}
     steps: list[list[Trait]] = []
     while waiting:
         ready = [trait for name, trait in waiting.items() if not reads[name] & set(waiting)]
@@ -62,7 +62,8 @@ def dependency_steps(traits: Sequence[Trait]) -> list[list[Trait]]:
     return steps
 
 
-def _reads(trait: Trait) -> frozenset[str]:
+def columns_read(trait: Trait) -> frozenset[str]:
+    """The columns of gold.customer that a trait from: customer is computed from."""
     return frozenset(trait.ratio) if trait.ratio else columns_in(trait.select)
 
 
