@@ -25,9 +25,8 @@ from jobs.page import run_page
 
 def facts_of(pack: Pack) -> tuple[Table, ...]:
     """The facts that KPIs and redemptions are read from, and all others that are fed: they tell the data's last day."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
     asked = {measure.kpi.from_ for measure in measures_of(pack)}
-    wanted = fed & set(silver.FACT_TIME) | asked | {"order", "campaign_response"}
+    wanted = pack.fed & set(silver.FACT_TIME) | asked | {"order", "campaign_response"}
     return tuple(silver.ENTITIES[name] for name in sorted(wanted))
 
 

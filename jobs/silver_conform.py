@@ -25,9 +25,8 @@ def _bronze_accepted(pack: Pack) -> tuple[Table, ...]:
 
 def fed_entities(pack: Pack) -> tuple[Table, ...]:
     """The entities that the pack's sources feed; people and products first, for the checks of facts refer to them."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
     fact_last = sorted(silver.ENTITIES, key=lambda name: name in silver.FACT_TIME)
-    return tuple(silver.ENTITIES[name] for name in fact_last if name in fed)
+    return tuple(silver.ENTITIES[name] for name in fact_last if name in pack.fed)
 
 
 @job(

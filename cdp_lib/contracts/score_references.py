@@ -24,9 +24,8 @@ def score_faults(pack: Pack, columns: Collection[str]) -> Iterator[Fault]:
 
     `columns` are the names of gold.customer's columns, those of faulty traits included.
     """
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
     for kind, entity in _NEEDS.items():
-        if entity not in fed and pack.has(kind):
+        if entity not in pack.fed and pack.has(kind):
             name = pack.segmentations[0].id if kind == "segmentation" else kind
             file, path = pack.place(kind, name)
             yield Fault(file, path, f"nothing to compute from: no source feeds {entity}. Add a feed `to: {entity}`.")

@@ -215,6 +215,16 @@ class History:
         done = [state for state in self.states if state.job == job and state.status == "succeeded"]
         return done[-1] if done else None
 
+    def day_of(self, facts: Mapping[str, int]) -> date | None:
+        """The data's last day, as the newest job found it that read these versions of the facts; None: no job did.
+
+        A run that was given a day tells none.
+        """
+        given = {state.run_id for state in self.states if state.job == RUN_ITSELF and state.as_of_date is not None}
+        done = [state for state in self.states if state.has_ended_well and state.run_id not in given]
+        told = [state.as_of_date for state in done if state.as_of_date and facts.items() <= state.inputs.items()]
+        return told[-1] if told else None
+
     def of_run(self, run_id: str, job: str) -> tuple[JobState, ...]:
         """The job's states in one run, in order of time."""
         return tuple(state for state in self.states if state.run_id == run_id and state.job == job)

@@ -14,11 +14,11 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from cdp_lib import __version__
-from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, WorkflowError
 from cdp_lib.io.ledger import History, JobState, owner, RUN_ITSELF
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
+from cdp_lib.workflow.news import has_nothing_new, versions
 from cdp_lib.workflow.services import RunInfo, Services
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services, is
         return JobOutcome(job.name, "done before", 0.0, {})
     previous = history.last_success(job.name)
     pinned = _pinned(job, run, services, of_this_run)
-    if not of_this_run and previous is not None and _has_nothing_new(job, pinned, previous, services):
+    if not of_this_run and previous is not None and has_nothing_new(job, run, services, pinned, previous):
         services.ledger.record(replace(pinned, status="skipped", seconds=0.0, as_of_date=previous.as_of_date))
         services.reporter.job_ended(job.name, "nothing new", 0.0)
         return JobOutcome(job.name, "nothing new", 0.0, {})
@@ -191,7 +191,7 @@ def _finished(context: JobContext, ended: JobState, services: Services, job: Job
         status="succeeded",
         recorded_at=services.ledger.clock(),
         as_of_date=asked,
-        outputs=_versions(job.written_tables(services.pack), services),
+        outputs=versions(job.written_tables(services.pack), services),
     )
     services.ledger.record(succeeded)
     seconds = ended.seconds or 0.0
@@ -217,28 +217,13 @@ def _pinned(job: Job, run: RunInfo, services: Services, of_this_run: Sequence[Jo
         status="started",
         config_hash=config_hash(job, services, run),
         recorded_at=services.ledger.clock(),
-        inputs=_versions(job.read_tables(services.pack), services),
-        outputs=_versions((*job.written_tables(services.pack), *job.remembered_tables(services.pack)), services),
+        inputs=versions(job.read_tables(services.pack), services),
+        outputs=versions((*job.written_tables(services.pack), *job.remembered_tables(services.pack)), services),
         owner=owner(),
     )
     if job.watches is None:
         return state
     return replace(state, watched=job.watches(JobContext(job, run, services, state, None)))
-
-
-def _has_nothing_new(job: Job, pinned: JobState, previous: JobState, services: Services) -> bool:
-    written = _versions(job.written_tables(services.pack), services)
-    return (
-        dict(pinned.inputs) == dict(previous.inputs)
-        and pinned.config_hash == previous.config_hash
-        and pinned.watched == previous.watched
-        and set(previous.outputs) <= set(written)
-    )
-
-
-def _versions(tables: Sequence[Table], services: Services) -> dict[str, int]:
-    found = {table.name: services.store.version(table) for table in tables}
-    return {name: version for name, version in found.items() if version is not None}
 
 
 def _known_as_of(services: Services, run: RunInfo) -> date | None:

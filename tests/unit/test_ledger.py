@@ -1,5 +1,6 @@
 """The ops tables are written and read without Spark."""
 
+from dataclasses import replace
 from datetime import date, datetime, UTC
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def test_there_must_be_something_to_resume(states: tuple[JobState, ...], message
 def test_the_run_to_resume_is_the_last_one() -> None:
     history = History((state("succeeded"), state("started", run=2), state("failed", run=2, minute=1)))
     assert history.unfinished("daily").run_number == 2
+
+
+def test_the_day_is_told_by_who_read_these_very_facts_and_was_given_none() -> None:
+    facts = {"silver.order": 3, "silver.event": 5}
+    read = replace(state("skipped", run=2, job="a"), inputs={**facts, "silver.identity_link": 1})
+    given = replace(read, run_id="given", status="succeeded", as_of_date=date(2025, 2, 28))
+    runs = (replace(state("started"), as_of_date=None), replace(state("started"), run_id="given"))
+    history = History((*runs, state("succeeded", job="b"), read, given, replace(read, as_of_date=None)))
+    assert history.day_of(facts) == date(2025, 1, 31)
+    assert history.day_of({**facts, "silver.event": 6}) is None
 
 
 def test_a_second_run_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:
