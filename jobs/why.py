@@ -225,6 +225,8 @@ def _bound_said(desk: _Desk, found: Mapping[str, Any], members: Mapping[str, Any
     if words is None:
         return "By the rules of today the customer would have been in it."
     kept = f"{words[0]}: {members['count']:,} were kept ({words[1]})"
+    if audience.draw is not None and not members["count"]:
+        return f"{kept}: nobody is drawn before a run sees a day after {audience.draw.closes_on}."
     if audience.draw is not None:
         last, lot = members["most"] or 0.0, float(found["by"])
         return f"{kept}, the last with {last:.6f}; this customer has {lot:.6f}, and the least win."

@@ -41,7 +41,7 @@ cap: {count: 1, by: total_amount}
 kind: audience
 id: drawn
 exclude: [best]
-draw: {count: 1, seed: spring}
+draw: {count: 1, seed: spring, closes_on: 2025-01-28}
 ---
 kind: audience
 id: alike

@@ -4,7 +4,7 @@ The frame is gold.customer with scores (`scored_customers`). `with_figures` adds
 column named by what is asked: a question that stands in two rules is computed once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 
@@ -38,16 +38,16 @@ def with_figures(  # noqa: PLR0913  # everything that a rule looks at, and journ
 ) -> DataFrame:
     """Every row of `customers` with the helper columns that the conditions ask for.
 
-    `facts` maps each entity of a `did` to its rows with golden_id; all its questions take one pass over them. Of no
+    `facts` maps each entity of a `did` to its rows with golden_id; its questions up to one day take one pass. Of no
     facts counts are 0, all else is null. `members` are the (audience_id, golden_id) of those who are in an audience;
     None: the frame has the flags of the audiences asked for already (`member_flag`). Raises ContractError where an
     entity or a flag is missing.
     """
     leaves = list(leaves_of(conditions))
-    figures = _figures(leaves)
+    figures = _figures(leaves, as_of)
     audiences = sorted({leaf.audience for leaf in leaves if leaf.audience})
-    _check(customers, figures, facts, audiences if members is None else [])
-    counted = [aggregate_facts(facts[entity], asked, pack, as_of=as_of) for entity, asked in figures.items()]
+    _check(customers, {entity for entity, _ in figures}, facts, audiences if members is None else [])
+    counted = [aggregate_facts(facts[entity], asked, pack, as_of=last) for (entity, last), asked in figures.items()]
     if members is not None and audiences:
         counted.append(_memberships(members, audiences))
     joined = reduce(lambda left, right: left.join(right, "golden_id", "left"), counted, customers)  # one row per id
@@ -93,22 +93,22 @@ def _reasons(condition: Condition, *, is_wanted: bool) -> list[Column]:
     return [found for part in condition.parts for found in _reasons(part, is_wanted=below)]
 
 
-def _figures(leaves: Sequence[Condition]) -> dict[str, tuple[Trait, ...]]:
-    """Entity: the figures that are asked of its facts, each once."""
-    asked = {leaf.figure.name: leaf.figure for leaf in leaves if leaf.did}
-    entities = sorted({figure.from_ for figure in asked.values()})
-    return {
-        entity: tuple(figure for _, figure in sorted(asked.items()) if figure.from_ == entity) for entity in entities
-    }
+def _figures(leaves: Sequence[Condition], as_of: date) -> dict[tuple[str, date], tuple[Trait, ...]]:
+    """(entity, last day that counts): the figures that are asked of its facts, each once."""
+    asked = {leaf.figure.name: (leaf.figure, min(as_of, leaf.until or as_of)) for leaf in leaves if leaf.did}
+    found: dict[tuple[str, date], tuple[Trait, ...]] = {}
+    for _, (figure, last) in sorted(asked.items()):
+        found[figure.from_, last] = (*found.get((figure.from_, last), ()), figure)
+    return found
 
 
 def _check(
     customers: DataFrame,
-    figures: Mapping[str, Sequence[Trait]],
+    entities: Collection[str],
     facts: Mapping[str, DataFrame],
     audiences: Sequence[str],
 ) -> None:
-    problems = [f"no facts of '{entity}' were given" for entity in sorted(set(figures) - set(facts))]
+    problems = [f"no facts of '{entity}' were given" for entity in sorted(set(entities) - set(facts))]
     problems += [
         f"neither members nor a column '{member_flag(name)}' were given"
         for name in audiences
