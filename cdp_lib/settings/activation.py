@@ -145,7 +145,10 @@ class Activation(Frozen):
     needs_consent: bool = Field(default=True, description="false: a service that the customer asked for")
     address: SqlText | None = Field(default=None, description="Over the single view; else the channel's own column")
     fields: dict[str, SqlText] = Field(default_factory=dict, description="More for the destination: SQL over the view")
-    repeat_after: str | None = Field(default=None, description="Again to a member after 30d; none: once per entry")
+    repeat_after: str | None = Field(
+        default=None,
+        description="Again to a member after 30d, and to nobody sooner, who enters anew included; none: once per entry",
+    )
     send_within: str = Field(
         default="3d",
         description="A journey's message is sent on its day or the next ones, so many days in all; later it is not",

@@ -178,6 +178,17 @@ def test_a_member_is_due_again_after_the_time_of_the_pack(
         assert later.after([row]).decisions(way) == {HELLO: "sent_before"}
 
 
+@pytest.mark.parametrize(("days", "decision"), [(6, "sent_before"), (7, "to_send")])
+def test_who_enters_again_before_the_time_of_the_pack_waits_for_it(world: World, days: int, decision: str) -> None:
+    way = message_way(repeat_after="7d")
+    entered = member("g1", status="enter", entered_date=AS_OF + timedelta(days=1))
+    later = world.after(world.planned(way), days=days).but(members=(entered,))
+    (row,) = later.planned(way)
+    assert row["decision"] == decision
+    if decision == "to_send":
+        assert row["occasion"] == f"entry:{AS_OF + timedelta(days=1)}"
+
+
 def test_a_journeys_message_is_sent_once_and_not_before_it_is_due(world: World) -> None:
     sends = (
         ("walk", "g1", "j:1:hi", AS_OF),
