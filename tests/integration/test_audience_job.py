@@ -228,7 +228,8 @@ def test_why_not_names_the_bound_that_kept_a_customer_out(told: Cafe) -> None:
 def test_an_old_id_and_a_new_one_stand_for_the_person_of_that_day(told: Cafe) -> None:
     assert "dan was the person ann in that run. ann was in regulars" in told.why("dan", on=DAYS[0])
     today = told.why("ann", on=DAYS[2])
-    assert "ann was the person dan in that run. dan was not in regulars" in today
+    assert f"ann was the person dan in that run. dan left regulars in that run, a member since {DAYS[0]}" in today
+    assert "dan was not in regulars" in today
     assert "trait order_count 1 gte 6 NO" in today
 
 
