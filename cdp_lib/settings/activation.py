@@ -120,7 +120,7 @@ class Kpi(Frozen):
     """What the campaign is judged by: facts of a customer in the days after the message was due."""
 
     id: Name
-    from_: Name = Field(alias="from", description="Entity, e.g. order")
+    from_: Name = Field(alias="from", description="Entity, e.g. order; of referral only those that are credited count")
     select: SqlText = Field(default="count(*)", description="count(*), count_distinct(x) or sum(x), as in a trait")
     where: SqlText | None = None
     window: str = Field(default="14d", description="Days from the moment the customer was assigned")
