@@ -145,6 +145,9 @@ class Activation(Frozen):
     needs_consent: bool = Field(default=True, description="false: a service that the customer asked for")
     address: SqlText | None = Field(default=None, description="Over the single view; else the channel's own column")
     fields: dict[str, SqlText] = Field(default_factory=dict, description="More for the destination: SQL over the view")
+    on_birthday: bool = Field(
+        default=False, description="A message goes out on the customer's birthday alone, in the pack's zone"
+    )
     repeat_after: str | None = Field(
         default=None,
         description="Again to a member after 30d, and to nobody sooner, who enters anew included; none: once per entry",

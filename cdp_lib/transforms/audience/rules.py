@@ -55,7 +55,7 @@ def with_figures(  # noqa: PLR0913  # everything that a rule looks at, and journ
         **{figure.name: _filled(figure) for asked in figures.values() for figure in asked},
         **({} if members is None else {member_flag(name): _is_member(name) for name in audiences}),
         **_compared(customers, leaves, pack.info.time_zone),
-        **({DAYS_TO_BIRTHDAY: _days_to_birthday(as_of)} if any(leaf.birthday_within for leaf in leaves) else {}),
+        **({DAYS_TO_BIRTHDAY: days_to_birthday(as_of)} if any(leaf.birthday_within for leaf in leaves) else {}),
     }
     return joined.select(*customers.columns, *[column.alias(name) for name, column in added.items()])
 
@@ -147,8 +147,11 @@ def _compared(customers: DataFrame, leaves: Iterable[Condition], time_zone: str)
     return columns
 
 
-def _days_to_birthday(as_of: date) -> Column:
-    """29 February is kept on the 28th in common years: months are added to the day of birth itself."""
+def days_to_birthday(as_of: date) -> Column:
+    """Days from a day to the next birthday by `birth_date`, 0 on it; null where that is unknown.
+
+    29 February is kept on the 28th in common years: months are added to the day of birth itself.
+    """
     today, birth = F.lit(as_of), F.col("birth_date")
     years = F.lit(as_of.year) - F.year(birth)
     this_year, next_year = F.add_months(birth, years * 12), F.add_months(birth, (years + 1) * 12)
