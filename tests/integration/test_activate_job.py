@@ -52,6 +52,7 @@ def test_everything_is_rendered_and_nothing_leaves_unless_it_is_asked_for(
     assert ready["parts"]["text"].startswith("Hello Name0: A treat, T-")
     assert "customer.first_name is not known" in next(one["failed"] for one in texts if "failed" in one)
     assert (outbox / "greet.jsonl").stat().st_mode & 0o077 == 0
+    assert {one.stat().st_mode & 0o777 for one in (outbox, outbox.parent)} == {0o700}
     account = shop.suite.ledger.rows(activation.ACTIVATION_ACCOUNT)
     assert sum(row["customer_count"] for row in account if row["activation_id"] == "greet") == 4
     assert all(row["is_dry_run"] for row in account)
