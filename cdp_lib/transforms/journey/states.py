@@ -42,12 +42,11 @@ def next_states(former: DataFrame, known: Known, pack: Pack, as_of: date, keep: 
     after a gap of days gives what daily runs would have given wherever only waits and facts decide.
     Entries of merged ids go on as the surviving id's, those of retired ids end (`people.py`).
     """
-    ids = [journey.id for journey in pack.journeys]
     followed = follow_people(former, known.events)
     entering = _entries(_present(known.members), entries_so_far(followed), pack.journeys, as_of)
-    active = keep(entries_that_go_on(followed, ids).unionByName(entering))
+    active = keep(entries_that_go_on(followed, pack.journeys).unionByName(entering))
     moved = _moved(_asked(active, known, pack, as_of), pack.journeys, as_of)
-    return moved.unionByName(entries_that_end(followed, ids, as_of))
+    return moved.unionByName(entries_that_end(followed, pack.journeys, as_of))
 
 
 def account(states: DataFrame, former: DataFrame, as_of: date) -> DataFrame:
