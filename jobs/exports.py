@@ -12,12 +12,13 @@ from cdp_lib.contracts import gold, identity
 from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.settings.export import Export
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
+from jobs.audit import note_deed
 from jobs.compose import Suite
 from jobs.look import scored_view
 
 
 def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[Path, int]]:
-    """(file, number of rows) of each file written; a file appears whole or not at all.
+    """(file, number of rows) of each file written; a file appears whole or not at all. What left is noted.
 
     Raises ConfigError for an unknown export, StorageError where the single view does not exist yet.
     """
@@ -34,9 +35,13 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
     customers = scored_view(suite.pack, suite.store.read, lambda one: suite.store.version(one) is not None)
     for export in [known[name]] if name else known.values():
         rows = export_rows(customers, export, time_zone=suite.pack.info.time_zone)
-        yield write_csv(rows, out / f"{export.id}.csv")
+        files = {export.id: rows}
         if export.also_known_as:
-            yield write_csv(also_known_as(links, customers, export), out / f"{export.id}.also_known_as.csv")
+            files[f"{export.id}.also_known_as"] = also_known_as(links, customers, export)
+        for subject, frame in files.items():
+            path, count = write_csv(frame, out / f"{subject}.csv")
+            note_deed(suite, "export", subject, f"{count} rows")
+            yield path, count
         yield _write_notes(export, out / f"{export.id}.md")
 
 

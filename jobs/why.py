@@ -28,6 +28,7 @@ from cdp_lib.transforms.audience.members import (
 from cdp_lib.transforms.audience.questions import question as question_text
 from cdp_lib.transforms.audience.rules import with_figures
 from cdp_lib.transforms.customer.traits import facts_of_people
+from jobs.audit import note_deed
 from jobs.compose import Suite
 from jobs.explanation.lookup import members_of, trace_golden_id
 from jobs.explanation.tables import table, tell
@@ -94,6 +95,8 @@ def why(console: Console, suite: Suite, question: Question) -> None:
     if customer != question.customer:
         desk.say(f"{question.customer} was the person {customer} in that run.")
         row = _row_of(desk, customer)
+    if question.shows_values:
+        note_deed(suite, "why_values", f"{question.audience} {customer}", "shown on a terminal")
     if row is not None and row["status"] != "exit":
         _tell_member(desk, customer, row)
         return
