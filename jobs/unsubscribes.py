@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, UTC
 from pathlib import Path
@@ -76,16 +76,13 @@ def with_messages(suite: Suite, uses: Sequence[Use]) -> tuple[list[Use], int]:
     """
     nameless = {use.of.golden_id for use in uses if use.of.intent_id is None}
     sent = last_states(suite, {"golden_id": nameless, "operation": {"send"}}) if nameless else []
-    last: Mapping[tuple[str, str, str], str] = {
-        (row["golden_id"], row["channel"], row["activation_id"]): row["intent_id"]
-        for row in sorted(sent, key=lambda row: (row["planned_at"], row["intent_id"]))
-    }
-    told = [
-        replace(use, of=replace(use.of, intent_id=last.get((use.of.golden_id, use.of.channel, use.of.activation_id))))
-        if use.of.intent_id is None
-        else use
-        for use in uses
-    ]
+    in_order = sorted(sent, key=lambda row: (row["planned_at"], row["intent_id"]))
+    last = {(row["golden_id"], row["channel"], row["activation_id"]): row["intent_id"] for row in in_order}
+
+    def whole(of: Subscription) -> Subscription:
+        return replace(of, intent_id=of.intent_id or last.get((of.golden_id, of.channel, of.activation_id)))
+
+    told = [replace(use, of=whole(use.of)) for use in uses]
     known = [use for use in told if use.of.intent_id is not None]
     return known, len(told) - len(known)
 
