@@ -136,8 +136,9 @@ _SUSPECT = ("determinis", "random", "current", "session", "reflect")
 _LOOKED_AT = {
     # Steady where their argument is: what they make does not depend on places, or can be sorted.
     *("array_agg", "collect_list", "collect_set", "listagg", "string_agg", "max_by", "min_by", "mode"),
-    # Of their arguments alone; the session's zone is always UTC; a word of the text.
-    *("unix_timestamp", "make_timestamp", "make_timestamp_ltz", "session_window", "window_time"),
+    # Of their arguments alone, or of rows in a stated order; the session's zone is always UTC.
+    *("unix_timestamp", "make_timestamp", "make_timestamp_ltz", "try_make_timestamp_ltz", "time_bucket"),
+    *("session_window", "window_time", "array_insert", "lag", "lead", "rank"),
     *("aes_decrypt", "try_aes_decrypt", "typeof", "assert_true", "raise_error"),
     *("bitmap_bit_position", "bitmap_bucket_number", "bitmap_count"),
 }
