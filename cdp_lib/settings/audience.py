@@ -182,6 +182,14 @@ class Audience(Frozen):
             raise ValueError(f"one of lookalike, cap and draw says how many; found {' and '.join(bounds)}")
         return self
 
+    @model_validator(mode="after")
+    def _is_drawn_among_those_in_time(self) -> "Audience":
+        if self.draw is not None:
+            last = self.draw.closes_on
+            if any(leaf.did and (leaf.until or date.max) > last for leaf in self.leaves()):
+                raise ValueError(f"a draw asks what was done in time: say `until: {last}` in each `did`")
+        return self
+
     def leaves(self) -> tuple[Condition, ...]:
         """The questions of `where`; none where everybody is in it."""
         return () if self.where is None else tuple(self.where.leaves())
