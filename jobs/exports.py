@@ -14,12 +14,13 @@ from cdp_lib.settings.export import Export
 from cdp_lib.transforms.activation.receivers import receivers
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
 from cdp_lib.transforms.customer.traits import facts_of_people
+from jobs.audit import note_deed
 from jobs.compose import Suite
 from jobs.look import scored_view
 
 
 def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[Path, int]]:
-    """(file, number of rows) of each file written; a file appears whole or not at all.
+    """(file, number of rows) of each file written; a file appears whole or not at all. What left is noted.
 
     Raises ConfigError for an unknown export, StorageError where the single view does not exist yet.
     """
@@ -35,11 +36,14 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
     customers = scored_view(suite.pack, suite.store.read, lambda one: suite.store.version(one) is not None)
     for export in [known[name]] if name else known.values():
         listed = _receivers(suite, customers, export)
-        rows = export_rows(listed, export, time_zone=suite.pack.info.time_zone)
-        yield write_csv(rows, out / f"{export.id}.csv")
+        files = {export.id: export_rows(listed, export, time_zone=suite.pack.info.time_zone)}
         if export.also_known_as:
             links = suite.store.read(identity.IDENTITY_LINK)
-            yield write_csv(also_known_as(links, listed, export), out / f"{export.id}.also_known_as.csv")
+            files[f"{export.id}.also_known_as"] = also_known_as(links, listed, export)
+        for subject, frame in files.items():
+            path, count = write_csv(frame, out / f"{subject}.csv")
+            note_deed(suite, "export", subject, f"{count} rows")
+            yield path, count
         yield _write_notes(export, out / f"{export.id}.md")
 
 

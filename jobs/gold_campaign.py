@@ -31,7 +31,14 @@ def facts_of(pack: Pack) -> tuple[Table, ...]:
 
 
 @job(
-    reads=(facts_of, identity.IDENTITY_LINK, identity.IDENTITY_EVENT, activation.DELIVERY, activation.OFFER_CODE),
+    reads=(
+        facts_of,
+        results.referrals,
+        identity.IDENTITY_LINK,
+        identity.IDENTITY_EVENT,
+        activation.DELIVERY,
+        activation.OFFER_CODE,
+    ),
     writes=(results.campaigns,),
     shaped_by=("pack", "activation"),
 )
@@ -71,7 +78,12 @@ def _facts(ctx: JobContext, entity: str) -> DataFrame:
 
 
 def _kpi_facts(ctx: JobContext) -> dict[str, DataFrame]:
-    return {entity: _facts(ctx, entity) for entity in sorted({one.kpi.from_ for one in measures_of(ctx.pack)})}
+    """Entity: its facts, of referrals those that are credited."""
+    facts = {entity: _facts(ctx, entity) for entity in sorted({one.kpi.from_ for one in measures_of(ctx.pack)})}
+    if "referral" in facts and results.referrals(ctx.pack):
+        credited = ctx.read(results.REFERRAL_CREDIT).where(F.col("status") == results.CREDITED)
+        facts["referral"] = facts["referral"].join(credited, list(silver.REFERRAL.key), "left_semi")
+    return facts
 
 
 def _reactions(ctx: JobContext, people: DataFrame) -> DataFrame:

@@ -33,7 +33,7 @@ def fed_entities(pack: Pack) -> tuple[Table, ...]:
     reads=(_bronze_accepted,),
     writes=(fed_entities,),
     # What earlier runs sent, and to whom: answers come after it.
-    remembers=(silver.CUSTOMER_RECORD, activation.DELIVERY, identity.IDENTITY_EVENT, identity.GOLDEN_RECORD),
+    remembers=(silver.CUSTOMER_RECORD, activation.DELIVERY, *identity.TABLES),
     shaped_by=("pack", "source", "identity"),
 )
 def run(ctx: JobContext) -> None:
@@ -68,8 +68,12 @@ def _completed(ctx: JobContext, entity: Table, newest: DataFrame) -> DataFrame:
         return newest
     if not any("message_id" in feed.map for source in ctx.pack.sources for feed in source.feeds):
         return newest.withColumn("person_source", F.lit(None).cast("string"))
-    sent = (activation.DELIVERY, identity.IDENTITY_EVENT, identity.GOLDEN_RECORD)
-    return with_recipients(newest, *[ctx.recall(table) for table in sent])
+    links = ctx.recall(identity.IDENTITY_LINK)
+    # People come first: the records of a source that the pack has no more are gone by now.
+    if silver.CUSTOMER_RECORD in fed_entities(ctx.pack):
+        links = links.join(ctx.newest(silver.CUSTOMER_RECORD), list(silver.RECORD_KEY), "left_semi")
+    sent, golden = ctx.recall(activation.DELIVERY), ctx.recall(identity.GOLDEN_RECORD)
+    return with_recipients(newest, sent, ctx.recall(identity.IDENTITY_EVENT), golden, links)
 
 
 def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:

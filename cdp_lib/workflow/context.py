@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -270,7 +270,8 @@ class JobContext:
         Facts of a day to come are left out: one till whose clock is wrong would make everybody a customer of long ago.
         """
         store, zone = self._services.store, self.pack.info.time_zone
-        until = F.lit(self.run.started_at + timedelta(days=1))
+        tomorrow = self.run.started_at.astimezone(self.pack.info.zone).date() + timedelta(days=1)
+        midnight = F.lit(datetime.combine(tomorrow, time(), tzinfo=self.pack.info.zone))
         days: list[date] = []
         for name, column in FACT_TIME.items():
             table = ENTITIES[name]
@@ -278,7 +279,7 @@ class JobContext:
             rows += [store.read(table)] if store.version(table) is not None else []
             for facts in rows:
                 newest = (
-                    facts.where(F.col(column) <= until)
+                    facts.where(F.col(column) < midnight)
                     .agg(F.to_date(F.from_utc_timestamp(F.max(column), zone)))
                     .first()
                 )

@@ -9,7 +9,7 @@ from cdp_lib.connectors import kind_named
 from cdp_lib.connectors.protocol import Item
 from cdp_lib.errors import DeliveryError
 from cdp_lib.messages.rendering import Renderer
-from cdp_lib.messages.tokens import unsubscribe_token
+from cdp_lib.messages.tokens import Subscription, unsubscribe_token
 from cdp_lib.settings.activation import Activation, Offer
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.activation.ledger import EMPTYING, REBUILD
@@ -60,7 +60,8 @@ class Writer:
         policy = self.pack.contact_policy
         if policy is None or policy.unsubscribe_url is None or not activation.needs_consent:
             return None
-        token = unsubscribe_token(self.key, row["golden_id"], row["channel"], activation.id)
+        of = Subscription(row["golden_id"], row["channel"], activation.id, row["intent_id"])
+        token = unsubscribe_token(self.key, of)
         return policy.unsubscribe_url.replace("{token}", token)
 
     def _context(self, row: Mapping[str, Any], activation: Activation, url: str | None) -> dict[str, Any]:
