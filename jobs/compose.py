@@ -28,7 +28,7 @@ from cdp_lib.workflow.failpoints import failpoint_from
 from cdp_lib.workflow.graph import ordered, selected
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import Reporter, reporter_for
-from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
+from cdp_lib.workflow.runner import config_hash, run_workflow, RunOptions, RunReport
 from cdp_lib.workflow.services import Sending, Services
 from jobs.activation.ways import destination_faults
 from quality.suites import rules_in_force, Suite as Checks, suite_for
@@ -176,11 +176,18 @@ class Suite:
         return ordered((*jobs, *more), self.pack) if more else jobs
 
     def _was_cut_off(self, workflow: str, jobs: Sequence[Job]) -> bool:
-        """Whether a kill left the workflow's last run half done, and no other run has done its work since."""
+        """Whether a kill left the workflow's last run half done, and no other run has done its work since.
+
+        Where the settings of the job that it was in changed meanwhile, a new run takes its place.
+        """
         history = History(tuple(self.ledger.states()))
         last = history.last_run(workflow)
         if last is None or last.status != "started":
             return False
+        of_today = {job.name: config_hash(job, self.pack, last.as_of_date) for job in jobs}
+        for name in history.half_done(last.run_id):
+            if history.of_run(last.run_id, name)[0].config_hash != of_today.get(name):
+                return False
         return history.overtaken_by(last, [job.name for job in jobs]) is None
 
     def _run(self, jobs: Sequence[Job], options: RunOptions, services: Services) -> RunReport:
@@ -199,7 +206,7 @@ class Suite:
         root.mkdir(parents=True, exist_ok=True)
         found: ModelRegistry = registry.ModelRegistry(
             named.tracking_uri or f"sqlite:///{root}/mlflow.db",
-            Path(named.artifacts or root / "mlflow_artifacts"),
+            named.artifacts or root / "mlflow_artifacts",
             self.pack.name,
         )
         return found

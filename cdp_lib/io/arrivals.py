@@ -54,6 +54,11 @@ class FileLedger:
             if row["run_id"] == run_id and row["status"] == "planned"
         }
 
+    def planned_under(self, run_id: str) -> frozenset[str]:
+        """Hashes of the contracts under which the run set out to ingest files."""
+        own = [row for row in self.rows if row["run_id"] == run_id and row["status"] == "planned"]
+        return frozenset(row["contract_hash"] for row in own)
+
     def ingested(self, run_id: str) -> set[str]:
         """Paths that the run has already ingested whole."""
         return {row["path"] for row in self.rows if row["run_id"] == run_id and row["status"] == "ingested"}

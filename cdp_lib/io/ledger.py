@@ -229,6 +229,14 @@ class History:
         """The job's states in one run, in order of time."""
         return tuple(state for state in self.states if state.run_id == run_id and state.job == job)
 
+    def was_disturbed(self, success: JobState, config_hash: str) -> bool:
+        """Whether a later try of the job, under other settings than these, did not end well.
+
+        What it wrote before it ended may stand in the job's tables.
+        """
+        later = self.states[self.states.index(success) + 1 :]
+        return any(state.job == success.job and state.config_hash != config_hash for state in later)
+
     def half_done(self, run_id: str) -> tuple[str, ...]:
         """The jobs that a run began and did not end well, in the order that it began them."""
         own = [state for state in self.states if state.run_id == run_id and state.job != RUN_ITSELF]

@@ -42,7 +42,8 @@ class JobContext:
         """Nothing of an earlier run may be built on: the first run, or what shapes the job changed."""
         self.previous_as_of = None if previous is None else previous.as_of_date
         self.published: dict[str, int] = {}
-        self._judge = Judge(job, run, services, self._last_day_of_facts)
+        own = (*job.read_tables(self.pack), *job.written_tables(self.pack))
+        self._judge = Judge(job.name, own, run, services, self._last_day_of_facts)
 
     @property
     def spark(self) -> SparkSession:

@@ -11,7 +11,6 @@ from cdp_lib.contracts.rule_references import tables_by_name
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import QualityError
 from cdp_lib.io.store import Batch
-from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.services import GateRequest, RunInfo, Services
 
 
@@ -19,10 +18,12 @@ from cdp_lib.workflow.services import GateRequest, RunInfo, Services
 class Judge:
     """The gate, as one job of one run asks it; every verdict goes to ops.quality_result.
 
-    `last_day` is the last local day of any published fact, or of facts about to be published, by table.
+    `own` are the tables that the job declares; `last_day` is the last local day of any published fact, or of facts
+    about to be published, by table.
     """
 
-    job: Job
+    job: str
+    own: tuple[Table, ...]
     run: RunInfo
     services: Services
     last_day: Callable[[Mapping[str, DataFrame]], date]
@@ -41,7 +42,7 @@ class Judge:
         store = self.services.store
         return GateRequest(
             run_id=self.run.run_id,
-            job=self.job.name,
+            job=self.job,
             table=table,
             batch=batch,
             after=after,
@@ -60,6 +61,5 @@ class Judge:
     def _neighbour(self, name: str) -> DataFrame | None:
         """A table as it is published now, whether the job reads it or not: a rule that compares with it only looks."""
         pack, store = self.services.pack, self.services.store
-        declared = (*self.job.read_tables(pack), *self.job.written_tables(pack))
-        known = tables_by_name(pack) | {table.name: table for table in declared}
+        known = tables_by_name(pack) | {table.name: table for table in self.own}
         return store.read(known[name]) if name in known and store.version(known[name]) is not None else None

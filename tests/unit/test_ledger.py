@@ -112,6 +112,19 @@ def test_a_holder_without_a_note_is_still_named(tmp_path: Path) -> None:
     assert held_by(tmp_path) == "another run (it left no note yet)"
 
 
+def test_whoever_may_not_open_the_lock_goes_by_the_holders_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*given: object, **named: object) -> None:
+        raise PermissionError(".lock")
+
+    with run_lock(tmp_path, "daily of shop"), monkeypatch.context() as patch:
+        patch.setattr("cdp_lib.io.lock.FileLock.acquire", refused)
+        assert is_locked(tmp_path)
+    monkeypatch.setattr("cdp_lib.io.lock.FileLock.acquire", refused)
+    assert not is_locked(tmp_path)
+
+
 def entries(*names: str) -> pa.RecordBatchReader:
     schema = to_arrow_schema(LIST_ENTRY.schema(), timezone="UTC")
     shared = {"activation_id": "ads", "destination": "wall", "golden_id": "g", "told_at": NOON}
