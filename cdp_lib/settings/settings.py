@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
-from cdp_lib.settings.kind import Frozen
+from cdp_lib.settings.kind import Frozen, NOTHING_BEHIND
 
 SecretResolver = Callable[[str], str | None]
 """The value of a named secret, or None when nobody knows it; `os.environ.get` is one."""
@@ -212,6 +212,8 @@ def _faults(error: ErrorDetails, layers: Sequence[SettingsLayer]) -> Iterator[Fa
             yield Fault(origin, where, f"unknown key '{path[-1]}'.{near_miss(path[-1], _keys_of(path[:-1]))}")
     elif isinstance(error["input"], SecretStr):
         yield Fault(origins[-1], where, "takes no secret; write the value itself")
+    elif error["input"] is None:
+        yield Fault(origins[-1], where, NOTHING_BEHIND)
     else:
         yield Fault(origins[-1], where, f"{error['msg'].removeprefix('Value error, ')} (found {error['input']!r})")
 

@@ -27,7 +27,9 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def documents(*more: dict[str, Any], **changed: dict[str, Any]) -> str:
-    bodies = [{**body, **changed.get(name, {})} for name, body in GOOD.items()]
+    """The good documents with some keys changed; a key that is changed to None is left out."""
+    whole = [{**body, **changed.get(name, {})} for name, body in GOOD.items()]
+    bodies = [{key: value for key, value in body.items() if value is not None} for body in whole]
     return "---\n".join(yaml.safe_dump(body) for body in [*bodies, *more])
 
 
