@@ -3,8 +3,11 @@
 import hashlib
 import json
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, field_validator, StringConstraints
+
+from cdp_lib.errors import near_miss
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 """Lower snake case: it becomes a table, column or id."""
@@ -13,6 +16,13 @@ SqlText = Annotated[str, StringConstraints(min_length=1)]
 """A Spark SQL expression over the columns of its source or entity."""
 
 NOTHING_BEHIND = "has nothing behind it: write a value, or remove the key"
+
+
+def known_zone(name: str) -> str:
+    """The name of an IANA zone; raises ValueError with a near miss for anything else."""
+    if name not in available_timezones():
+        raise ValueError(f"unknown time zone {name!r}.{near_miss(name, available_timezones())}")
+    return name
 
 
 class Frozen(BaseModel):

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from zoneinfo import available_timezones, ZoneInfo
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, ValidationError
 
@@ -15,7 +15,7 @@ from cdp_lib.settings.export import Export
 from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.journey import Journey
-from cdp_lib.settings.kind import Frozen, Name
+from cdp_lib.settings.kind import Frozen, known_zone, Name
 from cdp_lib.settings.purchase_pattern import PurchasePattern
 from cdp_lib.settings.recommendation import Recommendation
 from cdp_lib.settings.review_topics import ReviewTopics
@@ -43,9 +43,7 @@ class PackInfo(Frozen):
     @field_validator("time_zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"unknown time zone {value!r}.{near_miss(value, available_timezones())}")
-        return value
+        return known_zone(value)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -4,13 +4,18 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cdp_lib.settings.kind import Frozen, Name, SqlText
+from cdp_lib.settings.date_pattern import check_date_pattern
+from cdp_lib.settings.kind import Frozen, known_zone, Name, SqlText
 from cdp_lib.settings.sql import parse_type
 
 PiiKind = Literal[
     "name", "email", "phone", "address", "birth_date", "national_id", "online_id", "device_id", "free_text", "payment",
     "raw",
 ]  # fmt: skip
+
+_MOMENTS = ("date", "timestamp", "timestamp_ntz")
+_ZONED = ("timestamp", "struct", "array", "map")
+"""Types in which a time without a zone of its own may stand that is meant as an instant."""
 
 
 class SourceColumn(Frozen):
@@ -19,9 +24,9 @@ class SourceColumn(Frozen):
     type: str = Field(description="Spark SQL type: string, bigint, decimal(18,2), date, timestamp, struct<...>, ...")
     header: str | None = Field(default=None, description="Name in the file, where it differs")
     format: str | tuple[str, ...] = Field(
-        default=(), description="Date or timestamp patterns, tried in order; ISO 8601 when left out"
+        default=(), description="Spark's patterns of a date or timestamp, tried in order; ISO 8601 when left out"
     )
-    time_zone: str | None = Field(default=None, description="Zone of times written without one; else the pack's")
+    time_zone: str | None = Field(default=None, description="IANA zone of times written without one; else the pack's")
     pii: PiiKind | None = Field(default=None, description="What personal data it holds; everything obeys the mark")
     required: bool = Field(default=False, description="A row without it is quarantined")
     optional: bool = Field(default=False, description="A file may lack the column; otherwise such a file is refused")
@@ -33,6 +38,27 @@ class SourceColumn(Frozen):
     def _type_is_known(cls, value: str) -> str:
         parse_type(value)
         return value
+
+    @field_validator("format")
+    @classmethod
+    def _patterns_read_days(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for pattern in (value,) if isinstance(value, str) else value:
+            check_date_pattern(pattern)
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str | None) -> str | None:
+        return value if value is None else known_zone(value)
+
+    @model_validator(mode="after")
+    def _keys_fit_the_type(self) -> "SourceColumn":
+        name = parse_type(self.type).name
+        if self.format and name not in _MOMENTS:
+            raise ValueError(f"format belongs to {', '.join(_MOMENTS)}, not to {self.type}: remove it, or change type")
+        if self.time_zone and name not in _ZONED:
+            raise ValueError(f"time_zone belongs to timestamps, alone or nested, not to {self.type}: remove it")
+        return self
 
     @property
     def formats(self) -> tuple[str, ...]:
