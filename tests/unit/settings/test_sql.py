@@ -76,6 +76,8 @@ def test_what_is_no_single_expression_is_refused(text: str) -> None:
     ("text", "tree"),
     [
         ("decimal(18,2)", TypeTree("decimal", (18, 2))),
+        ("decimal(5)", TypeTree("decimal", (5, 0))),
+        ("decimal", TypeTree("decimal", (10, 0))),
         ("array<string>", TypeTree("array", (), (("", TypeTree("string")),))),
         ("map<string,int>", TypeTree("map", (), (("", TypeTree("string")), ("", TypeTree("int"))))),
         (
@@ -95,6 +97,13 @@ def test_types_are_trees(text: str, tree: TypeTree) -> None:
     [
         ("strin", r"unknown type 'strin'\. Did you mean 'string'\?"),
         ("interval", "unknown type 'interval'"),
+        ("interval day", "unknown type 'interval day'"),
+        (
+            "decimal(50,2)",
+            r"no such type 'decimal\(50,2\)': a decimal has 1 to 38 digits, and no more behind the point",
+        ),
+        ("array<decimal(2,5)>", r"no such type 'array<decimal\(2,5\)>'"),
+        ("decimal(x)", r"no such type 'decimal\(x\)'"),
         ("", "unknown type"),
     ],
 )
