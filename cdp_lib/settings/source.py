@@ -73,7 +73,9 @@ class Read(Frozen):
     path: str = Field(description="Glob below the landing folder; gzip is recognised by its content")
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = Field(default="utf-8", description="Of CSV and JSON lines; a file that does not decode is refused")
-    null_values: tuple[str, ...] = Field(default=("",), description="Texts that mean unknown")
+    null_values: tuple[str, ...] = Field(
+        default=("",), description="Texts that mean unknown; in CSV an empty cell does in any case"
+    )
 
     @field_validator("path")
     @classmethod
@@ -90,6 +92,11 @@ class Read(Frozen):
         except LookupError as problem:
             raise ValueError(f"unknown text encoding {value!r}; try utf-8, tis-620, cp874, latin-1") from problem
         return value
+
+    @property
+    def unknown_texts(self) -> tuple[str, ...]:
+        """Every text that means unknown: CSV has no other way to leave a cell out than to leave it empty."""
+        return ("", *self.null_values) if self.format == "csv" else self.null_values
 
 
 class Feed(Frozen):
