@@ -1,5 +1,6 @@
 """Kind `source`: what arrives from one system, how it is read, what it means, and which entities it feeds."""
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,6 +17,14 @@ PiiKind = Literal[
 _MOMENTS = ("date", "timestamp", "timestamp_ntz")
 _ZONED = ("timestamp", "struct", "array", "map")
 """Types in which a time without a zone of its own may stand that is meant as an instant."""
+
+_BRACKETS = re.compile(r"\[!?([^\]/]+)\]")
+"""One letter out of several, in a path."""
+
+
+def _is_backward(letters: str) -> bool:
+    """Whether a range of letters ends before it begins, such as z-a."""
+    return any(first > last for first, last in re.findall(r"(.)-(.)", letters))
 
 
 class SourceColumn(Frozen):
@@ -82,6 +91,13 @@ class Read(Frozen):
     def _path_stays_below_landing(cls, value: str) -> str:
         if value.startswith("/") or ".." in value.split("/"):
             raise ValueError(f"path {value!r} leads out of the landing folder; write it relative, without ..")
+        if {"", "."}.intersection(value.split("/")):
+            raise ValueError(f"path {value!r} has a part that names nothing; write it like desk/members_*.csv")
+        outside = _BRACKETS.sub("", value)
+        if set("[{").intersection(outside) or any(map(_is_backward, _BRACKETS.findall(value))):
+            raise ValueError(
+                f"path {value!r} is no glob: it may have *, **, ? and [a-z]; a bracket itself is written [[]"
+            )
         return value
 
     @field_validator("encoding")

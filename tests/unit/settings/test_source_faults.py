@@ -2,8 +2,9 @@
 
 import pytest
 
+from cdp_lib.io.yaml_files import load_pack
 from cdp_lib.settings.date_pattern import check_date_pattern
-from tests.unit.settings.conftest import LoadFaults, SOURCES
+from tests.unit.settings.conftest import LoadFaults, SOURCES, WritePack
 from tests.unit.settings.test_faults import spoiled
 
 
@@ -48,6 +49,30 @@ def test_a_pattern_that_misreads_days_is_refused_with_what_was_meant(pattern: st
 )  # fmt: skip
 def test_a_pattern_of_whole_days_is_none_of_our_business(pattern: str) -> None:
     check_date_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("./door/*.csv", "path './door/*.csv' has a part that names nothing; write it like desk/members_*.csv"),
+        ("door//*.csv", "path 'door//*.csv' has a part that names nothing"),
+        ("door/", "path 'door/' has a part that names nothing"),
+        ("", "path '' has a part that names nothing"),
+        ("door/*.{csv,txt}", "path 'door/*.{csv,txt}' is no glob: it may have *, **, ? and [a-z]; a bracket itself"),
+        ("door/[z-a].csv", "path 'door/[z-a].csv' is no glob"),
+        ("door/[].csv", "path 'door/[].csv' is no glob"),
+        ("door/[a.csv", "path 'door/[a.csv' is no glob"),
+    ],
+)
+def test_a_path_that_finds_nothing_by_its_form_is_a_fault(faults_of: LoadFaults, path: str, said: str) -> None:
+    (fault,) = faults_of(sources=spoiled(SOURCES, "door/*.csv", path))
+    assert fault.startswith(f"sources.yml: sources[0].read.path: {said}")
+
+
+@pytest.mark.parametrize("path", ["**", "door/[!a-c_]*.csv", "door/[{]1[[].csv", "door/a b-(1).csv"])
+def test_a_path_may_be_any_glob(write_pack: WritePack, path: str) -> None:
+    folder = write_pack(sources=spoiled(SOURCES, "door/*.csv", path))
+    assert load_pack(str(folder), folder.parent).sources[0].read.path == path
 
 
 COLUMN = 'paid: {type: "decimal(18,2)", expect: ["paid >= 0"]}'
