@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, get_args, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +15,10 @@ HOLDOUT = "holdout"
 
 EVERYBODY = "all"
 """The arm of those who are written to where no versions compete; in results, all arms together."""
+
+ContactChannel = Literal["email", "sms", "push", "line"]
+CONTACT_CHANNELS: tuple[str, ...] = get_args(ContactChannel)
+"""Channels that reach for a person: what quiet hours, contact caps and the global holdout are about."""
 
 _TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 
@@ -202,7 +206,7 @@ class QuietHours(Frozen):
 class ContactCap(Frozen):
     """No more messages than this in any such window."""
 
-    channel: Name = Field(default="any", description="email, sms, push, line; any: all of them together")
+    channel: Literal[ContactChannel, "any"] = Field(default="any", description="any: all of them together")
     count: int = Field(ge=1)
     window: str = Field(description="E.g. 7d")
 

@@ -180,6 +180,11 @@ class Pack:
         """Names of the objects of one kind that the pack's files write down, those in faulty documents included."""
         return frozenset(name for of_kind, name in self.written_at if of_kind == kind and name)
 
+    def knows_all(self, kind: str) -> bool:
+        """Whether no document of the kind is faulty: then what none of them says is not said. The kind's have an id."""
+        sound = {getattr(one, "id", "") for one in self.objects(kind)}
+        return (kind, "") not in self.written_at and self.written_names(kind) <= sound
+
     def place(self, kind: str, name: str) -> tuple[str, str]:
         """(file, key path) of an object, for messages."""
         return self.written_at.get((kind, name), (f"pack {self.name}", f"{kind} {name}"))
