@@ -41,6 +41,7 @@ columns:
 feeds:
   - {to: order, map: {order_id: id, ordered_at: at, paid_amount: paid, person_id: id, source_updated_at: at}}
   - {to: order_line, map: {order_id: id, line_id: id, ordered_at: at, paid_amount: paid, source_updated_at: at}}
+  - {to: customer_record, map: {source_record_id: id, source_updated_at: at}}
 """
 
 
