@@ -125,10 +125,14 @@ class _Check:
 
     def traits(self) -> Iterator[Fault]:
         fixed = {column.name for column in CUSTOMER_FIXED}
+        scores = {column.name: table for table, columns in customer_scores(self.pack).items() for column in columns}
         for trait in self.pack.traits:
             file, path = self.pack.place("trait", trait.name)
             if trait.name in fixed:
                 message = f"'{trait.name}' is a fixed column of gold.customer; choose another name"
+                yield Fault(file, f"{path}.name", message)
+            if trait.name in scores:
+                message = f"'{trait.name}' is a column of {scores[trait.name]}; choose another name"
                 yield Fault(file, f"{path}.name", message)
             faults = list(self._derived_trait(trait) if trait.is_derived else self._trait_of_facts(trait))
             for key, message in faults or _type_faults(trait, self.pack):

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, ValidationError
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.activation import Activation, ContactPolicy, Destination, Message, Offer
 from cdp_lib.settings.audience import Audience
+from cdp_lib.settings.cleaning import known_region, placeholder_pattern
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
@@ -36,14 +37,24 @@ class PackInfo(Frozen):
     title: str = ""
     currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of every amount")
     time_zone: str = Field(description="IANA zone of the business's days, windows and birthdays")
-    phone_region: str = Field(default="US", pattern=r"^[A-Z]{2}$", description="ISO 3166 region of phones without +")
+    phone_region: str = Field(default="US", description="ISO 3166 region of phones without +")
     day_first: bool = Field(default=True, description="03/04/2025 is 3 April")
-    placeholders: tuple[str, ...] = Field(default=(), description="More patterns of values that mean nothing")
+    placeholders: tuple[str, ...] = Field(default=(), description="More Java patterns of values that mean nothing")
 
     @field_validator("time_zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
         return known_zone(value)
+
+    @field_validator("phone_region")
+    @classmethod
+    def _region_is_known(cls, value: str) -> str:
+        return known_region(value)
+
+    @field_validator("placeholders")
+    @classmethod
+    def _patterns_find_something(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(placeholder_pattern, value))
 
     @property
     def zone(self) -> ZoneInfo:
