@@ -39,7 +39,7 @@ class _AsWritten(GenerateJsonSchema):
         if schema.get("default", ...) is not None:
             return super().default_schema(schema)
         said: Any = schema["schema"]
-        while said["type"] in ("function-after", "nullable"):
+        while said["type"] in ("function-before", "function-after", "nullable"):
             said = said["schema"]
         return self.generate_inner(said)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, get_args, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -42,7 +42,9 @@ Memory = Annotated[str, AfterValidator(_memory)]
 
 SparkKey = Annotated[str, AfterValidator(_spark_key)]
 SparkValue = Annotated[str | SecretStr, BeforeValidator(_spark_text)]
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+_Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LOG_LEVELS: tuple[str, ...] = get_args(_Level)
+LogLevel = Annotated[_Level, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
 
 
 class LakehouseSettings(Frozen):
