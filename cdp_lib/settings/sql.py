@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import exp, TokenType
 from sqlglot.errors import SqlglotError
 
 from cdp_lib.errors import near_miss
@@ -153,10 +154,18 @@ def expression_faults(text: str, columns: Collection[str] | None, functions: Col
     ]
     faults += [
         f"unknown function '{name}' in {text!r}.{near_miss(name, functions)}"
-        for name in called
-        if functions and name not in functions
+        for name in (sorted({*called, *_called_as_written(text)}) if functions else ())
+        if name not in functions
     ]
     return faults
+
+
+def _called_as_written(text: str) -> Iterator[str]:
+    """Names before a bracket: the syntax tree has those that sqlglot knows of any dialect under names of its own."""
+    for name, after in pairwise(sqlglot.tokenize(text, read="spark")):
+        is_call = name.token_type == TokenType.VAR and after.token_type == TokenType.L_PAREN
+        if is_call and name.text.lower() != "group":  # WITHIN GROUP (...)
+            yield name.text.lower()
 
 
 def _unknown_columns(tree: exp.Expr, text: str, columns: Collection[str]) -> list[str]:

@@ -1,10 +1,13 @@
 """Spark SQL leaves are read without a JVM."""
 
 import pytest
+from pyspark.sql import SparkSession
 
+from cdp_lib.settings.functions import ONLY_IN_PYTHON, ONLY_IN_SQL
 from cdp_lib.settings.sql import (
     columns_in,
     columns_outside_aggregates,
+    expression_faults,
     fields_in,
     has_aggregate,
     map_entries,
@@ -12,6 +15,7 @@ from cdp_lib.settings.sql import (
     parse_type,
     TypeTree,
 )
+from jobs.compose import sql_functions
 
 
 @pytest.mark.parametrize(
@@ -110,3 +114,37 @@ def test_types_are_trees(text: str, tree: TypeTree) -> None:
 def test_unknown_types_are_met_with_a_near_miss(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_type(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("strpos(a, 'x')", "unknown function 'strpos'"),
+        ("safe_divide(a, b)", "unknown function 'safe_divide' in 'safe_divide(a, b)'. Did you mean 'try_divide'?"),
+        ("upper(starts_with(a, b))", "unknown function 'starts_with' in 'upper(starts_with(a, b))'. Did you mean"),
+        ("lit(3)", "unknown function 'lit'"),
+    ],
+)
+def test_functions_of_other_dialects_are_unknown(text: str, said: str) -> None:
+    (fault,) = expression_faults(text, ("a", "b"), sql_functions())
+    assert fault.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "len(a) + locate('x', a) + if(a, 1, 2) + bigint(b)",
+        "try_cast(a AS decimal(18,2)) + extract(year FROM b) + position('x' IN a)",
+        "sum(a) FILTER (WHERE b IN (1, 2)) OVER (PARTITION BY (b))",
+        "transform(a, (x, i) -> (x + i)) AND (b) OR NOT (a) AND exists(a, x -> x > 1)",
+        "trim(BOTH ' ' FROM a) || left(a, 2) || struct(a).a || date'2025-01-31'",
+    ],
+)
+def test_functions_and_syntax_of_spark_are_known(text: str) -> None:
+    assert expression_faults(text, ("a", "b"), sql_functions()) == []
+
+
+def test_the_functions_that_are_known_without_a_jvm_are_sparks_own(spark: SparkSession) -> None:
+    found = {row["function"] for row in spark.sql("SHOW SYSTEM FUNCTIONS").collect() if row["function"].isidentifier()}
+    assert ONLY_IN_SQL - found == {"extract", "try_cast"}
+    assert found & ONLY_IN_PYTHON == set()
