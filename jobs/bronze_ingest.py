@@ -68,6 +68,8 @@ def _plan(ctx: JobContext, source: Source, ledger: FileLedger) -> Sequence[Verdi
     contract = source.content_hash()
     planned_before = ledger.planned(ctx.run.run_id)
     listed = list_files(ctx.landing, source)
+    if not listed and not ledger.knows(contract):
+        ctx.say(f"{source.id}: no file matches '{source.read.path}' below {ctx.landing}")
     if planned_before:
         waiting = [file for file in listed if file.path in planned_before.keys() - ledger.ingested(ctx.run.run_id)]
         if waiting and ledger.planned_under(ctx.run.run_id) != {contract}:

@@ -20,6 +20,7 @@ from cdp_lib.io.lock import run_lock
 from cdp_lib.io.session import build_session
 from cdp_lib.io.store import DeltaStore
 from cdp_lib.io.yaml_files import load_pack, load_rules, load_settings_files, load_workflows
+from cdp_lib.settings.functions import ONLY_IN_PYTHON, ONLY_IN_SQL
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.settings import Settings
@@ -48,10 +49,8 @@ def conf_folder() -> Path:
 @cache
 def sql_functions() -> frozenset[str]:
     """Names of the SQL functions that Spark knows, without a JVM."""
-    known = {name for name in dir(spark_functions) if not name.startswith("_")}
-    return frozenset(
-        known | {"if", "nvl", "nvl2", "int", "string", "bigint", "double", "date", "timestamp", "decimal", "boolean"}
-    )
+    of_python = {name for name in dir(spark_functions) if not name.startswith("_")}
+    return frozenset(of_python - ONLY_IN_PYTHON) | ONLY_IN_SQL
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cdp_lib.errors import CdpError, ConfigError
+from cdp_lib.errors import CdpError, ConfigError, near_miss
+from cdp_lib.settings.settings import LOG_LEVELS
 
 PackOption = Annotated[str, typer.Option("--pack", "-p", help="A pack's name, or any folder of YAML.")]
 LandingOption = Annotated[str | None, typer.Option(help="Folder of the pack's landing files.")]
@@ -29,10 +30,16 @@ LevelOption = Annotated[
 @contextmanager
 def told_plainly(level: str | None = None) -> Iterator[None]:
     """Our own errors are a message, several faults a line each, and exit code 1; no trace."""
+    named = (level or "WARNING").upper()
+    is_known = named in LOG_LEVELS
     logging.basicConfig(
-        stream=sys.stderr, level=level or "WARNING", format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        stream=sys.stderr,
+        level=named if is_known else "WARNING",
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     try:
+        if not is_known:
+            raise ConfigError(f"unknown --log-level '{level}'.{near_miss(named, LOG_LEVELS)}")
         yield
     except CdpError as problem:
         console = Console(stderr=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from cdp_lib.contracts.reference_checks import feed_fault
 from cdp_lib.contracts.scores import customer_scores
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.errors import Fault, near_miss
@@ -66,7 +67,7 @@ class _Check:
         sent = {step.send for journey in self.pack.journeys for step in journey.steps.values() if step.send}
         if one.audience is not None:
             yield from self._known(".audience", "audience", one.audience)
-        elif one.id not in sent and self._knows_all("journey"):
+        elif one.id not in sent and self.pack.knows_all("journey"):
             yield "", "nobody gets it: name an audience, or let a step of a journey send it"
         yield from self._known(".destination", "destination", one.destination)
         named = [("", one.message, one.offer)]
@@ -84,10 +85,6 @@ class _Check:
             cure = near_miss(name, known) or f" Write {article} {kind} of that id."
             yield key, f"unknown {kind} '{name}'.{cure}"
 
-    def _knows_all(self, kind: str) -> bool:
-        """Whether no document of the kind is faulty: then what none of them says is not said."""
-        return self.pack.written_names(kind) <= {getattr(one, "id", "") for one in self.pack.objects(kind)}
-
     def _of_a_row(self, text: str, columns: Collection[str]) -> list[str]:
         messages = expression_faults(text, columns, self.functions)
         if not messages and has_aggregate(text):
@@ -97,6 +94,9 @@ class _Check:
     def _kpi(self, kpi: Kpi) -> _Keyed:
         if kpi.from_ not in FACT_TIME:
             yield ".from", f"unknown entity '{kpi.from_}'.{near_miss(kpi.from_, FACT_TIME)}"
+            return
+        if unfed := feed_fault(kpi.from_, self.pack):
+            yield ".from", unfed
             return
         columns = ENTITIES[kpi.from_].content_columns
         call = _CALL.match(kpi.select)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
-from cdp_lib.contracts.reference_checks import fact_faults, way_back
+from cdp_lib.contracts.reference_checks import fact_faults, feed_fault, way_back
 from cdp_lib.contracts.scores import customer_scores
 from cdp_lib.errors import Fault, near_miss
 from cdp_lib.settings.audience import ahead_in_list, Audience, Condition, needed_audiences, SUPPRESSION
 from cdp_lib.settings.pack import Pack
+from cdp_lib.settings.segmentation import RFM_SEGMENTS
 from cdp_lib.settings.sql import parse_type, TypeTree
 
 _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double", "decimal"})
@@ -38,13 +39,19 @@ class Vocabulary:
     segments: frozenset[str]
     audiences: frozenset[str]
     types: dict[str, TypeTree]
+    choices: dict[tuple[str, str], tuple[str, ...]]
+    """(subject, name): the texts that it can be, where the list is closed."""
     functions: Collection[str]
 
     @classmethod
     def of(cls, pack: Pack, columns: Collection[str], functions: Collection[str] = ()) -> "Vocabulary":
         """What the pack's conditions may name; `columns` are those of gold.customer, faulty traits included."""
-        of_scores = {column.name: column.type for table in customer_scores(pack).values() for column in table}
-        types = {column.name: column.type for column in CUSTOMER_FIXED} | of_scores
+        scores = [column for table in customer_scores(pack).values() for column in table]
+        types = {column.name: column.type for column in (*CUSTOMER_FIXED, *scores)}
+        choices = {("trait", column.name): column.choices for column in CUSTOMER_FIXED}
+        choices |= {("score", column.name): column.choices for column in scores}
+        rfm = (*RFM_SEGMENTS, *RFM_SEGMENTS.values())
+        choices |= {("segment", one.id): rfm for one in pack.segmentations if one.method == "rfm"}
         for trait in pack.traits:
             try:
                 types[trait.name] = trait_type(trait, pack)
@@ -53,10 +60,11 @@ class Vocabulary:
         return cls(
             pack,
             frozenset(name for name in columns if not name.startswith("_")),
-            frozenset(of_scores),
+            frozenset(column.name for column in scores),
             frozenset(one.id for one in pack.segmentations) | pack.written_names("segmentation"),
             frozenset(one.id for one in pack.audiences) | pack.written_names("audience"),
             {name: parse_type(text) for name, text in types.items()},
+            choices,
             functions,
         )
 
@@ -79,6 +87,7 @@ def condition_faults(condition: Condition, asked: Vocabulary) -> _Keyed:
         name = getattr(condition, subject)
         if name is not None and name not in known:
             yield f".{subject}", f"unknown {subject} '{name}'.{near_miss(name, known)}"
+        yield from _choice_faults(condition, f"{subject} '{name}'", asked.choices.get((subject, name or ""), ()))
     column = condition.trait or condition.score
     if column in asked.types:
         yield from _comparison_faults(condition, f"'{column}'", asked.types[column])
@@ -88,6 +97,9 @@ def condition_faults(condition: Condition, asked: Vocabulary) -> _Keyed:
 
 def _did_faults(condition: Condition, asked: Vocabulary) -> _Keyed:
     figure = condition.figure
+    if unfed := feed_fault(figure.from_, asked.pack):
+        yield ".did", unfed
+        return
     wrong = [
         (".did" if key == ".from" else key, message) for key, message in fact_faults(figure, asked.functions, others=())
     ]
@@ -116,6 +128,16 @@ def _comparison_faults(condition: Condition, what: str, kind: TypeTree) -> _Keye
             if not _fits(one, element):
                 place = key if position is None else f"{key}[{position}]"
                 yield place, f"{what} is {_said(kind)}, which {one!r} cannot be compared with: {_wanted(element)}"
+
+
+def _choice_faults(condition: Condition, what: str, choices: Collection[str]) -> _Keyed:
+    """Texts that a closed list does not have: nobody would be found, or with `is_not` everybody."""
+    for name, value in condition.operators.items():
+        for position, one in enumerate(value) if isinstance(value, tuple) else ((None, value),):
+            if choices and isinstance(one, str) and one not in choices:
+                place = f".{name.rstrip('_')}" + ("" if position is None else f"[{position}]")
+                hint = near_miss(one, choices) or f" Choices: {', '.join(choices)}."
+                yield place, f"{what} is never '{one}'.{hint}"
 
 
 def _misfit(operator: str, kind: TypeTree) -> str:

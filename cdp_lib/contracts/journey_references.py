@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from cdp_lib.contracts.audience_references import condition_faults, Vocabulary
-from cdp_lib.contracts.reference_checks import row_faults, way_back
+from cdp_lib.contracts.reference_checks import feed_fault, row_faults, way_back
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.errors import Fault, near_miss
 from cdp_lib.settings.journey import END, EXIT_WHEN, Journey, Step, WaitUntil
@@ -78,6 +78,8 @@ class _Check:
     def _wait(self, key: str, wait: WaitUntil) -> _Keyed:
         if wait.did not in FACT_TIME:
             yield f"{key}.did", f"unknown entity '{wait.did}'.{near_miss(wait.did, FACT_TIME)}"
+        elif unfed := feed_fault(wait.did, self.pack):
+            yield f"{key}.did", unfed
         elif wait.where is not None:
             for message in row_faults(wait.where, ENTITIES[wait.did].content_columns, self.vocabulary.functions):
                 yield f"{key}.where", message

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.errors import near_miss
+from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.sql import expression_faults, has_aggregate
 from cdp_lib.settings.trait import DERIVED_FROM, Trait
 
@@ -31,6 +32,15 @@ def fact_faults(
         yield ".select", f"only count takes *, not {function}"
     if trait.where:
         yield from ((".where", message) for message in row_faults(trait.where, columns, functions))
+
+
+def feed_fault(entity: str, pack: Pack) -> str:
+    """Why there will be no fact of the entity; empty where a source feeds it, or a faulty one may be meant to."""
+    fed = {feed.to for source in pack.sources for feed in source.feeds}
+    is_known = pack.knows_all("source") and fed <= ENTITIES.keys()
+    if entity in fed or entity not in ENTITIES or not is_known:
+        return ""
+    return f"no source feeds {entity}. Add a feed `to: {entity}`."
 
 
 def way_back(name: str, reads: Mapping[str, Collection[str]]) -> list[str]:

@@ -10,11 +10,11 @@ from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
 from cdp_lib.contracts.identity import GOLDEN_FIELDS, GOLDEN_RECORD
 from cdp_lib.contracts.journey_references import journey_faults
 from cdp_lib.contracts.matching_references import matching_faults
-from cdp_lib.contracts.reference_checks import fact_faults, row_faults, way_back
+from cdp_lib.contracts.reference_checks import fact_faults, feed_fault, row_faults, way_back
 from cdp_lib.contracts.rule_references import pack_rule_faults
 from cdp_lib.contracts.score_references import score_faults
 from cdp_lib.contracts.scores import customer_scores
-from cdp_lib.contracts.silver import COMPUTED, CUSTOMER_RECORD, ENTITIES, RAW_RECORD_FIELDS
+from cdp_lib.contracts.silver import CAMPAIGN_RESPONSE, COMPUTED, CUSTOMER_RECORD, ENTITIES, RAW_RECORD_FIELDS
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.pack import Pack
@@ -80,6 +80,8 @@ class _Check:
             for position, feed in enumerate(source.feeds):
                 for key, message in self._feed(source, feed):
                     yield Fault(file, f"{path}.feeds[{position}]{key}", message)
+            for key, message in self._lost_people(source):
+                yield Fault(file, f"{path}{key}", message)
 
     def _feed(self, source: Source, feed: Feed) -> _Keyed:
         if feed.to not in ENTITIES:
@@ -103,20 +105,45 @@ class _Check:
             for message in self._row_expression(feed.where, source.columns):
                 yield ".where", message
 
+    def _lost_people(self, source: Source) -> _Keyed:
+        """Facts whose person no customer_record can have: it is found by source_system and person_id."""
+        records = [feed for one in self.pack.sources for feed in one.feeds if feed.to == CUSTOMER_RECORD.noun]
+        is_known = any(feed.to == CUSTOMER_RECORD.noun or feed.to not in ENTITIES for feed in source.feeds)
+        if is_known or any("source_system" in feed.map for feed in records):
+            return
+        for position, feed in enumerate(source.feeds):
+            is_found_by_message = feed.to == CAMPAIGN_RESPONSE.noun and "message_id" in feed.map
+            if "person_id" in feed.map and "source_system" not in feed.map and not is_found_by_message:
+                yield (
+                    f".feeds[{position}].map.person_id",
+                    f"'{source.id}' feeds no customer_record, so nobody is known by it. Add a feed "
+                    "`to: customer_record` whose source_record_id is the same expression",
+                )
+
     def _row_expression(self, text: str, columns: Collection[str] | None) -> list[str]:
         """Faults of an expression that looks at one row at a time."""
         return row_faults(text, columns, self.functions)
 
     def traits(self) -> Iterator[Fault]:
         fixed = {column.name for column in CUSTOMER_FIXED}
+        scores = {column.name: table for table, columns in customer_scores(self.pack).items() for column in columns}
         for trait in self.pack.traits:
             file, path = self.pack.place("trait", trait.name)
             if trait.name in fixed:
                 message = f"'{trait.name}' is a fixed column of gold.customer; choose another name"
                 yield Fault(file, f"{path}.name", message)
-            faults = list(self._derived_trait(trait) if trait.is_derived else fact_faults(trait, self.functions))
+            if trait.name in scores:
+                message = f"'{trait.name}' is a column of {scores[trait.name]}; choose another name"
+                yield Fault(file, f"{path}.name", message)
+            faults = list(self._derived_trait(trait) if trait.is_derived else self._trait_of_facts(trait))
             for key, message in faults or _type_faults(trait, self.pack):
                 yield Fault(file, f"{path}{key}", message)
+
+    def _trait_of_facts(self, trait: Trait) -> _Keyed:
+        unfed = feed_fault(trait.from_, self.pack) if self.is_whole else ""
+        if unfed:
+            yield ".from", unfed
+        yield from fact_faults(trait, self.functions)
 
     def _derived_trait(self, trait: Trait) -> _Keyed:
         columns = self._customer_columns() if trait.from_ == "customer" else set(GOLDEN_RECORD.content_columns)
@@ -174,7 +201,7 @@ class _Check:
 
     def _fed_identifiers(self) -> set[str] | None:
         """The keys that feeds put into customer_record's `identifiers`; None where the pack does not tell them all."""
-        if not self.is_whole or self._source_names() != {source.id for source in self.pack.sources}:
+        if not (self.is_whole and self.pack.knows_all("source")):
             return None
         fields: set[str] = set()
         for feed in (feed for source in self.pack.sources for feed in source.feeds if feed.to == CUSTOMER_RECORD.noun):

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
+from cdp_lib.contracts.reference_checks import feed_fault
 from cdp_lib.errors import Fault, near_miss
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.sql import parse_type
@@ -25,10 +26,11 @@ def score_faults(pack: Pack, columns: Collection[str]) -> Iterator[Fault]:
     `columns` are the names of gold.customer's columns, those of faulty traits included.
     """
     for kind, entity in _NEEDS.items():
-        if entity not in pack.fed and pack.has(kind):
+        unfed = feed_fault(entity, pack)
+        if unfed and pack.has(kind):
             name = pack.segmentations[0].id if kind == "segmentation" else kind
             file, path = pack.place(kind, name)
-            yield Fault(file, path, f"nothing to compute from: no source feeds {entity}. Add a feed `to: {entity}`.")
+            yield Fault(file, path, f"nothing to compute from: {unfed}")
     types = _types(pack)
     for segmentation in pack.segmentations:
         file, path = pack.place("segmentation", segmentation.id)

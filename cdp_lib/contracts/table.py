@@ -25,6 +25,8 @@ class Column:
     required: bool = False
     pii: PiiKind | None = None
     check: str | None = None
+    choices: tuple[str, ...] = ()
+    """The closed list of its values; empty: any."""
 
     @property
     def spark_type(self) -> T.DataType:
@@ -172,6 +174,5 @@ def number(name: str, description: str, *, required: bool = False, check: str | 
 def one_of(name: str, description: str, values: tuple[str, ...], *, required: bool = False) -> Column:
     """A STRING column with a closed list of values."""
     allowed = ", ".join(f"'{value}'" for value in values)
-    return Column(
-        name, "string", f"{description} One of: {', '.join(values)}.", required, None, f"{name} IN ({allowed})"
-    )
+    said = f"{description} One of: {', '.join(values)}."
+    return Column(name, "string", said, required, None, f"{name} IN ({allowed})", values)

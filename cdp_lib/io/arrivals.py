@@ -35,6 +35,10 @@ class FileLedger:
         own = self._of_file(file)
         return bool(own) and all(_is_unread(row) for row in own)
 
+    def knows(self, contract_hash: str) -> bool:
+        """Whether any file was dealt with under the contract."""
+        return any(row["contract_hash"] == contract_hash for row in self.rows)
+
     def has_content(self, content_hash: str, *, but_run: str) -> bool:
         """Whether another run ingested these bytes, under whatever name."""
         return any(

@@ -109,7 +109,7 @@ def _below(system: fs.FileSystem, base: str, glob: str) -> Iterator[tuple[str, f
     parts = glob.split("/")
     fixed = next((place for place, part in enumerate(parts[:-1]) if _WILDCARD.search(part)), len(parts) - 1)
     folder = "/".join([base, *parts[:fixed]])
-    is_deep = fixed < len(parts) - 1
+    is_deep = fixed < len(parts) - 1 or "**" in parts[-1]
     selector = fs.FileSelector(folder, recursive=is_deep, allow_not_found=True)
     for info in system.get_file_info(selector):
         if info.type == fs.FileType.File:

@@ -1,10 +1,10 @@
 """Kinds of activation: what is offered and said, to which audience, through which destination, judged by what."""
 
 import re
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, time
+from typing import Annotated, Any, get_args, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator, ValidationInfo, WithJsonSchema
 
 from cdp_lib.settings.audience import days_in, one_day_at_least
 from cdp_lib.settings.kind import Frozen, Name, SqlText
@@ -16,7 +16,14 @@ HOLDOUT = "holdout"
 EVERYBODY = "all"
 """The arm of those who are written to where no versions compete; in results, all arms together."""
 
+ContactChannel = Literal["email", "sms", "push", "line"]
+CONTACT_CHANNELS: tuple[str, ...] = get_args(ContactChannel)
+"""Channels that reach for a person: what quiet hours, contact caps and the global holdout are about."""
+
 _TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+
+_Moment = Annotated[datetime, WithJsonSchema({"type": "string"})]
+"""A plain day is one too, which JSON Schema's own format of times does not know."""
 
 
 class OfferCode(Frozen):
@@ -41,14 +48,34 @@ class Offer(Frozen):
     title: str = Field(min_length=1, description="What the customer reads")
     description: str = ""
     code: OfferCode = OfferCode()
-    starts_at: datetime | None = Field(default=None, description="Local time of the pack; not sent before it")
-    ends_at: datetime | None = Field(default=None, description="Local time of the pack; not sent after it")
+    starts_at: _Moment | None = Field(default=None, description="Local time of the pack, or a day; not sent before it")
+    ends_at: _Moment | None = Field(
+        default=None, description="Local time of the pack, or the last day; not sent after it"
+    )
     valid_hours: int | None = Field(
         default=None, ge=1, description="How long a customer's code lives; none: to the end"
     )
 
+    @field_validator("starts_at", "ends_at", mode="before")
+    @classmethod
+    def _is_moment(cls, value: object, field: ValidationInfo) -> object:
+        """A day begins where the offer starts and is over where it ends."""
+        if value is None or isinstance(value, datetime):
+            return value
+        try:
+            if not isinstance(value, str) or value.isdigit():
+                raise ValueError
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            said = f"{value!r} is not a time such as 2025-01-31T18:00, or a day such as 2025-01-31"
+            raise ValueError(said) from None
+        is_last_day = field.field_name == "ends_at" and len(value) == len("2025-01-31")
+        return datetime.combine(moment, time.max) if is_last_day else moment
+
     @model_validator(mode="after")
     def _ends_after_start(self) -> "Offer":
+        if self.starts_at and self.ends_at and (self.starts_at.tzinfo is None) != (self.ends_at.tzinfo is None):
+            raise ValueError("one of starts_at and ends_at names a zone: write both with one, or both without")
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             raise ValueError(f"ends_at {self.ends_at} is not after starts_at {self.starts_at}")
         return self
@@ -208,7 +235,7 @@ class QuietHours(Frozen):
 class ContactCap(Frozen):
     """No more messages than this in any such window."""
 
-    channel: Name = Field(default="any", description="email, sms, push, line; any: all of them together")
+    channel: Literal[ContactChannel, "any"] = Field(default="any", description="any: all of them together")
     count: int = Field(ge=1)
     window: str = Field(description="E.g. 7d")
 

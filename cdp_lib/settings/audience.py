@@ -131,7 +131,7 @@ class Condition(Frozen):
         """Of did: what is compared, as a trait whose name comes from what it asks."""
         asked = {"from": self.did, "select": self.select, "where": self.where, "window": self.window}
         name = f"did_{hashlib.sha256(repr((asked, self.until)).encode()).hexdigest()[:16]}"
-        return Trait.model_validate({"kind": "trait", "name": name, **asked})
+        return Trait.asking(name, **asked)
 
 
 class Cap(Frozen):

@@ -1,6 +1,6 @@
 """Kind `identity`: which identifiers make two records one person, and which source wins each field."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,6 @@ class Identity(Frozen):
         default_factory=dict, description="Per field of the golden record: rules in order, ties go to the next"
     )
     default_survivorship: tuple[SurvivorshipRule, ...] = ("source_priority", "newest")
-    shared_value_limits: dict[Literal["email", "phone"], int] = Field(
+    shared_value_limits: dict[Literal["email", "phone"], Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict, description="A value held by more records than this is nobody's own: nulled, reason kept"
     )

@@ -4,18 +4,19 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from zoneinfo import available_timezones, ZoneInfo
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, ValidationError
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
 from cdp_lib.settings.activation import Activation, ContactPolicy, Destination, Message, Offer
 from cdp_lib.settings.audience import Audience
+from cdp_lib.settings.cleaning import known_region, placeholder_pattern
 from cdp_lib.settings.export import Export
 from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.journey import Journey
-from cdp_lib.settings.kind import Frozen, Name
+from cdp_lib.settings.kind import Frozen, known_zone, Name
 from cdp_lib.settings.purchase_pattern import PurchasePattern
 from cdp_lib.settings.recommendation import Recommendation
 from cdp_lib.settings.review_topics import ReviewTopics
@@ -36,16 +37,24 @@ class PackInfo(Frozen):
     title: str = ""
     currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of every amount")
     time_zone: str = Field(description="IANA zone of the business's days, windows and birthdays")
-    phone_region: str = Field(default="US", pattern=r"^[A-Z]{2}$", description="ISO 3166 region of phones without +")
+    phone_region: str = Field(default="US", description="ISO 3166 region of phones without +")
     day_first: bool = Field(default=True, description="03/04/2025 is 3 April")
-    placeholders: tuple[str, ...] = Field(default=(), description="More patterns of values that mean nothing")
+    placeholders: tuple[str, ...] = Field(default=(), description="More Java patterns of values that mean nothing")
 
     @field_validator("time_zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"unknown time zone {value!r}.{near_miss(value, available_timezones())}")
-        return value
+        return known_zone(value)
+
+    @field_validator("phone_region")
+    @classmethod
+    def _region_is_known(cls, value: str) -> str:
+        return known_region(value)
+
+    @field_validator("placeholders")
+    @classmethod
+    def _patterns_find_something(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(placeholder_pattern, value))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -186,6 +195,11 @@ class Pack:
     def written_names(self, kind: str) -> frozenset[str]:
         """Names of the objects of one kind that the pack's files write down, those in faulty documents included."""
         return frozenset(name for of_kind, name in self.written_at if of_kind == kind and name)
+
+    def knows_all(self, kind: str) -> bool:
+        """Whether no document of the kind is faulty: then what none of them says is not said. The kind's have an id."""
+        sound = {getattr(one, "id", "") for one in self.objects(kind)}
+        return (kind, "") not in self.written_at and self.written_names(kind) <= sound
 
     def place(self, kind: str, name: str) -> tuple[str, str]:
         """(file, key path) of an object, for messages."""

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
 from cdp_lib.settings.kind import Frozen
 from cdp_lib.settings.pack import KINDS
 
@@ -26,7 +29,19 @@ def schema_files() -> dict[str, str]:
 
 
 def _schema(model: type[Frozen]) -> dict[str, Any]:
-    return {"$schema": _DIALECT} | model.model_json_schema(by_alias=True)
+    return {"$schema": _DIALECT} | model.model_json_schema(by_alias=True, schema_generator=_AsWritten)
+
+
+class _AsWritten(GenerateJsonSchema):
+    """What may stand in a file: a key that may be left out has something behind it where it is not."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is not None:
+            return super().default_schema(schema)
+        said: Any = schema["schema"]
+        while said["type"] in ("function-before", "function-after", "nullable"):
+            said = said["schema"]
+        return self.generate_inner(said)
 
 
 def _any_schema() -> dict[str, Any]:

@@ -1,10 +1,28 @@
 """Kind `segmentation`: customers divided by cells of recency, frequency and spend, or by clusters of traits."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from cdp_lib.settings.kind import Frozen, Name
+
+NO_PURCHASE = "no_purchase"
+
+RFM_SEGMENTS: Mapping[str, str] = {
+    "champions": "Champions",
+    "loyal": "Loyal customers",
+    "potential_loyal": "Potential loyalists",
+    "new": "New customers",
+    "promising": "Promising",
+    "need_attention": "Need attention",
+    "about_to_sleep": "About to sleep",
+    "at_risk": "At risk",
+    "cannot_lose": "Cannot lose them",
+    "hibernating": "Hibernating",
+    NO_PURCHASE: "No purchase yet",
+}
+"""Label of a segment that method rfm gives: what people call it."""
 
 
 class ClusterCount(Frozen):

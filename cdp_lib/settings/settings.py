@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, get_args, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
-from cdp_lib.settings.kind import Frozen
+from cdp_lib.settings.kind import Frozen, NOTHING_BEHIND
 
 SecretResolver = Callable[[str], str | None]
 """The value of a named secret, or None when nobody knows it; `os.environ.get` is one."""
@@ -42,7 +42,9 @@ Memory = Annotated[str, AfterValidator(_memory)]
 
 SparkKey = Annotated[str, AfterValidator(_spark_key)]
 SparkValue = Annotated[str | SecretStr, BeforeValidator(_spark_text)]
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+_Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LOG_LEVELS: tuple[str, ...] = get_args(_Level)
+LogLevel = Annotated[_Level, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
 
 
 class LakehouseSettings(Frozen):
@@ -213,6 +215,8 @@ def _faults(error: ErrorDetails, layers: Sequence[SettingsLayer]) -> Iterator[Fa
             yield Fault(origin, where, f"unknown key '{path[-1]}'.{near_miss(path[-1], _keys_of(path[:-1]))}")
     elif isinstance(error["input"], SecretStr):
         yield Fault(origins[-1], where, "takes no secret; write the value itself")
+    elif error["input"] is None:
+        yield Fault(origins[-1], where, NOTHING_BEHIND)
     else:
         yield Fault(origins[-1], where, f"{error['msg'].removeprefix('Value error, ')} (found {error['input']!r})")
 

@@ -1,8 +1,9 @@
 """Read Spark SQL leaves and types without a JVM: what is wrong, which columns and functions they name."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp, TokenType
@@ -64,6 +65,7 @@ _TYPE_NAMES = {
     "map": "map",
     "struct": "struct",
 }
+_MOST_DIGITS = 38
 SCALAR_TYPES = ("string", "int", "bigint", "double", "decimal(18,2)", "boolean", "date", "timestamp")
 
 
@@ -80,17 +82,29 @@ def parse_type(text: str) -> TypeTree:
 def _type_tree(node: exp.DataType | None, text: str) -> TypeTree:
     if node is None:
         raise ValueError(f"a part of type {text!r} has no type")
-    name = _TYPE_NAMES.get(str(node.this.value).lower())
+    # Of an interval sqlglot gives no name but a tree of its own.
+    name = _TYPE_NAMES.get(str(getattr(node.this, "value", "")).lower())
     if name is None:
         raise ValueError(f"unknown type {text!r}.{near_miss(text, SCALAR_TYPES)}")
     if name == "decimal":
-        return TypeTree(name, tuple(int(part.name) for part in node.expressions) or (10, 0))
+        return TypeTree(name, _digits([part.name for part in node.expressions], text))
     children = tuple(
         (part.name, _type_tree(part.kind, text)) if isinstance(part, exp.ColumnDef) else ("", _type_tree(part, text))
         for part in node.expressions
         if isinstance(part, exp.ColumnDef | exp.DataType)
     )
     return TypeTree(name, (), children)
+
+
+def _digits(parameters: Sequence[str], text: str) -> tuple[int, ...]:
+    """(digits in all, digits behind the point) of a decimal."""
+    said = tuple(int(one) if one.isdigit() else -1 for one in parameters)
+    precision, scale = (*said, 0)[:2] if said else (10, 0)
+    if not 0 <= scale <= precision or not 1 <= precision <= _MOST_DIGITS:
+        raise ValueError(
+            f"no such type {text!r}: a decimal has 1 to {_MOST_DIGITS} digits, and no more behind the point than in all"
+        )
+    return precision, scale
 
 
 def parse_expression(text: str) -> exp.Expr:
@@ -155,11 +169,11 @@ def expression_faults(text: str, columns: Collection[str] | None, functions: Col
         "as_of_date in traits from customer"
         for name in refused
     ]
-    called = sorted({call.name.lower() for call in tree.find_all(exp.Anonymous)} - set(refused))
+    called = {call.name.lower() for call in tree.find_all(exp.Anonymous)}
     faults += [
         f"unknown function '{name}' in {text!r}.{near_miss(name, functions)}"
-        for name in called
-        if functions and name not in functions
+        for name in (sorted({*called, *_called_as_written(text)} - set(refused)) if functions else ())
+        if name not in functions
     ]
     return faults
 
@@ -178,6 +192,14 @@ def _refused(tree: exp.Expr, text: str) -> list[str]:
     # Without an argument it is the clock's.
     is_now = not found and tree.find(exp.CurrentTimestamp) is not None
     return sorted(found | {"unix_timestamp()"} if is_now else found)
+
+
+def _called_as_written(text: str) -> Iterator[str]:
+    """Names before a bracket: the syntax tree has those that sqlglot knows of any dialect under names of its own."""
+    for name, after in pairwise(sqlglot.tokenize(text, read="spark")):
+        is_call = name.token_type == TokenType.VAR and after.token_type == TokenType.L_PAREN
+        if is_call and name.text.lower() != "group":  # WITHIN GROUP (...)
+            yield name.text.lower()
 
 
 def _unknown_columns(tree: exp.Expr, text: str, columns: Collection[str]) -> list[str]:

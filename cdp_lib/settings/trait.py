@@ -50,6 +50,11 @@ class Trait(Frozen):
     type: str | None = Field(default=None, description="Spark SQL type, where it cannot be derived")
     description: str = ""
 
+    @classmethod
+    def asking(cls, name: str, **asked: str | None) -> "Trait":
+        """The trait of that name that asks so; what is null is left out."""
+        return cls.model_validate({"kind": "trait", "name": name, **{key: it for key, it in asked.items() if it}})
+
     @field_validator("type")
     @classmethod
     def _type_is_known(cls, value: str | None) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdp_lib.errors import near_miss
+from cdp_lib.settings.kind import NOTHING_BEHIND
 
 _QUOTED = re.compile(r"'([^']*)'")
 _CHOICES = {"literal_error": "expected", "enum": "expected", "union_tag_invalid": "expected_tags"}
@@ -26,16 +27,22 @@ def shape_faults(
 ) -> Iterator[tuple[str, str]]:
     """(key path, message) of every fault; the path is empty or begins with `.` or `[`, as the file has it.
 
-    A key that is missing because it is misspelt is one fault, not two.
+    A key that is missing because it is misspelt is one fault, not two; so is a list that is too short because an item
+    of it is wrong.
     """
     errors = problem.errors(include_url=False)
     unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
     misspelt = {(*place[:-1], closest(str(place[-1]), keys_at(model, place[:-1]))) for place in unknown}
     for error in errors:
-        if error["type"] == "missing" and error["loc"] in misspelt:
+        is_misspelt = error["type"] == "missing" and error["loc"] in misspelt
+        if is_misspelt or (error["type"] == "too_short" and _has_one_below(errors, error["loc"])):
             continue
         location = _as_written(body, error["loc"], error["type"])
         yield _key_path(location), _message(model, error)
+
+
+def _has_one_below(errors: Sequence[ErrorDetails], place: Location) -> bool:
+    return any(error["loc"][: len(place)] == place and len(error["loc"]) > len(place) for error in errors)
 
 
 def _as_written(body: object, location: Location, error_type: str) -> Location:
@@ -67,6 +74,8 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"unknown key '{key}'.{near_miss(key, keys_at(model, location[:-1]))}"
     if kind == "missing":
         return "is missing"
+    if error["input"] is None:
+        return NOTHING_BEHIND
     text = str(error["msg"]).removeprefix("Value error, ")
     if kind == "value_error":
         return text

@@ -45,6 +45,7 @@ def send(connector: EmailConnector, one: Item) -> Receipt:
 @contextmanager
 def connected(port: int, **settings: Any) -> Iterator[EmailConnector]:
     given = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "news@example.com", **settings}
+    given = {key: value for key, value in given.items() if value is not None}
     with closing(EmailConnector(EmailSettings(**given), lambda: NOON)) as connector:
         yield connector
 

@@ -65,7 +65,9 @@ def played(
     one = told["exchanges"][exchange]
     assert one["cites"], "an exchange names the line of connectors.md that it rests on"
     with serving(Tape([step["answer"] for step in one["steps"]])) as server:
-        texts = json.dumps({**told["settings"], **one.get("settings", {})}).replace("{url}", server.url)
+        said = {**told["settings"], **one.get("settings", {})}
+        given = {key: value for key, value in said.items() if value is not None}
+        texts = json.dumps(given).replace("{url}", server.url)
         connector = (build or kind.build)(kind.settings(**json.loads(texts)))
         try:
             result = _result(connector, _batch(one["batch"]), one.get("key", told["key"]))

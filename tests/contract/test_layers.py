@@ -80,7 +80,7 @@ LAYERS: dict[str, Layer] = {
     "cdp_lib.errors": Layer(set(), set()),
     "cdp_lib.settings": Layer(
         {"cdp_lib.errors"},
-        {"pydantic", "pydantic_core", "sqlglot", "jinja2"},
+        {"pydantic", "pydantic_core", "sqlglot", "jinja2", "phonenumbers"},
         no_stdlib=frozenset(FILES),
         no_calls=frozenset({"open"} | CLOCK),
     ),

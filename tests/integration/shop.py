@@ -42,6 +42,7 @@ feeds:
   - {to: order, map: {order_id: id, ordered_at: at, paid_amount: paid, person_id: id, source_updated_at: at}}
   - {to: order_line, map: {order_id: id, line_id: id, ordered_at: at, paid_amount: paid, source_updated_at: at}}
   - {to: event, map: {event_id: id, event_at: at, event_type: "'app_open'", source_updated_at: at}}
+  - {to: customer_record, map: {source_record_id: id, source_updated_at: at}}
 """
 
 

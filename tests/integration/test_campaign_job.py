@@ -53,6 +53,7 @@ columns:
   at: {type: timestamp, format: yyyy-MM-dd}
 feeds:
   - {to: referral, map: {referral_id: id, person_id: id, referred_at: at, source_updated_at: at}}
+  - {to: customer_record, map: {source_record_id: id, source_updated_at: at}}
 """
 
 

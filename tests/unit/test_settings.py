@@ -94,6 +94,10 @@ def test_wrong_value_is_charged_to_the_layer_that_set_it_last() -> None:
     assert faults == ["local.yml: spark.shuffle_partitions: Input should be greater than or equal to 1 (found 0)"]
 
 
+def test_a_log_level_may_be_written_in_any_case() -> None:
+    assert merge_settings(SettingsLayer("command line", {"log": {"level": "debug"}})).log.level == "DEBUG"
+
+
 def test_secret_becomes_a_value_that_does_not_show_itself() -> None:
     settings = merge_settings(
         SettingsLayer("a", {"spark": {"extra": {"spark.hadoop.k": "id:${SECRET:STORE_KEY}"}}}),

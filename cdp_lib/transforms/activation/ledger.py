@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.contracts.activation import LAST_STATE_BY
-from cdp_lib.transforms.activation.policy import CONTACT_CHANNELS
+from cdp_lib.settings.activation import CONTACT_CHANNELS
 
 OPEN = ("planned", "sent", "unknown")
 """States that may still become something else: nothing new is planned for a member of a list meanwhile."""

@@ -10,9 +10,6 @@ from pyspark.sql import Column, DataFrame, functions as F, Window as W
 from cdp_lib.settings.activation import ContactCap, QuietHours
 from cdp_lib.settings.audience import days_in
 
-CONTACT_CHANNELS = ("email", "sms", "push", "line")
-"""Channels that reach for a person: what quiet hours, contact caps and the global holdout are about."""
-
 ANY_CHANNEL = "any"
 
 

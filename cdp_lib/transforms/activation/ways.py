@@ -10,10 +10,9 @@ from typing import Literal
 
 from pyspark.sql import Column, DataFrame, functions as F
 
-from cdp_lib.settings.activation import Activation, EVERYBODY, HOLDOUT, Offer
+from cdp_lib.settings.activation import Activation, CONTACT_CHANNELS, EVERYBODY, HOLDOUT, Offer
 from cdp_lib.settings.audience import days_in
 from cdp_lib.settings.pack import Pack
-from cdp_lib.transforms.activation.policy import CONTACT_CHANNELS
 
 DEFAULT_PURPOSE = "marketing"
 """What customers must have agreed to where neither the activation nor an audience says it."""

@@ -36,9 +36,7 @@ class Measure:
     @property
     def trait(self) -> Trait:
         """How it reads the facts, its window aside."""
-        kpi = self.kpi
-        said = {"kind": "trait", "name": kpi.id, "from": kpi.from_, "select": kpi.select, "where": kpi.where}
-        return Trait.model_validate(said)
+        return Trait.asking(self.kpi.id, from_=self.kpi.from_, select=self.kpi.select, where=self.kpi.where)
 
     @property
     def window(self) -> Column:

@@ -1,14 +1,13 @@
 """One cleaned row per raw person record, and why values were nulled."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-import phonenumbers
 from pyspark.sql import Column, DataFrame, functions as F, types as T
 
-from cdp_lib.errors import ConfigError, ContractError, Fault, near_miss
+from cdp_lib.errors import ConfigError, ContractError, Fault
+from cdp_lib.settings.cleaning import known_region, placeholder_pattern
 from cdp_lib.transforms.clean.address import clean_address, clean_city, clean_country
 from cdp_lib.transforms.clean.date import clean_date, date_reason, DAY_FIRST, MONTH_FIRST
 from cdp_lib.transforms.clean.email import clean_email
@@ -54,15 +53,9 @@ class CleaningRules:
     earliest_birth_date: date = EARLIEST_BIRTH_DATE
 
     def __post_init__(self) -> None:
-        faults = [
-            Fault("cleaning rules", "placeholders", f"{pattern!r} is no pattern: {problem}")
-            for pattern in self.placeholders
-            if (problem := _pattern_problem(pattern))
-        ]
-        if self.phone_region not in phonenumbers.SUPPORTED_REGIONS:
-            said = f"unknown ISO 3166 region {self.phone_region!r}."
-            near = near_miss(self.phone_region, phonenumbers.SUPPORTED_REGIONS)
-            faults.append(Fault("cleaning rules", "phone_region", said + near))
+        found = [("placeholders", _problem(placeholder_pattern, pattern)) for pattern in self.placeholders]
+        found.append(("phone_region", _problem(known_region, self.phone_region)))
+        faults = [Fault("cleaning rules", key, problem) for key, problem in found if problem]
         if self.earliest_birth_date > self.latest_birth_date:
             said = f"{self.earliest_birth_date} is after latest_birth_date {self.latest_birth_date}"
             faults.append(Fault("cleaning rules", "earliest_birth_date", said))
@@ -173,10 +166,9 @@ def _kept(field: str, raw: list[str], rules: CleaningRules) -> Column:
     return F.coalesce(*own, *whole, F.lit(None).cast("string"))
 
 
-def _pattern_problem(pattern: str) -> str:
-    """Why it is no regular expression, else an empty string; Python judges, which knows no \\p{...}."""
+def _problem(check: Callable[[str], str], text: str) -> str:
     try:
-        re.compile(re.sub(r"\\[pP]\{\w+\}", r"\\w", pattern))
-    except re.error as problem:
+        check(text)
+    except ValueError as problem:
         return str(problem)
     return ""

@@ -7,6 +7,7 @@ from pyspark.sql import Column, functions as F
 
 from cdp_lib.transforms.clean.once import once
 from cdp_lib.transforms.clean.rejection import IMPLAUSIBLE, INVALID, PLACEHOLDER
+from cdp_lib.transforms.clean.text import whole_number
 
 DAY_FIRST = ("y-M-d", "yMd", "d-M-y", "d-MMM-y", "MMM-d-y", "y-MMM-d", "M-d-y")
 """Patterns in the order in which they are tried; a later one only reads what no earlier one could."""
@@ -51,10 +52,11 @@ def clean_date(column: Column, patterns: Sequence[str] = DAY_FIRST) -> Column:
     """The calendar date that the text gives by the first pattern that reads it; a time of day is dropped.
 
     `column` is text as `clean_text` leaves it. A pattern joins y (four digits), M, d and MMM (a month's name in English
-    or Thai) by - for any separators, or is `yMd` for eight digits. A year from 2400 to 2699 is of the Buddhist era: 543
-    less. Null: null, no pattern fits, or no such day. Years of two digits fit none: 28 may be 1928, 2028 or 2528.
+    or Thai) by - for any separators, or is `yMd` for eight digits (19900503.0 too). A year from 2400 to 2699 is of the
+    Buddhist era: 543 less. Null: null, no pattern fits, or no such day. Years of two digits fit none: 28 may be 1928,
+    2028 or 2528.
     """
-    day = F.regexp_replace(F.lower(column), _TIME_OF_DAY, "")
+    day = F.regexp_replace(whole_number(F.lower(column)), _TIME_OF_DAY, "")
     numbered = once(day, lambda text: F.when(text.rlike(r"\p{L}"), _month_numbered(text)).otherwise(text))
     return once(numbered, lambda text: F.coalesce(*(_read(text, pattern) for pattern in patterns)))
 

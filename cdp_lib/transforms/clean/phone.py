@@ -10,10 +10,13 @@ from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 from pyspark.sql import Column, functions as F, types as T
 from pyspark.sql.pandas.functions import arrow_udf
 
+from cdp_lib.transforms.clean.text import DECIMAL_ENDING, whole_number
+
 _KINDS = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan",
     "voicemail",
 )  # fmt: skip
+_SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?[eE]\+?\d+$")
 _PLAIN = r"^[+(]{0,2}\d[\d ().-]{5,30}$"
 
 
@@ -34,7 +37,8 @@ def clean_phone(column: Column, region: str) -> Column:
     """The number in E.164 (+66812345678); an extension is dropped.
 
     `column` is text as `clean_text` leaves it; a number without country code is read as dialled in `region`, and one
-    with 00 before the country code as with +. Null: null, or not a valid number of any numbering plan.
+    with 00 before the country code as with +. 812345678.0 is 812345678. Null: null, not a valid number of any numbering
+    plan, or a number that lost digits (6.68E+10).
     """
     known = known_phone(column, region)
     return F.coalesce(known, _parser(region)(F.when(known.isNull(), column)))
@@ -45,7 +49,7 @@ def known_phone(column: Column, region: str) -> Column:
     numbers = known_numbers(region)
     if numbers is None:
         return F.lit(None).cast("string")
-    digits = F.regexp_replace(column, r"[ ().-]", "")
+    digits = F.regexp_replace(whole_number(column), r"[ ().-]", "")
     national = F.regexp_replace(digits, numbers.before, "")
     is_known = column.rlike(_PLAIN) & digits.rlike(numbers.valid)
     return F.when(is_known, F.concat(F.lit(f"+{numbers.country_code}"), national))
@@ -118,6 +122,9 @@ def _parser(region: str) -> Callable[[Column], Column]:
 
 def e164(text: str, region: str) -> str | None:
     """The number in E.164, or None if it is valid in no plan."""
+    text = DECIMAL_ENDING.sub(r"\1", text)
+    if _SCIENTIFIC.match(text):
+        return None
     # Some plans dial abroad by 001 or 009 only, yet everybody there writes 0044 too.
     bare = re.sub(r"[ ().-]", "", text)
     readings = (f"+{bare[2:]}", text) if bare.startswith("00") else (text,)

@@ -7,6 +7,7 @@ from pyspark.sql import Column, functions as F
 
 from cdp_lib.transforms.clean.once import once
 from cdp_lib.transforms.clean.rejection import PLACEHOLDER
+from cdp_lib.transforms.clean.text import whole_number
 
 ANY_FIELD = "*"
 
@@ -48,6 +49,9 @@ PLACEHOLDER_PATTERNS: Mapping[str, tuple[str, ...]] = {
 }
 """Java patterns found in the value in lower case, for any field or one; they are joined, so groups have names."""
 
+_FIGURES = ("phone", "birth_date", "postcode")
+"""Fields of figures, which a spreadsheet may hand out as 1234567890.0."""
+
 
 def placeholder_reason(column: Column, field: str, extra_patterns: Sequence[str] = ()) -> Column:
     """'placeholder' where the value stands for nothing in that field, else null.
@@ -57,6 +61,7 @@ def placeholder_reason(column: Column, field: str, extra_patterns: Sequence[str]
     """
     words = (*PLACEHOLDER_WORDS[ANY_FIELD], *PLACEHOLDER_WORDS.get(field, ()))
     pattern = "|".join((*PLACEHOLDER_PATTERNS[ANY_FIELD], *PLACEHOLDER_PATTERNS.get(field, ())))
-    by_default = once(F.lower(column), lambda lower: lower.isin(*words) | lower.rlike(pattern))
+    lower = whole_number(F.lower(column)) if field in _FIGURES else F.lower(column)
+    by_default = once(lower, lambda lower: lower.isin(*words) | lower.rlike(pattern))
     by_extra = (column.rlike(f"(?iu){extra}") for extra in extra_patterns)
     return F.when(reduce(Column.__or__, by_extra, by_default), F.lit(PLACEHOLDER))

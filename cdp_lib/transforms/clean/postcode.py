@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, functions as F
 
 from cdp_lib.transforms.clean.once import once
+from cdp_lib.transforms.clean.text import whole_number
 
 POSTCODE_FORMS: Mapping[str, tuple[str, str]] = {
     "AU": (r"^(\d{4})$", "$1"),
@@ -32,9 +33,7 @@ def clean_postcode(column: Column, region: Column) -> Column:
     `column` is text as `clean_text` leaves it, `region` an ISO 3166 code in upper case (null, or without an entry in
     POSTCODE_FORMS: any three to ten letters and digits). Null: null, or it cannot be a postcode of that region.
     """
-    # Spreadsheets hand whole numbers out as 10110.0.
-    whole = F.regexp_replace(F.upper(column), r"^(\d+)\.0+$", "$1")
-    return once(F.regexp_replace(whole, r"[^A-Z0-9]", ""), lambda bare: _written(bare, region))
+    return once(F.regexp_replace(whole_number(F.upper(column)), r"[^A-Z0-9]", ""), lambda bare: _written(bare, region))
 
 
 def _written(bare: Column, region: Column) -> Column:

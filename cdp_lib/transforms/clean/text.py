@@ -1,5 +1,7 @@
 """Text as a person would see it: one form per character, no invisible ones, single spaces, null instead of nothing."""
 
+import re
+
 from pyspark.sql import Column, functions as F
 
 _ZEROS = (
@@ -45,6 +47,15 @@ def clean_text(column: Column) -> Column:
     tidy = F.trim(F.regexp_replace(one_form, f"{_WHITE}+", " "))
     # The condition looks at `bare`, not at `tidy`: Spark would work out a non-deterministic tidy once for each mention.
     return F.when(column.rlike(_PLAIN), column).when(F.regexp_replace(bare, _WHITE, "") != "", tidy)
+
+
+DECIMAL_ENDING = re.compile(r"^(\+?\d+)\.0+$")
+"""A whole number as spreadsheets and dataframes write it where they took it for a measure: 10110.0."""
+
+
+def whole_number(column: Column) -> Column:
+    """The text, of a whole number without its DECIMAL_ENDING: 10110.0 is 10110."""
+    return F.regexp_replace(column, DECIMAL_ENDING.pattern, "$1")
 
 
 def _folded(column: Column) -> Column:

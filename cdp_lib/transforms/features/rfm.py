@@ -8,25 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, functions as F
 
+from cdp_lib.settings.segmentation import NO_PURCHASE, RFM_SEGMENTS
+
 STEPS_PER_E = 100
 """Spend is looked at in steps of one per cent, so that its distribution is a few thousand counts."""
-
-NO_PURCHASE = "no_purchase"
-
-NAMES: Mapping[str, str] = {
-    "champions": "Champions",
-    "loyal": "Loyal customers",
-    "potential_loyal": "Potential loyalists",
-    "new": "New customers",
-    "promising": "Promising",
-    "need_attention": "Need attention",
-    "about_to_sleep": "About to sleep",
-    "at_risk": "At risk",
-    "cannot_lose": "Cannot lose them",
-    "hibernating": "Hibernating",
-    NO_PURCHASE: "No purchase yet",
-}
-"""Label of a segment: what people call it."""
 
 
 def rfm_steps(features: DataFrame) -> DataFrame:
@@ -72,7 +57,7 @@ def rfm_segments(customers: DataFrame, steps: DataFrame, bounds: Mapping[str, Se
     scored = steps.select("golden_id", *[score.cast("int").alias(name) for name, score in scores.items()])
     everyone = customers.select("golden_id").join(scored, "golden_id", "left")
     labelled = everyone.select("*", _segment().alias("segment"))
-    names = F.create_map(*[F.lit(word) for pair in NAMES.items() for word in pair])
+    names = F.create_map(*[F.lit(word) for pair in RFM_SEGMENTS.items() for word in pair])
     return labelled.select("*", names[F.col("segment")].alias("segment_name"))
 
 

@@ -27,7 +27,7 @@ def apply_contract(raw: DataFrame, source: Source, *, time_zone: str) -> DataFra
     missing value is judged by `required` alone; one that throws is broken and "cannot be computed". Local times are of
     the column's zone, else of `time_zone`. Further columns of `raw` are passed through. Assumes a session in UTC.
     """
-    columns, null_values = source.columns, source.read.null_values
+    columns, null_values = source.columns, source.read.unknown_texts
     others = [name for name in raw.columns if name.startswith("_") and name not in (_MALFORMED, "_rescued")]
     kept = [*others, _MALFORMED, *(f"_raw_{name}" for name in columns)]
     texts = raw.select(

@@ -9,7 +9,7 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.transforms.clean.phone import clean_phone, e164, known_numbers, known_phone
-from cdp_lib.transforms.clean.text import clean_text
+from cdp_lib.transforms.clean.text import clean_text, DECIMAL_ENDING
 
 THAI = [
     (None, None),
@@ -31,6 +31,11 @@ THAI = [
     ("tel: 081-234-5678", "+66812345678"),
     ("+1 (212) 736-5000", "+12127365000"),
     ("+39 06 698 12345", "+390669812345"),
+    ("812345678.0", "+66812345678"),
+    ("66812345678.00", "+66812345678"),
+    ("+66812345678.0", "+66812345678"),
+    ("6.6812345678E+10", None),
+    ("6.68123E+10", None),
     ("1234", None),
     ("0812", None),
     ("081234567890123", None),
@@ -44,13 +49,24 @@ AMERICAN = [
     ("+1.212.736.5000", "+12127365000"),
     ("011 66 81 234 5678", "+66812345678"),
     ("0066 81 234 5678", "+66812345678"),
+    ("2127365000.0", "+12127365000"),
     ("1-800-FLOWERS", "+18003569377"),
     ("736-5000", None),
     ("(112) 736-5000", None),
 ]
 
+GERMAN = [
+    ("1701234567.0", "+491701234567"),
+    ("+491701234567.0", "+491701234567"),
+    ("1.701234567E9", None),
+    ("8.12345E8", None),
+]
+ITALIAN = [("3123456789.0", "+393123456789"), ("393123456789.0", "+393123456789"), ("1.701234567e+9", None)]
 
-@pytest.mark.parametrize(("region", "vectors"), [("TH", THAI), ("US", AMERICAN), ("CA", AMERICAN)])
+
+@pytest.mark.parametrize(
+    ("region", "vectors"), [("TH", THAI), ("US", AMERICAN), ("CA", AMERICAN), ("DE", GERMAN), ("IT", ITALIAN)]
+)
 def test_number_is_read_as_dialled_in_the_region(check_vectors, region, vectors) -> None:
     check_vectors(lambda column: clean_phone(clean_text(column), region), vectors)
 
@@ -75,7 +91,7 @@ def test_patterns_answer_only_what_phonenumbers_answers(region: str) -> None:
         return
 
     for text in _dialled(region, 400):
-        digits = re.sub(r"[ ().-]", "", text)
+        digits = re.sub(r"[ ().-]", "", DECIMAL_ENDING.sub(r"\1", text))
         if re.search(numbers.valid, digits):
             assert f"+{numbers.country_code}{re.sub(numbers.before, '', digits)}" == e164(text, region), text
 

@@ -41,6 +41,8 @@ VECTORS = {
         "+66 0000 0000 00": NOTHING,
         "080 000 0000": NOTHING,
         "1234567890": NOTHING,
+        "1234567890.0": NOTHING,
+        "1111111111.0": NOTHING,
         "081-234-5678": SOMETHING,
         "555-0123": SOMETHING,
         "081-111-1112": SOMETHING,
@@ -54,7 +56,7 @@ VECTORS = {
         "1990-01-01": SOMETHING,
     },
     "gender": {"u": NOTHING, "x": SOMETHING, "f": SOMETHING},
-    "postcode": {"00000": NOTHING, "99999": NOTHING, "10110": SOMETHING, "11111": NOTHING},
+    "postcode": {"00000": NOTHING, "99999": NOTHING, "99999.0": NOTHING, "10110": SOMETHING, "11111": NOTHING},
     "country": {"NA": SOMETHING},
     "nickname": {"Na": SOMETHING},
 }

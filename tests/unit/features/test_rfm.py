@@ -9,8 +9,9 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.models.quantiles import rfm_bounds, score_bounds
+from cdp_lib.settings.segmentation import RFM_SEGMENTS
 from cdp_lib.transforms.features.cards import segment_cards
-from cdp_lib.transforms.features.rfm import NAMES, rfm_segments, rfm_steps, step_counts
+from cdp_lib.transforms.features.rfm import rfm_segments, rfm_steps, step_counts
 
 BOUNDS = {"recency": (10, 20, 40, 80), "frequency": (2, 4, 8), "monetary": (300, 400, 500, 600)}
 STEPS = "golden_id string, recency bigint, frequency bigint, monetary bigint"
@@ -50,7 +51,7 @@ def test_who_never_bought_is_in_a_segment_without_scores(spark: SparkSession) ->
     people = spark.createDataFrame([("a",)], "golden_id string")
     row = rfm_segments(people, spark.createDataFrame([], STEPS), BOUNDS).collect()[0]
 
-    assert tuple(row) == ("a", None, None, None, "no_purchase", NAMES["no_purchase"])
+    assert tuple(row) == ("a", None, None, None, "no_purchase", RFM_SEGMENTS["no_purchase"])
 
 
 def test_steps_tell_days_and_a_per_cent_of_spend(spark: SparkSession) -> None:

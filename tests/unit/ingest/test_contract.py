@@ -173,7 +173,8 @@ def test_texts_that_mean_unknown_are_null_in_every_type(spark: SparkSession) -> 
     assert value_of(spark, {"type": "bigint"}, " NA ", null_values=["", "NA"]) == (None, [])
     assert value_of(spark, {"type": "string"}, "NA", null_values=["", "NA"]) == (None, [])
     assert value_of(spark, {"type": "string"}, "  ") == (None, [])
-    assert value_of(spark, {"type": "string"}, "", null_values=[]) == ("", [])
+    assert value_of(spark, {"type": "string"}, "", null_values=["NULL"]) == (None, [])
+    assert value_of(spark, {"type": "string"}, "", null_values=[], format="jsonl") == ("", [])
 
 
 def test_a_string_keeps_its_blanks(spark: SparkSession) -> None:

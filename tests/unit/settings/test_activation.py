@@ -27,7 +27,9 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def documents(*more: dict[str, Any], **changed: dict[str, Any]) -> str:
-    bodies = [{**body, **changed.get(name, {})} for name, body in GOOD.items()]
+    """The good documents with some keys changed; a key that is changed to None is left out."""
+    whole = [{**body, **changed.get(name, {})} for name, body in GOOD.items()]
+    bodies = [{key: value for key, value in body.items() if value is not None} for body in whole]
     return "---\n".join(yaml.safe_dump(body) for body in [*bodies, *more])
 
 
@@ -138,3 +140,44 @@ def test_what_a_journey_sends_needs_no_audience_of_its_own(write_pack: WritePack
     journey = {"kind": "journey", "id": "walk", "entry": "regulars", "steps": {"hi": {"send": "hello"}}}
     folder = write_pack(campaigns=documents(journey, activation={"audience": None}))
     assert load_pack(str(folder), folder.parent).activations[0].audience is None
+
+
+@pytest.mark.parametrize(
+    ("times", "starts_at", "ends_at"),
+    [
+        (("2025-02-14", "2025-02-14"), "2025-02-14T00:00:00", "2025-02-14T23:59:59.999999"),
+        (("2025-02-14 09:00", "2025-02-14T18:00:00"), "2025-02-14T09:00:00", "2025-02-14T18:00:00"),
+        (("2025-02-14T00:00Z", "2025-02-14T00:00-01:00"), "2025-02-14T00:00:00+00:00", "2025-02-14T00:00:00-01:00"),
+    ],
+)
+def test_an_offers_last_day_is_over_at_its_end(
+    write_pack: WritePack, times: tuple[str, str], starts_at: str, ends_at: str
+) -> None:
+    folder = write_pack(campaigns=documents(offer=dict(zip(("starts_at", "ends_at"), times, strict=True))))
+    (offer,) = load_pack(str(folder), folder.parent).offers
+    assert offer.starts_at is not None
+    assert offer.ends_at is not None
+    assert (offer.starts_at.isoformat(), offer.ends_at.isoformat()) == (starts_at, ends_at)
+
+
+@pytest.mark.parametrize(
+    ("times", "fault"),
+    [
+        (
+            {"starts_at": "2025-02-01T00:00", "ends_at": "2025-02-14T00:00Z"},
+            ": one of starts_at and ends_at names a zone: write both with one, or both without",
+        ),
+        (
+            {"ends_at": 20250214},
+            ".ends_at: 20250214 is not a time such as 2025-01-31T18:00, or a day such as 2025-01-31",
+        ),
+        ({"ends_at": "20250214"}, ".ends_at: '20250214' is not a time such as"),
+        ({"starts_at": "14/02/2025"}, ".starts_at: '14/02/2025' is not a time such as"),
+        ({"starts_at": "2025-02-15", "ends_at": "2025-02-14"}, ": ends_at 2025-02-14 23:59:59.999999 is not after"),
+    ],
+)
+def test_an_offers_times_that_cannot_be_meant_are_told(
+    faults_of: LoadFaults, times: dict[str, Any], fault: str
+) -> None:
+    (found,) = faults_of(campaigns=documents(offer=times))
+    assert found.startswith(f"campaigns.yml: offers[0]{fault}")

@@ -161,7 +161,7 @@ def test_two_audiences_of_a_list_with_one_number_leave_it_open_who_is_in_which(f
 def test_a_sound_pack_of_audiences_loads(write_pack: WritePack) -> None:
     sound = rule(
         "{all: [{trait: visits_90d, gte: 1}, {trait: last_order_at, gte: '2025-01-31 10:00'}, "
-        "{segment: rfm, is: lost}, {trait: shops, contains: north}, "
+        "{segment: rfm, in: [at_risk, Champions]}, {trait: shops, contains: north}, "
         "{did: order, select: avg(paid_amount), window: 7d, lt: 2.5}, "
         "{any: [{birthday_within: 0d}, {score: churn_probability, lt: 0.5}]}, "
         "{trait: source_systems, is_known: true}]}",

@@ -3,6 +3,7 @@
 import pytest
 from pyspark.sql import SparkSession
 
+from cdp_lib.settings.functions import ONLY_IN_PYTHON, ONLY_IN_SQL
 from cdp_lib.settings.sql import (
     columns_in,
     columns_outside_aggregates,
@@ -15,6 +16,7 @@ from cdp_lib.settings.sql import (
     REFUSED,
     TypeTree,
 )
+from jobs.compose import sql_functions
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,8 @@ def test_what_is_no_single_expression_is_refused(text: str) -> None:
     ("text", "tree"),
     [
         ("decimal(18,2)", TypeTree("decimal", (18, 2))),
+        ("decimal(5)", TypeTree("decimal", (5, 0))),
+        ("decimal", TypeTree("decimal", (10, 0))),
         ("array<string>", TypeTree("array", (), (("", TypeTree("string")),))),
         ("map<string,int>", TypeTree("map", (), (("", TypeTree("string")), ("", TypeTree("int"))))),
         (
@@ -98,6 +102,13 @@ def test_types_are_trees(text: str, tree: TypeTree) -> None:
     [
         ("strin", r"unknown type 'strin'\. Did you mean 'string'\?"),
         ("interval", "unknown type 'interval'"),
+        ("interval day", "unknown type 'interval day'"),
+        (
+            "decimal(50,2)",
+            r"no such type 'decimal\(50,2\)': a decimal has 1 to 38 digits, and no more behind the point",
+        ),
+        ("array<decimal(2,5)>", r"no such type 'array<decimal\(2,5\)>'"),
+        ("decimal(x)", r"no such type 'decimal\(x\)'"),
         ("", "unknown type"),
     ],
 )
@@ -156,3 +167,37 @@ def test_every_function_of_spark_that_could_vary_is_refused_or_was_looked_at(spa
             suspects.add(about.getName())
     assert len(suspects) > 40
     assert suspects - REFUSED == _LOOKED_AT
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("strpos(a, 'x')", "unknown function 'strpos'"),
+        ("safe_divide(a, b)", "unknown function 'safe_divide' in 'safe_divide(a, b)'. Did you mean 'try_divide'?"),
+        ("upper(starts_with(a, b))", "unknown function 'starts_with' in 'upper(starts_with(a, b))'. Did you mean"),
+        ("lit(3)", "unknown function 'lit'"),
+    ],
+)
+def test_functions_of_other_dialects_are_unknown(text: str, said: str) -> None:
+    (fault,) = expression_faults(text, ("a", "b"), sql_functions())
+    assert fault.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "len(a) + locate('x', a) + if(a, 1, 2) + bigint(b)",
+        "try_cast(a AS decimal(18,2)) + extract(year FROM b) + position('x' IN a)",
+        "sum(a) FILTER (WHERE b IN (1, 2)) OVER (PARTITION BY (b))",
+        "transform(a, (x, i) -> (x + i)) AND (b) OR NOT (a) AND exists(a, x -> x > 1)",
+        "trim(BOTH ' ' FROM a) || left(a, 2) || struct(a).a || date'2025-01-31'",
+    ],
+)
+def test_functions_and_syntax_of_spark_are_known(text: str) -> None:
+    assert expression_faults(text, ("a", "b"), sql_functions()) == []
+
+
+def test_the_functions_that_are_known_without_a_jvm_are_sparks_own(spark: SparkSession) -> None:
+    found = {row["function"] for row in spark.sql("SHOW SYSTEM FUNCTIONS").collect() if row["function"].isidentifier()}
+    assert ONLY_IN_SQL - found == {"extract", "try_cast"}
+    assert found & ONLY_IN_PYTHON == set()
