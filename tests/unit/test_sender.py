@@ -57,11 +57,13 @@ def desk_at(
     bench = BENCHES[name]
     with serving(bench.fake()) as server:
         settings = dict(bench.settings(server.url))
+        pace = {} if per_second is None else {"per_second": per_second}
+        said = {} if message is None else {"message": message}
         pack = pack_of(
             {"kind": "audience", "id": "club", "where": {"trait": "order_count", "gte": 1}},
             {"kind": "message", "id": "hi", "texts": {"en": {"text": "Hello {{ customer.first_name }}"}}},
-            {"kind": "destination", "id": "out", "connector": name, "settings": settings, "per_second": per_second},
-            {"kind": "activation", "id": "hello", "audience": "club", "destination": "out", "message": message},
+            {"kind": "destination", "id": "out", "connector": name, "settings": settings, **pace},
+            {"kind": "activation", "id": "hello", "audience": "club", "destination": "out", **said},
         )
         clock = Clock()
         ledger = OpsLedger(str(folder / "lake"), clock.now)

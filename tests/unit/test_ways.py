@@ -84,7 +84,7 @@ HI = {"kind": "message", "id": "hi", "texts": {"en": {"text": "Hello"}}}
     ("said", "is_whole"),
     [
         ({"message": "hi"}, True),
-        ({"message": None}, False),
+        ({}, False),
         ({"arms": [{"id": "a", "share": 0.5, "message": "hi"}, {"id": "b", "share": 0.5}]}, False),
         ({"arms": [{"id": "a", "share": 0.5, "message": "hi"}, {"id": "b", "share": 0.5}], "message": "hi"}, True),
         ({"arms": [{"id": arm, "share": 0.5, "message": "hi"} for arm in "ab"]}, True),
