@@ -1,8 +1,10 @@
 """What only a run would refuse, hours later, is a fault of validation."""
 
 import pytest
+import yaml
 
-from tests.unit.settings.conftest import LoadFaults, PACK, TRAITS
+from cdp_lib.io.yaml_files import load_pack
+from tests.unit.settings.conftest import LoadFaults, PACK, TRAITS, WritePack
 from tests.unit.settings.test_activation import documents, says
 from tests.unit.settings.test_audience import SCORES
 from tests.unit.settings.test_faults import TRAIT
@@ -17,11 +19,18 @@ from tests.unit.settings.test_faults import TRAIT
         ("placeholders: ['(desk']", "placeholders: '(desk' is no pattern: missing ), unterminated subpattern"),
         ("placeholders: ['^desk', '']", "placeholders: '' is found in every value, and would take all of them for"),
         ("placeholders: ['x*']", "placeholders: 'x*' is found in every value"),
+        ("placeholders: ['.+']", "placeholders: '.+' is found in every value"),
     ],
 )
 def test_a_pack_that_cleaning_would_refuse_is_a_fault(faults_of: LoadFaults, line: str, fault: str) -> None:
     (found,) = faults_of(pack=f"{PACK}{line}\n")
     assert found.startswith(f"pack.yml: pack.{fault}")
+
+
+def test_patterns_as_java_writes_them_are_none(write_pack: WritePack) -> None:
+    patterns = [r"^\p{Punct}+$", r"^(?<one>.)\k<one>{3,}$", "^[a-z&&[^x]]$", "^$"]
+    folder = write_pack(pack=PACK + yaml.safe_dump({"placeholders": patterns}))
+    assert load_pack(str(folder), folder.parent).info.placeholders == tuple(patterns)
 
 
 @pytest.mark.parametrize(

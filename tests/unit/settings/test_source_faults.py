@@ -7,6 +7,11 @@ from cdp_lib.settings.date_pattern import check_date_pattern
 from tests.unit.settings.conftest import LoadFaults, SOURCES, WritePack
 from tests.unit.settings.test_faults import spoiled
 
+SOUND_PATTERNS = (
+    "dd/MM/yyyy", "d.M.yy", "yyyyMMdd", "yyyyDDD", "dd MMM yyyy", "dd/MM/yyyy hh:mm a", "dd/MM/yyyy[ HH:mm[:ss]]",
+    "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "dd.MM.yyyy HH:mm XXX", "yyyyMMddHHmmss", "yyyy-LL-dd HH 'o''clock' VV",
+)  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("pattern", "said"),
@@ -40,13 +45,7 @@ def test_a_pattern_that_misreads_days_is_refused_with_what_was_meant(pattern: st
     assert str(caught.value).startswith(f"{pattern!r} {said}")
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "dd/MM/yyyy", "d.M.yy", "yyyyMMdd", "yyyyDDD", "dd MMM yyyy", "dd/MM/yyyy hh:mm a", "dd/MM/yyyy[ HH:mm[:ss]]",
-        "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "dd.MM.yyyy HH:mm XXX", "yyyyMMddHHmmss", "yyyy-LL-dd HH 'o''clock' VV",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("pattern", SOUND_PATTERNS)
 def test_a_pattern_of_whole_days_is_none_of_our_business(pattern: str) -> None:
     check_date_pattern(pattern)
 

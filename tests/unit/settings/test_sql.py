@@ -1,9 +1,7 @@
 """Spark SQL leaves are read without a JVM."""
 
 import pytest
-from pyspark.sql import SparkSession
 
-from cdp_lib.settings.functions import ONLY_IN_PYTHON, ONLY_IN_SQL
 from cdp_lib.settings.sql import (
     columns_in,
     columns_outside_aggregates,
@@ -195,9 +193,3 @@ def test_functions_of_other_dialects_are_unknown(text: str, said: str) -> None:
 )
 def test_functions_and_syntax_of_spark_are_known(text: str) -> None:
     assert expression_faults(text, ("a", "b"), sql_functions()) == []
-
-
-def test_the_functions_that_are_known_without_a_jvm_are_sparks_own(spark: SparkSession) -> None:
-    found = {row["function"] for row in spark.sql("SHOW SYSTEM FUNCTIONS").collect() if row["function"].isidentifier()}
-    assert ONLY_IN_SQL - found == {"extract", "try_cast"}
-    assert found & ONLY_IN_PYTHON == set()
