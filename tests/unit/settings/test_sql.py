@@ -11,7 +11,6 @@ from cdp_lib.settings.sql import (
     map_entries,
     parse_expression,
     parse_type,
-    REFUSED,
     TypeTree,
 )
 from jobs.compose import sql_functions
@@ -139,32 +138,6 @@ def test_what_is_not_of_the_rows_is_refused_however_it_is_written(text: str, nam
 )
 def test_columns_and_texts_may_be_called_like_a_function(text: str) -> None:
     assert expression_faults(text, {"user", "a", "uuid", "first", "reflect"}) == []
-
-
-_SUSPECT = ("determinis", "random", "current", "session", "reflect")
-_LOOKED_AT = {
-    # Steady where their argument is: what they make does not depend on places, or can be sorted.
-    *("array_agg", "collect_list", "collect_set", "listagg", "string_agg", "max_by", "min_by", "mode"),
-    # Of their arguments alone, or of rows in a stated order; the session's zone is always UTC.
-    *("unix_timestamp", "make_timestamp", "make_timestamp_ltz", "try_make_timestamp_ltz", "time_bucket"),
-    *("session_window", "window_time", "array_insert", "lag", "lead", "rank"),
-    *("aes_decrypt", "try_aes_decrypt", "typeof", "assert_true", "raise_error"),
-    *("bitmap_bit_position", "bitmap_bucket_number", "bitmap_count"),
-}
-
-
-def test_every_function_of_spark_that_could_vary_is_refused_or_was_looked_at(spark: SparkSession) -> None:
-    """Spark's own list of this version: a newer one may bring more."""
-    registry = spark._jsparkSession.sessionState().functionRegistry()  # type: ignore[attr-defined]  # as Spark has it
-    names = registry.listFunction().iterator()
-    suspects = set()
-    while names.hasNext():
-        about = registry.lookupFunction(names.next()).get()
-        told = f"{about.getUsage()} {about.getNote()}".lower()
-        if about.getGroup() in ("misc_funcs", "avro_funcs", "protobuf_funcs") or any(word in told for word in _SUSPECT):
-            suspects.add(about.getName())
-    assert len(suspects) > 40
-    assert suspects - REFUSED == _LOOKED_AT
 
 
 @pytest.mark.parametrize(
