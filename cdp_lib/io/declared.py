@@ -10,9 +10,12 @@ from cdp_lib.errors import ContractError
 
 CONTRACT_HASH = "cdp.contract_hash"
 STATISTICS_COLUMNS = "delta.dataSkippingStatsColumns"
-_LOG_KEPT = {"delta.logRetentionDuration": "interval 3650 days"}
-"""A run that goes on, scores that are compared once their horizon has passed, and `cdp why` read versions of long ago.
-Delta would forget those of a month ago with every tenth commit; its log takes a few kilobytes a version."""
+_VERSIONS_KEPT = dict.fromkeys(
+    ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration"), "interval 3650 days"
+)
+"""A run reads what the one before it found, however long ago that was; scores are compared once their horizon has
+passed; `cdp why` asks of any day. Delta would refuse to read a version that was replaced a week ago, and forget those of
+a month ago with every tenth commit; its log takes a few kilobytes a version."""
 _CONSTRAINT = "delta.constraints."
 _STATISTICS_LIMIT = 32
 _INDEXABLE = (T.StringType, T.NumericType, T.DateType, T.TimestampType)
@@ -43,7 +46,7 @@ def table_properties(table: Table) -> dict[str, str]:
         "delta.enableChangeDataFeed": str(keeps_change_feed(table)).lower(),
         "delta.enableDeletionVectors": str(table.layer != "gold" and isinstance(table.write, MergeByKey)).lower(),
         CONTRACT_HASH: table.contract_hash(),
-        **_LOG_KEPT,
+        **_VERSIONS_KEPT,
     }
     return fixed | {f"delta.constraints.{name}": condition for name, condition in table.constraints().items()}
 
@@ -62,7 +65,7 @@ def align_with_contract(spark: SparkSession, path: str, table: Table) -> None:
     """
     stored = deltalake.DeltaTable(path)
     configuration = dict(stored.metadata().configuration)
-    wanted_last = {CONTRACT_HASH: table.contract_hash(), **_LOG_KEPT}
+    wanted_last = {CONTRACT_HASH: table.contract_hash(), **_VERSIONS_KEPT}
     if wanted_last.items() <= configuration.items():
         return
     target = f"delta.`{path}`"

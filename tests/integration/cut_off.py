@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from cdp_lib.io.store import DeltaStore
 from jobs.compose import Suite
 
 
@@ -12,13 +13,14 @@ class PowerCutError(BaseException):
 def cut_off_at(suite: Suite, point: str) -> Suite:
     """The suite, whose runs end when that point of workflow/failpoints.py is reached."""
 
+    def reached(here: str) -> None:
+        if here == point:
+            raise PowerCutError
+
     class CutOffSuite(Suite):
         @property
         def failpoint(self) -> Callable[[str], None]:
-            def reached(here: str) -> None:
-                if here == point:
-                    raise PowerCutError
-
             return reached
 
-    return CutOffSuite(**vars(suite))
+    store = DeltaStore(suite.store.root, suite.session, at=reached)
+    return CutOffSuite(**vars(suite) | {"store": store})
