@@ -22,6 +22,7 @@ from jobs import (
     models,
     review,
     stream as stream_page,
+    unsubscribes,
 )
 from jobs.compose import build_suite, Place, Request, run_named
 from jobs.options import (
@@ -180,6 +181,21 @@ def export(
         suite = build_suite(Place(pack, None, lakehouse, env))
         for path, rows in exports.write_exports(suite, out, name):
             console.print(f"{path}: {rows:,} rows", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def unsubscribe(
+    pack: PackOption,
+    tokens: Annotated[
+        typer.FileText, typer.Argument(help="A file of lines with a time and a token; -: standard input.")
+    ],
+    landing: LandingOption = None,
+    lakehouse: LakehouseOption = None,
+    env: EnvOption = "local",
+) -> None:
+    """Take in who used the unsubscribe link of a message: a landing file, which the next run reads."""
+    with told_plainly():
+        unsubscribes.unsubscribe(console, build_suite(Place(pack, landing, lakehouse, env)), tokens)
 
 
 @app.command()

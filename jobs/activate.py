@@ -1,9 +1,9 @@
 """Plan what each activation tells whom, and send it where the run may: otherwise everything is only rendered."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import reduce
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ from jobs.activation.book import CONSTANT
 from jobs.activation.entries import drop_entries, forget_entries, note_entries
 from jobs.activation.inputs import moment_of, of_today, PERMITTING, plan_inputs, products_of, Read, reads_of
 from jobs.activation.leftovers import JUDGED_ANEW, leftovers, with_attempt, without_leftovers
-from jobs.activation.outbox import write_outbox
+from jobs.activation.outbox import forget_outboxes, write_outbox
 from jobs.activation.rendering import writer_of
 from jobs.activation.sender import Desk, lane_count, recover, send, Tally
 from jobs.activation.ways import ways_of
@@ -56,6 +56,7 @@ def leave(ctx: JobContext) -> str:
 def run(ctx: JobContext) -> None:
     """What a killed run left in its journals first; then the plan, what earlier ones left included; then it is sent."""
     folder = sending_folder(ctx.folder, ctx.settings.sending.folder, ctx.pack.name)
+    forget_outboxes(folder.outbox, ctx.now() - timedelta(days=ctx.settings.sending.forget_after_days))
     reason = folder.stopped()
     if ctx.sending.is_on and reason is not None:
         raise DeliveryError(f"sending is stopped: {reason}. `cdp deliveries allow` lets it go on.")
@@ -153,7 +154,7 @@ def _as_noted(
 
 def _render(ctx: JobContext, desk: Desk, intents: DataFrame, customers: DataFrame, ways: Sequence[Way]) -> None:
     with staged(_outgoing(ctx, intents, customers, ways), _place(ctx, "out")) as rows:
-        folder = Path(desk.folder.path) / "outbox" / ctx.run.run_id
+        folder = desk.folder.outbox / ctx.run.run_id
         tally = write_outbox(rows, desk.writer, folder)
     _say_tally(ctx, tally)
     ctx.say(f"dry run: nothing was sent; texts are in {folder}")

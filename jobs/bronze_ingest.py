@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, functions as F
 
 from cdp_lib.contracts import bronze, ops
-from cdp_lib.errors import AccountError
+from cdp_lib.errors import AccountError, IngestError
 from cdp_lib.io.arrivals import FileLedger, judge, Verdict
 from cdp_lib.io.caching import cached
 from cdp_lib.io.inspection import inspect_files
@@ -58,8 +58,9 @@ def _ingest(ctx: JobContext, source: Source, ledger: FileLedger) -> None:
     known = ctx.recall(bronze.accepted(source)).select("_record_hash")
     with cached(mark_outcomes(tagged, known)) as marked:
         accounts = _publish(ctx, source, marked)
-    ctx.record(ops.ROW_ACCOUNT, accounts)
-    ctx.record(ops.SOURCE_FILE, [_row(ctx, source, replace(verdict, status="ingested")) for verdict in planned])
+    ctx.record_once(ops.ROW_ACCOUNT, accounts)
+    ctx.reached("accounted")
+    ctx.record_once(ops.SOURCE_FILE, [_row(ctx, source, replace(verdict, status="ingested")) for verdict in planned])
 
 
 def _plan(ctx: JobContext, source: Source, ledger: FileLedger) -> Sequence[Verdict]:
@@ -71,6 +72,12 @@ def _plan(ctx: JobContext, source: Source, ledger: FileLedger) -> Sequence[Verdi
         ctx.say(f"{source.id}: no file matches '{source.read.path}' below {ctx.landing}")
     if planned_before:
         waiting = [file for file in listed if file.path in planned_before.keys() - ledger.ingested(ctx.run.run_id)]
+        if waiting and ledger.planned_under(ctx.run.run_id) != {contract}:
+            # What of its rows is in bronze was judged by that contract, and would hide what this one accepts.
+            raise IngestError(
+                f"{source.id}: its contract has changed since run {ctx.run.run_id} began with its files. Start a new "
+                "run, without --resume: it takes what is not in bronze yet."
+            )
         verdicts = judge(inspect_files(ctx.spark, source, waiting), ledger, ctx.run.run_id) if waiting else ()
         return [one for one in verdicts if planned_before[one.inspection.file.path] == one.inspection.content_hash]
     fresh: list[LandingFile] = [file for file in listed if not ledger.is_settled(file, contract)]

@@ -42,7 +42,7 @@ def _replay(ctx: JobContext, source: Source) -> None:
         check_accounts(source, accounts)
         ctx.write(bronze.accepted(source), accepted_rows(ctx, source, marked), kept=True)
         ctx.write(table, _retried(quarantine, marked, source))
-    ctx.record(ops.ROW_ACCOUNT, accounts)
+    ctx.record_once(ops.ROW_ACCOUNT, accounts)
 
 
 def _retried(quarantine: DataFrame, marked: DataFrame, source: Source) -> DataFrame:

@@ -26,10 +26,10 @@ from cdp_lib.settings.rule import Rule
 from cdp_lib.settings.settings import Settings
 from cdp_lib.settings.workflow import Workflow
 from cdp_lib.workflow.failpoints import failpoint_from
-from cdp_lib.workflow.graph import selected
+from cdp_lib.workflow.graph import ordered, selected
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.progress import Reporter, reporter_for
-from cdp_lib.workflow.runner import run_workflow, RunOptions, RunReport
+from cdp_lib.workflow.runner import config_hash, run_workflow, RunOptions, RunReport
 from cdp_lib.workflow.services import Sending, Services
 from jobs.activation.ways import destination_faults
 from quality.suites import rules_in_force, Suite as Checks, suite_for
@@ -86,10 +86,15 @@ _ONE_WORD = ("activate",)
 """Jobs whose table is no layer's: all others are called `<layer>_<noun>`."""
 
 
+def job_names() -> tuple[str, ...]:
+    """Every job that has a page."""
+    pages = [path.stem for path in Path(__file__).parent.glob("*_*.py") if not path.stem.startswith("_")]
+    return tuple(sorted([*pages, *_ONE_WORD]))
+
+
 def job_named(name: str) -> Job:
     """The job of page `jobs/<name>.py`; raises WorkflowError with a near-miss."""
-    pages = [path.stem for path in Path(__file__).parent.glob("*_*.py") if not path.stem.startswith("_")]
-    known = sorted([*pages, *_ONE_WORD])
+    known = job_names()
     if name not in known:
         raise WorkflowError(f"unknown job '{name}'.{near_miss(name, known)}")
     found = importlib.import_module(f"jobs.{name}").run
@@ -149,18 +154,39 @@ class Suite:
             sending=sending,
         )
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
-            if options.resume or not self._was_cut_off(options.workflow, jobs):
+            to_finish = self._with_half_done(options.workflow, jobs)
+            if options.resume:
+                return (self._run(to_finish, options, services),)
+            if not self._was_cut_off(options.workflow, to_finish):
                 return (self._run(jobs, options, services),)
             silent = replace(services, sending=_NOTHING_LEAVES)
-            cut_off = self._run(jobs, replace(options, resume=True, as_of=None), silent)
+            cut_off = self._run(to_finish, replace(options, resume=True, as_of=None), silent)
             return (cut_off, self._run(jobs, options, services))
 
+    def _with_half_done(self, workflow: str, jobs: Sequence[Job]) -> Sequence[Job]:
+        """These jobs, and those that the workflow's last run began and did not end: it has not ended before they have.
+
+        Some jobs of a workflow may be asked for alone, after a run of others.
+        """
+        history = History(tuple(self.ledger.states()))
+        last, names = history.last_run(workflow), {job.name for job in jobs}
+        begun = () if last is None or last.status == "succeeded" else history.half_done(last.run_id)
+        more = [job_named(name) for name in begun if name not in names and name in job_names()]
+        return ordered((*jobs, *more), self.pack) if more else jobs
+
     def _was_cut_off(self, workflow: str, jobs: Sequence[Job]) -> bool:
-        """Whether a kill left the workflow's last run half done, and no other run has done its work since."""
+        """Whether a kill left the workflow's last run half done, and no other run has done its work since.
+
+        Where the settings of the job that it was in changed meanwhile, a new run takes its place.
+        """
         history = History(tuple(self.ledger.states()))
         last = history.last_run(workflow)
         if last is None or last.status != "started":
             return False
+        of_today = {job.name: config_hash(job, self.pack, last.as_of_date) for job in jobs}
+        for name in history.half_done(last.run_id):
+            if history.of_run(last.run_id, name)[0].config_hash != of_today.get(name):
+                return False
         return history.overtaken_by(last, [job.name for job in jobs]) is None
 
     def _run(self, jobs: Sequence[Job], options: RunOptions, services: Services) -> RunReport:
@@ -179,7 +205,7 @@ class Suite:
         root.mkdir(parents=True, exist_ok=True)
         found: ModelRegistry = registry.ModelRegistry(
             named.tracking_uri or f"sqlite:///{root}/mlflow.db",
-            Path(named.artifacts or root / "mlflow_artifacts"),
+            named.artifacts or root / "mlflow_artifacts",
             self.pack.name,
         )
         return found

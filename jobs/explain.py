@@ -7,7 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from cdp_lib.errors import ConfigError, IdentityError
+from jobs.audit import note_deed
 from jobs.compose import Suite
+from jobs.decisions import Record
 from jobs.explanation.answers import answer_golden_id, answer_record, answer_why_not, Desk
 from jobs.explanation.evidence import matcher_in_force
 from jobs.explanation.tables import Compared, tell
@@ -33,6 +35,12 @@ class Question:
         """Whether a file is asked for."""
         return self.html is not None or self.png is not None
 
+    @property
+    def subject(self) -> str:
+        """What is asked about, without personal data: a person's id, or hashes of records."""
+        named = (self.record,) if self.record else self.why_not or ()
+        return self.golden_id or " ".join(Record(*name.split(":", 1)).hash for name in named)
+
 
 def explain(console: Console, suite: Suite, question: Question) -> None:
     """Answer the question, and draw its first pair where a file is named.
@@ -50,6 +58,8 @@ def explain(console: Console, suite: Suite, question: Question) -> None:
         pictured = answer_golden_id(desk, question.golden_id, is_drawn=question.is_drawn)
     else:
         pictured = answer_why_not(desk, question.why_not or ("", ""))
+    if question.shows_values:
+        note_deed(suite, "explain_values", question.subject, "shown on a terminal")
     if question.is_drawn:
         _draw(console, suite, pictured, question)
 

@@ -8,16 +8,19 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 
 from cdp_lib.connectors.drop import harmless
-from cdp_lib.contracts import gold, identity
+from cdp_lib.contracts import activation, gold, identity, silver
 from cdp_lib.errors import ConfigError, near_miss, StorageError
 from cdp_lib.settings.export import Export
+from cdp_lib.transforms.activation.receivers import receivers
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
+from cdp_lib.transforms.customer.traits import facts_of_people
+from jobs.audit import note_deed
 from jobs.compose import Suite
 from jobs.look import scored_view
 
 
 def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[Path, int]]:
-    """(file, number of rows) of each file written; a file appears whole or not at all.
+    """(file, number of rows) of each file written; a file appears whole or not at all. What left is noted.
 
     Raises ConfigError for an unknown export, StorageError where the single view does not exist yet.
     """
@@ -30,14 +33,32 @@ def write_exports(suite: Suite, out: Path, name: str | None) -> Iterator[tuple[P
     if suite.store.version(table) is None:
         raise StorageError(f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}")
     out.mkdir(parents=True, exist_ok=True)
-    links = suite.store.read(identity.IDENTITY_LINK)
     customers = scored_view(suite.pack, suite.store.read, lambda one: suite.store.version(one) is not None)
     for export in [known[name]] if name else known.values():
-        rows = export_rows(customers, export, time_zone=suite.pack.info.time_zone)
-        yield write_csv(rows, out / f"{export.id}.csv")
+        listed = _receivers(suite, customers, export)
+        files = {export.id: export_rows(listed, export, time_zone=suite.pack.info.time_zone)}
         if export.also_known_as:
-            yield write_csv(also_known_as(links, customers, export), out / f"{export.id}.also_known_as.csv")
+            links = suite.store.read(identity.IDENTITY_LINK)
+            files[f"{export.id}.also_known_as"] = also_known_as(links, listed, export)
+        for subject, frame in files.items():
+            path, count = write_csv(frame, out / f"{subject}.csv")
+            note_deed(suite, "export", subject, f"{count} rows")
+            yield path, count
         yield _write_notes(export, out / f"{export.id}.md")
+
+
+def _receivers(suite: Suite, customers: DataFrame, export: Export) -> DataFrame:
+    """Whom the export may be about: of one that leads to a message, who may get it at this moment."""
+    if export.may_receive is None:
+        return customers
+    if suite.store.version(activation.SUPPRESSION) is None:
+        raise StorageError(
+            f"export {export.id} leaves out who unsubscribed, but {suite.store.path(activation.SUPPRESSION)} does not "
+            f"exist. First: cdp run daily --pack {suite.place.pack}"
+        )
+    consents = facts_of_people(suite.store.read(silver.CONSENT), suite.store.read(identity.IDENTITY_LINK))
+    suppressions = suite.store.read(activation.SUPPRESSION)
+    return receivers(customers, export.may_receive, consents, suppressions, at=suite.ledger.clock())
 
 
 def write_csv(rows: DataFrame, path: Path) -> tuple[Path, int]:

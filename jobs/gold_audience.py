@@ -13,7 +13,7 @@ from cdp_lib.models.lookalike import LEAST_SEEDS, LookalikeModel
 from cdp_lib.models.scoring import score_rows
 from cdp_lib.settings.audience import Condition, Lookalike
 from cdp_lib.settings.pack import Pack
-from cdp_lib.transforms.audience.difference import against_yesterday
+from cdp_lib.transforms.audience.difference import against_yesterday, by_todays_ids
 from cdp_lib.transforms.audience.members import audience_members, Means
 from cdp_lib.transforms.audience.rules import with_figures
 from cdp_lib.transforms.customer.traits import facts_of_people
@@ -38,29 +38,38 @@ def facts_of(pack: Pack) -> tuple[Table, ...]:
 
 
 @job(
-    reads=(gold.tables, scores.score_tables, facts_of, identity.IDENTITY_LINK, activation.suppression),
+    reads=(
+        gold.tables,
+        scores.score_tables,
+        facts_of,
+        identity.IDENTITY_LINK,
+        identity.IDENTITY_EVENT,
+        activation.suppression,
+    ),
     writes=(activation.audiences,),
     remembers=(activation.audiences,),
     shaped_by=("pack", "audience"),
 )
 def run(ctx: JobContext) -> None:
     """Who is in an audience now, against who was."""
-    with ctx.checkpoints() as keep, members_now(ctx, keep) as members, ExitStack() as kept:
-        rows = against_yesterday(members, ctx.recall(activation.AUDIENCE_MEMBER), ctx.as_of)
+    former = by_todays_ids(ctx.recall(activation.AUDIENCE_MEMBER), ctx.read(identity.IDENTITY_EVENT))
+    with ctx.checkpoints() as keep, members_now(ctx, keep, former) as members, ExitStack() as kept:
+        rows = against_yesterday(members, former, ctx.as_of)
         published = kept.enter_context(cached(rows))
         ctx.write(activation.AUDIENCE_MEMBER, published, kept=True)
         _tell(ctx, published)
 
 
 @contextmanager
-def members_now(tables: Tables, keep: Callable[[DataFrame], DataFrame]) -> Iterator[DataFrame]:
+def members_now(tables: Tables, keep: Callable[[DataFrame], DataFrame], former: DataFrame) -> Iterator[DataFrame]:
     """Rows of gold.audience_member but for status and entered_date, cached until the block ends.
 
+    `former` are its rows of the run before, by today's ids.
     One pass over the customers with all that the rules ask for, one more for each bound.
     """
     pack = tables.pack
     with cached(_customers(tables)) as customers:
-        means = Means(keep, partial(_alike, tables))
+        means = Means(keep, partial(_alike, tables), former, tables.as_of)
         found = audience_members(customers, tables.read(activation.SUPPRESSION), pack.audiences, means)
         dated = found.select("*", _versions(tables).alias("input_versions"), _hash(pack).alias("config_hash"))
         with cached(dated) as members:

@@ -25,14 +25,20 @@ from jobs.page import run_page
 
 def facts_of(pack: Pack) -> tuple[Table, ...]:
     """The facts that KPIs and redemptions are read from, and all others that are fed: they tell the data's last day."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
     asked = {measure.kpi.from_ for measure in measures_of(pack)}
-    wanted = fed & set(silver.FACT_TIME) | asked | {"order", "campaign_response"}
+    wanted = pack.fed & set(silver.FACT_TIME) | asked | {"order", "campaign_response"}
     return tuple(silver.ENTITIES[name] for name in sorted(wanted))
 
 
 @job(
-    reads=(facts_of, identity.IDENTITY_LINK, identity.IDENTITY_EVENT, activation.DELIVERY, activation.OFFER_CODE),
+    reads=(
+        facts_of,
+        results.referrals,
+        identity.IDENTITY_LINK,
+        identity.IDENTITY_EVENT,
+        activation.DELIVERY,
+        activation.OFFER_CODE,
+    ),
     writes=(results.campaigns,),
     shaped_by=("pack", "activation"),
 )
@@ -72,7 +78,12 @@ def _facts(ctx: JobContext, entity: str) -> DataFrame:
 
 
 def _kpi_facts(ctx: JobContext) -> dict[str, DataFrame]:
-    return {entity: _facts(ctx, entity) for entity in sorted({one.kpi.from_ for one in measures_of(ctx.pack)})}
+    """Entity: its facts, of referrals those that are credited."""
+    facts = {entity: _facts(ctx, entity) for entity in sorted({one.kpi.from_ for one in measures_of(ctx.pack)})}
+    if "referral" in facts and results.referrals(ctx.pack):
+        credited = ctx.read(results.REFERRAL_CREDIT).where(F.col("status") == results.CREDITED)
+        facts["referral"] = facts["referral"].join(credited, list(silver.REFERRAL.key), "left_semi")
+    return facts
 
 
 def _reactions(ctx: JobContext, people: DataFrame) -> DataFrame:

@@ -16,8 +16,7 @@ from jobs.page import run_page
 
 def facts_of(pack: Pack) -> tuple[Table, ...]:
     """The facts that traits are computed from, and all others that are fed: they tell the data's last day."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
-    wanted = fed & set(silver.FACT_TIME) | set(fact_traits(pack))
+    wanted = pack.fed & set(silver.FACT_TIME) | set(fact_traits(pack))
     return tuple(silver.ENTITIES[name] for name in sorted(wanted))
 
 

@@ -19,8 +19,8 @@ from cdp_lib.transforms.features.cards import segment_cards
 from cdp_lib.transforms.features.rfm import rfm_segments, rfm_steps, step_counts
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import Fit, in_force
-from jobs.forecasts.clusters import cluster_figures, cluster_learner, model_name
+from jobs.forecasts.champions import in_force
+from jobs.forecasts.clusters import cluster_figures, cluster_fit, cluster_learner, model_name
 from jobs.forecasts.history import purchase_history, READS
 from jobs.moves import moves_of
 from jobs.page import run_page
@@ -96,7 +96,7 @@ def _by_rfm(segmentation: Segmentation, customers: DataFrame, features: DataFram
 def _by_clusters(ctx: JobContext, segmentation: Segmentation, customers: DataFrame) -> _Part:
     figures = cluster_figures(customers, segmentation)
     learn = cluster_learner(ctx, segmentation, figures)
-    fit = Fit(segmentation.content_hash(), figures.count())
+    fit = cluster_fit(ctx.pack, segmentation, figures.count())
     stored = in_force(ctx, model_name(segmentation), fit, learn)
     model = ClusterModel.from_dict(stored.body["model"])
     found = score_rows(figures, model.score, "golden_id string, cluster string, cluster_name string")

@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from cdp_lib.contracts.activation import AUDIENCE_MEMBER, DECISIONS, DELIVERY
+from cdp_lib.contracts.identity import IDENTITY_EVENT
 from cdp_lib.errors import ConfigError, near_miss
 from cdp_lib.models.experiment import power_preview
 from cdp_lib.settings.activation import Activation
 from cdp_lib.settings.audience import Audience
 from cdp_lib.transforms.activation.plan import plan, waterfall
-from cdp_lib.transforms.audience.difference import against_yesterday
+from cdp_lib.transforms.audience.difference import against_yesterday, by_todays_ids
 from jobs.activation.inputs import morning_after, plan_inputs
 from jobs.activation.leftovers import leftovers, without_leftovers
 from jobs.activation.ways import ways_of
@@ -41,10 +42,10 @@ def show_preview(screen: Console, suite: Suite, audience: str | None, at: dateti
     wanted = _wanted(suite, audience)
     look = look_at(suite)
     moment = morning_after(look.as_of, suite.pack, at, run_id="preview", salt=folder_of(suite).key())
-    with look.checkpoints() as keep, members_now(look, keep) as members:
+    former = by_todays_ids(look.read(AUDIENCE_MEMBER), look.read(IDENTITY_EVENT))
+    with look.checkpoints() as keep, members_now(look, keep, former) as members:
         sizes = {row["audience_id"]: row["count"] for row in members.groupBy("audience_id").count().collect()}
         ways = [way for way in ways_of(suite.pack) if way.activation.audience in {one.id for one in wanted}]
-        former = suite.store.read(AUDIENCE_MEMBER)
         current = against_yesterday(members, former, look.as_of)
         left = leftovers(look.read(DELIVERY), folder_of(suite), suite.session())
         noted = without_leftovers(look.read, left)

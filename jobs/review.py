@@ -85,6 +85,7 @@ def export_pairs(suite: Suite, path: Path) -> int:
     rows = list(_exported(suite))
     if rows:
         _write_private(path, rows)
+        note_deed(suite, "review_export", matching.REVIEW_PAIR.name, f"{len(rows)} pairs")
     return len(rows)
 
 

@@ -25,16 +25,15 @@ def _bronze_accepted(pack: Pack) -> tuple[Table, ...]:
 
 def fed_entities(pack: Pack) -> tuple[Table, ...]:
     """The entities that the pack's sources feed; people and products first, for the checks of facts refer to them."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
     fact_last = sorted(silver.ENTITIES, key=lambda name: name in silver.FACT_TIME)
-    return tuple(silver.ENTITIES[name] for name in fact_last if name in fed)
+    return tuple(silver.ENTITIES[name] for name in fact_last if name in pack.fed)
 
 
 @job(
     reads=(_bronze_accepted,),
     writes=(fed_entities,),
     # What earlier runs sent, and to whom: answers come after it.
-    remembers=(silver.CUSTOMER_RECORD, activation.DELIVERY, identity.IDENTITY_EVENT, identity.GOLDEN_RECORD),
+    remembers=(silver.CUSTOMER_RECORD, activation.DELIVERY, *identity.TABLES),
     shaped_by=("pack", "source", "identity"),
 )
 def run(ctx: JobContext) -> None:
@@ -51,6 +50,8 @@ def run(ctx: JobContext) -> None:
         ctx.say(f"{entity.name}: from {', '.join(dict.fromkeys(source.id for source, _ in feeds))}")
         mapped = reduce(DataFrame.unionByName, [_mapped(ctx, source, feed) for source, feed in feeds])
         ctx.write(entity, _completed(ctx, entity, newest_rows(mapped, entity)), whole=ctx.is_full)
+    for entity in fed_entities(ctx.pack):
+        ctx.judge_age(entity)
 
 
 def _mapped(ctx: JobContext, source: Source, feed: Feed) -> DataFrame:
@@ -67,8 +68,12 @@ def _completed(ctx: JobContext, entity: Table, newest: DataFrame) -> DataFrame:
         return newest
     if not any("message_id" in feed.map for source in ctx.pack.sources for feed in source.feeds):
         return newest.withColumn("person_source", F.lit(None).cast("string"))
-    sent = (activation.DELIVERY, identity.IDENTITY_EVENT, identity.GOLDEN_RECORD)
-    return with_recipients(newest, *[ctx.recall(table) for table in sent])
+    links = ctx.recall(identity.IDENTITY_LINK)
+    # People come first: the records of a source that the pack has no more are gone by now.
+    if silver.CUSTOMER_RECORD in fed_entities(ctx.pack):
+        links = links.join(ctx.newest(silver.CUSTOMER_RECORD), list(silver.RECORD_KEY), "left_semi")
+    sent, golden = ctx.recall(activation.DELIVERY), ctx.recall(identity.GOLDEN_RECORD)
+    return with_recipients(newest, sent, ctx.recall(identity.IDENTITY_EVENT), golden, links)
 
 
 def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from cdp_lib.contracts import ops
+from cdp_lib.io.arrivals import still_refused
 from cdp_lib.io.ledger import JobState, RUN_ITSELF
 from cdp_lib.io.lock import held_by, is_locked
 from jobs.compose import Suite
@@ -54,12 +55,8 @@ def _show_jobs(console: Console, states: list[JobState]) -> None:
 
 
 def _show_refused(console: Console, suite: Suite) -> None:
-    newest = {(row["source_system"], row["path"]): row for row in suite.ledger.rows(ops.SOURCE_FILE)}
-    for row in newest.values():
-        if row["status"] == "refused":
-            console.print(
-                f"  refused file {row['path']}: {row['reason']}", style="yellow", highlight=False, markup=False
-            )
+    for row in still_refused(suite.ledger.rows(ops.SOURCE_FILE)):
+        console.print(f"  refused file {row['path']}: {row['reason']}", style="yellow", highlight=False, markup=False)
 
 
 def _grid(*headers: str) -> Grid:

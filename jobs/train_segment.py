@@ -5,8 +5,8 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.settings.pack import Pack
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
-from jobs.forecasts.champions import Fit, renew
-from jobs.forecasts.clusters import cluster_figures, cluster_learner, model_name
+from jobs.forecasts.champions import renew
+from jobs.forecasts.clusters import cluster_figures, cluster_fit, cluster_learner, model_name
 from jobs.page import run_page
 
 
@@ -22,7 +22,7 @@ def run(ctx: JobContext) -> None:
     for segmentation in ctx.pack.segmentations:
         if segmentation.method == "clusters" and ctx.input_version(table) is not None:
             figures = cluster_figures(ctx.read(table), segmentation)
-            fit = Fit(segmentation.content_hash(), figures.count())
+            fit = cluster_fit(ctx.pack, segmentation, figures.count())
             renew(ctx, model_name(segmentation), fit, cluster_learner(ctx, segmentation, figures))
 
 

@@ -28,6 +28,7 @@ from cdp_lib.transforms.audience.members import (
 from cdp_lib.transforms.audience.questions import question as question_text
 from cdp_lib.transforms.audience.rules import with_figures
 from cdp_lib.transforms.customer.traits import facts_of_people
+from jobs.audit import note_deed
 from jobs.compose import Suite
 from jobs.explanation.lookup import members_of, trace_golden_id
 from jobs.explanation.tables import table, tell
@@ -94,6 +95,8 @@ def why(console: Console, suite: Suite, question: Question) -> None:
     if customer != question.customer:
         desk.say(f"{question.customer} was the person {customer} in that run.")
         row = _row_of(desk, customer)
+    if question.shows_values:
+        note_deed(suite, "why_values", f"{question.audience} {customer}", "shown on a terminal")
     if row is not None and row["status"] != "exit":
         _tell_member(desk, customer, row)
         return
@@ -225,6 +228,8 @@ def _bound_said(desk: _Desk, found: Mapping[str, Any], members: Mapping[str, Any
     if words is None:
         return "By the rules of today the customer would have been in it."
     kept = f"{words[0]}: {members['count']:,} were kept ({words[1]})"
+    if audience.draw is not None and not members["count"]:
+        return f"{kept}: nobody is drawn before a run sees a day after {audience.draw.closes_on}."
     if audience.draw is not None:
         last, lot = members["most"] or 0.0, float(found["by"])
         return f"{kept}, the last with {last:.6f}; this customer has {lot:.6f}, and the least win."

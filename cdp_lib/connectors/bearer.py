@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator, SecretStr
 
 from cdp_lib.connectors.http import HttpChannel, Reply
-from cdp_lib.connectors.protocol import ConnectorSettings, Refused, reveal
+from cdp_lib.connectors.protocol import ConnectorSettings, Refused, Retryable, reveal
 from cdp_lib.errors import DeliveryError
 
 _UNAUTHORISED = 401
@@ -64,6 +64,8 @@ def access_token(url: str, *, headers: Mapping[str, str], form: Mapping[str, str
     channel = HttpChannel(url, headers=headers, repeats_safely=True)
     try:
         reply = channel.request("POST", url, sees=_WRONG_SECRETS, data=dict(form))
+    except Retryable as problem:
+        raise Retryable(str(problem), problem.retry_after_seconds, nothing_taken=True) from None
     finally:
         channel.close()
     token = reply.fields.get("access_token")

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, SecretStr
 
-from cdp_lib.connectors.http import HttpChannel, Reply, retry_after
+from cdp_lib.connectors.http import HttpChannel, Reply, throttled
 from cdp_lib.connectors.protocol import (
     Batch,
     ConnectorKind,
@@ -12,7 +12,6 @@ from cdp_lib.connectors.protocol import (
     Limits,
     Receipt,
     Rejected,
-    Retryable,
     reveal,
     Unsure,
 )
@@ -57,7 +56,7 @@ class Braze:
         reply = self._channel.request("POST", "/users/track", sees=seen, json={"attributes": rows})
         if reply.status == _TOO_MANY:
             wait = reply.headers.get("x-ratelimit-retry-after") or reply.headers.get("retry-after")
-            raise Retryable("HTTP 429", retry_after(wait))
+            raise throttled(wait)
         bad = _bad_places(reply, rows)
         if reply.status == _BAD_REQUEST and len(bad) < len(rows):
             raise Rejected("HTTP 400")

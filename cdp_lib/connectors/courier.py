@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, KW_ONLY, replace
+from dataclasses import dataclass, field, KW_ONLY
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from tenacity import RetryCallState, Retrying
 
 from cdp_lib.connectors.batching import accounted, batch_key, batches
+from cdp_lib.connectors.halving import Bisection, Request
 from cdp_lib.connectors.movers import deliver_in_step
 from cdp_lib.connectors.pace import Retry, TokenBucket
 from cdp_lib.connectors.protocol import (
@@ -25,7 +26,6 @@ from cdp_lib.connectors.protocol import (
     Refused,
     Rejected,
     Retryable,
-    Status,
     Unsure,
 )
 from cdp_lib.errors import DeliveryError
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 _LOOK_UP_SECONDS = 0.5
 """How long a wait goes on without asking whether to stop."""
 
-_HOPELESS = 32
-"""Rows refused one by one, none taken: the fault is not in the rows, and the rest of their batch is not asked again."""
+_MOST_UNANSWERED = 2
+"""Requests in a row whose tries were used up and that may have been taken: one may be to blame itself, two are not."""
 
 _CUT_OFF = "the process ended during the request"
 _LACKING = "some of its items can no longer be made, so it is not made again"
@@ -72,21 +72,6 @@ class Begun(Protocol):
         """When it was begun; null: nobody noted it."""
 
 
-@dataclass
-class _Request:
-    """One batch under one key. `in_doubt`: an earlier try may have been taken."""
-
-    batch: Batch
-    in_doubt: bool = False
-
-    @property
-    def key(self) -> str:
-        return batch_key(self.batch)
-
-    def all_are(self, status: Status, reason: str) -> tuple[Outcome, ...]:
-        return tuple(Outcome(item.intent_id, status, reason) for item in self.batch.items)
-
-
 class _Late(DeliveryError):  # noqa: N818 - a state, in the words of the field
     """Some items may no longer be sent."""
 
@@ -118,15 +103,21 @@ class Courier:
         limits = self.kind.limits
         self._size = min(limits.batch_size, self.batch_size or limits.batch_size)
         self._bucket = TokenBucket(self.per_second or limits.per_second, self.clock)
+        # Where no request is made again each counts as one try.
+        once = 0 if self.kind.is_idempotent else self.retry.attempts
+        self._most_unanswered = max(_MOST_UNANSWERED, once)
+        self._unanswered = 0
 
     def deliver(self, items: Iterable[Item], *, operation: Operation, campaign: str) -> Iterator[tuple[Outcome, ...]]:
         """What became of the items, one tuple per request that settles some; every item is in one tuple.
 
-        Raises Stopped or Refused after everything known was given; items without an outcome were not sent then.
+        Raises Stopped or Refused after everything known was given; items without an outcome were not sent then. A
+        channel that takes nothing for as long as it is tried, or leaves several requests in a row without an answer, is
+        given up, which is Refused too.
         """
         limits = self.kind.limits
         for group in batches(items, self._size, limits.batch_bytes, shares_parts=self.kind.shares_parts):
-            yield from self._settle(_Request(Batch(operation, campaign, group)))
+            yield from self._settle(Request(Batch(operation, campaign, group)))
 
     def resume(self, begun: Iterable[Begun], items: Mapping[str, Item]) -> Iterator[tuple[Outcome, ...]]:
         """Outcomes of requests that a crash cut off.
@@ -137,16 +128,16 @@ class Courier:
         """
         for one in begun:
             here = tuple(items.get(intent_id) or Item(intent_id) for intent_id in one.intent_ids)
-            request = _Request(Batch(one.operation, one.campaign, here), in_doubt=True)
+            request = Request(Batch(one.operation, one.campaign, here), in_doubt=True)
             hindrance = self._hindrance(one, request, items)
             if hindrance is None:
-                self._ask_to_stop()
+                self._ask_to_go_on()
                 yield from self._settle(request)
             else:
                 self.journal.begin(one.idempotency_key, request.batch)
                 yield self._noted(request.all_are("unknown", "; ".join(filter(None, (_CUT_OFF, hindrance)))))
 
-    def _hindrance(self, begun: Begun, request: _Request, items: Mapping[str, Item]) -> str | None:
+    def _hindrance(self, begun: Begun, request: Request, items: Mapping[str, Item]) -> str | None:
         """Why a request is not made again; empty where the channel knows no keys, None where it may be made."""
         if not self.kind.is_idempotent:
             return ""
@@ -161,32 +152,31 @@ class Courier:
         is_known = begun.begun_at is not None and self.clock() - begun.begun_at < timedelta(hours=self.kind.key_hours)
         return None if is_known else _FORGOTTEN
 
-    def _settle(self, first: _Request) -> Iterator[tuple[Outcome, ...]]:
+    def _settle(self, first: Request) -> Iterator[tuple[Outcome, ...]]:
         """Until nothing of the batch is open: late items leave it, a refused batch is halved."""
         pending = [first]
-        bisection = _Bisection()
+        bisection = Bisection()
         while pending:
             request = pending.pop()
             try:
                 outcomes = self._outcomes(request)
             except _Late:
-                late, rest = self._parted(request)
+                late, rest = request.parted(self.clock())
                 outcomes = late.all_are("expired", "its time was over before it could be sent")
                 if rest.batch.items:
                     pending.append(rest)
             except Rejected as problem:
-                if not bisection.is_hopeless:
-                    self.journal.end(())
-                    pending.extend(_halves(request, in_doubt=problem.partly_taken))
+                if problem.partly_taken or not bisection.is_hopeless:
+                    pending.extend(self._halved(request, in_doubt=problem.partly_taken or request.in_doubt))
                     continue
-                outcomes = request.all_are("rejected", f"{problem} (as for each of {_HOPELESS} others of its batch)")
+                outcomes = request.all_are("rejected", f"{problem} ({bisection.verdict})")
             except (Refused, Stopped) as problem:
-                yield from self._abandoned(request, problem)
+                yield from self._abandoned([request, *reversed(pending)], problem)
                 raise
             bisection.saw(outcomes)
             yield self._noted(outcomes)
 
-    def _outcomes(self, request: _Request) -> tuple[Outcome, ...]:
+    def _outcomes(self, request: Request) -> tuple[Outcome, ...]:
         """What one key came to; raises Rejected where several items were refused together."""
         tries = Retrying(
             retry=self._is_tried_again,
@@ -199,21 +189,31 @@ class Courier:
             receipt = tries(self._try, request)
         except Retryable as problem:
             count = tries.statistics["attempt_number"]
-            status: Status = "unknown" if request.in_doubt else "rejected"
-            return request.all_are(status, f"gave up after {count} {'try' if count == 1 else 'tries'}: {problem}")
+            said = f"gave up after {count} {'try' if count == 1 else 'tries'}: {problem}"
+            if request.in_doubt:
+                return self._without_answer(request, said)
+            if not problem.of_item:
+                raise Refused(said) from None
+            return request.all_are("rejected", said)
         except (Unsure, _Broken) as problem:
-            return request.all_are("unknown", str(problem))
+            return self._without_answer(request, str(problem))
         except Rejected as problem:
+            self._unanswered = 0
             if len(request.batch.items) > 1:
                 raise
             return request.all_are("rejected", str(problem))
+        self._unanswered = 0
         return accounted(request.batch, receipt)
 
-    def _try(self, request: _Request) -> Receipt:
+    def _without_answer(self, request: Request, reason: str) -> tuple[Outcome, ...]:
+        self._unanswered += 1
+        return request.all_are("unknown", reason)
+
+    def _try(self, request: Request) -> Receipt:
         """The batch on the wire, noted before it leaves: one request, two where old entries have to go first."""
+        self._ask_to_go_on()
         self._wait_for_leave()
-        now = self.clock()
-        if any(_is_late(item, now) for item in request.batch.items):
+        if request.has_late_items(self.clock()):
             if request.in_doubt:
                 # Another set of items would need another key, which could double those that were taken.
                 raise _Broken("its time was over while nobody could tell whether it was taken")
@@ -221,16 +221,15 @@ class Courier:
         self.journal.begin(request.key, request.batch)
         try:
             return deliver_in_step(self.kind, request.batch, self._deliver, between=self._wait_for_leave)
-        except Retryable:
-            if self.kind.is_idempotent:
-                request.in_doubt = True
-            else:
+        except (Retryable, Refused) as problem:
+            request.in_doubt |= self._may_be_taken(problem)
+            if not request.in_doubt:
                 self.journal.end(())
             raise
         except Unsure:
             request.in_doubt = True
             raise
-        except (Rejected, Refused, Stopped):
+        except (Rejected, Stopped):
             raise
         except Exception as problem:
             # A stranger's connector may raise anything; nobody knows then what was taken. Its text may quote people.
@@ -242,24 +241,27 @@ class Courier:
     def _deliver(self, batch: Batch) -> Receipt:
         return self.connector.deliver(batch, idempotency_key=batch_key(batch))
 
+    def _may_be_taken(self, problem: Retryable | Refused) -> bool:
+        return isinstance(problem, Retryable) and self.kind.is_idempotent and not problem.nothing_taken
+
     def _is_tried_again(self, state: RetryCallState) -> bool:
         problem = state.outcome.exception() if state.outcome else None
         return isinstance(problem, Retryable) or (isinstance(problem, Unsure) and self.kind.is_idempotent)
 
-    def _parted(self, request: _Request) -> tuple[_Request, _Request]:
-        """Those whose time is over, and the others."""
-        now = self.clock()
-        items = request.batch.items
-        late = tuple(item for item in items if _is_late(item, now))
-        rest = tuple(item for item in items if not _is_late(item, now))
-        return _of(request, late), _of(request, rest)
-
-    def _abandoned(self, request: _Request, problem: Refused | Stopped) -> Iterator[tuple[Outcome, ...]]:
-        """Of a batch that is not tried to its end: nothing where nothing was taken."""
-        if request.in_doubt:
-            yield self._noted(request.all_are("unknown", f"an earlier try may have been taken; then: {problem}"))
-        elif isinstance(problem, Refused):
+    def _halved(self, request: Request, *, in_doubt: bool) -> tuple[Request, Request]:
+        halves = request.halves(in_doubt=in_doubt)
+        if in_doubt:
+            self.journal.part([(half.key, half.batch) for half in halves])
+        else:
             self.journal.end(())
+        return halves
+
+    def _abandoned(self, requests: Iterable[Request], problem: Refused | Stopped) -> Iterator[tuple[Outcome, ...]]:
+        """Of a batch that is not tried to its end: nothing where nothing was taken."""
+        for request in requests:
+            if request.in_doubt:
+                self.journal.begin(request.key, request.batch)
+                yield self._noted(request.all_are("unknown", f"an earlier try may have been taken; then: {problem}"))
 
     def _noted(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         self.journal.end(outcomes)
@@ -279,40 +281,13 @@ class Courier:
             rest -= piece
             self._ask_to_stop()
 
+    def _ask_to_go_on(self) -> None:
+        """Raises Stopped, or Refused where the channel is given up."""
+        if self._unanswered >= self._most_unanswered:
+            raise Refused(f"{self._unanswered} requests in a row had no answer, so no more are made in this run")
+        self._ask_to_stop()
+
     def _ask_to_stop(self) -> None:
         reason = self.stop()
         if reason is not None:
             raise Stopped(f"Sending by {self.kind.name} was stopped: {reason}")
-
-
-@dataclass
-class _Bisection:
-    """What halving one batch has shown so far."""
-
-    refused_alone: int = 0
-    is_any_taken: bool = False
-
-    @property
-    def is_hopeless(self) -> bool:
-        return self.refused_alone >= _HOPELESS and not self.is_any_taken
-
-    def saw(self, outcomes: tuple[Outcome, ...]) -> None:
-        self.is_any_taken |= any(one.status == "accepted" for one in outcomes)
-        if len(outcomes) == 1 and outcomes[0].status == "rejected":
-            self.refused_alone += 1
-
-
-def _halves(request: _Request, *, in_doubt: bool) -> tuple[_Request, _Request]:
-    """Both halves, the first last: it is taken from the end."""
-    items = request.batch.items
-    middle = (len(items) + 1) // 2
-    parts = (_of(request, items[middle:]), _of(request, items[:middle]))
-    return replace(parts[0], in_doubt=in_doubt), replace(parts[1], in_doubt=in_doubt)
-
-
-def _of(request: _Request, items: tuple[Item, ...]) -> _Request:
-    return _Request(replace(request.batch, items=items))
-
-
-def _is_late(item: Item, now: datetime) -> bool:
-    return item.expires_at is not None and now >= item.expires_at

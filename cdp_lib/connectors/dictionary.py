@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from cdp_lib.connectors import BUILT_IN, kind_named
-from cdp_lib.connectors.protocol import ConnectorKind
+from cdp_lib.connectors.protocol import ConnectorKind, types_in
 
 FILE = "docs/connectors.md"
 
@@ -33,9 +33,9 @@ allows, more or less.
 
 **None of them was tried against the real service.** E-mail and CSV are tested against real SMTP and SFTP servers on
 this machine, the others against fakes that speak the channel's shape; they ask to wait, fail before and after they took
-a batch, refuse single rows, are slow, cut the connection, deny access. `cdp connectors check` does it where you are; in
-a checkout `make setup` brings the servers for e-mail and CSV (aiosmtpd, asyncssh), elsewhere it says what to install.
-Facts that no document was seen for are listed below as *not verified*.
+a batch, refuse single rows, are slow, cut the connection, deny access, are gone. `cdp connectors check` does it where
+you are; in a checkout `make setup` brings the servers for e-mail and CSV (aiosmtpd, asyncssh), elsewhere it says what
+to install. Facts that no document was seen for are listed below as *not verified*.
 
 A connector of your own is a package with an entry point in the group `cdp.connectors` that names a `ConnectorKind`
 (`cdp_lib/connectors/protocol.py`), and one in `cdp.connector_benches` that names its `Bench`, so that `cdp connectors
@@ -83,13 +83,8 @@ def _settings(kind: ConnectorKind) -> Iterator[str]:
 
 
 def _need(field: FieldInfo) -> str:
-    secret = "secret, " if SecretStr in _types(field.annotation) else ""
+    secret = "secret, " if SecretStr in types_in(field.annotation) else ""
     if field.is_required():
         return f"{secret}required"
     is_empty = field.default is None or field.default in ("", ())
     return f"{secret}optional" if is_empty else f"{secret}`{field.default}`"
-
-
-def _types(annotation: object) -> tuple[object, ...]:
-    inner = getattr(annotation, "__args__", ())
-    return (annotation, *inner)

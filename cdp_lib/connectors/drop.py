@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, UTC
 from pathlib import Path
+from threading import Timer
 from typing import Protocol
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
+from paramiko.ssh_exception import IncompatiblePeer
 from pydantic import Field, field_validator, model_validator, SecretStr
 
 from cdp_lib.connectors.protocol import (
@@ -35,9 +37,13 @@ from cdp_lib.connectors.protocol import (
 from cdp_lib.settings.kind import Name
 
 _FIXED = ("golden_id", "activation", "action", "batch_size")
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_FORMULA = re.compile(r"^[=+\-@\t\n]")
+_CARRIAGE_RETURN = re.compile(r"\r\n?")
 _NUMBER = re.compile(r"^[+-]?[0-9]+(\.[0-9]+)?$")
 _MANIFEST = ".manifest.json"
+_SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+"""Names of a key's type while keys are agreed on, where they are others than the key's own."""
+
 _REFUSALS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS)
 
 
@@ -134,16 +140,36 @@ class SftpFolder:
         self._transport.banner_timeout = self._transport.auth_timeout = seconds
         with ExitStack() as undo:
             undo.callback(self._transport.close)
-            self._transport.start_client(timeout=seconds)
-            shown, pinned = self._transport.get_remote_server_key(), _public_key(settings.host_key or "")
-            if shown.asbytes() != pinned.asbytes():
-                raise Refused(
-                    "the SFTP server shows another host key than the pinned one; ask its owner, then host_key"
-                )
+            self._meet(_public_key(settings.host_key or ""), seconds)
             self._log_in(settings)
-            self._sftp = paramiko.SFTPClient.from_transport(self._transport)
-            self._sftp.get_channel().settimeout(seconds)
+            self._sftp = self._opened(seconds)
             undo.pop_all()
+
+    def _meet(self, pinned: paramiko.PKey, seconds: float) -> None:
+        """A server may have keys of several types: it is asked for that of the pinned one."""
+        kind = pinned.get_name()
+        self._transport.get_security_options().key_types = _SIGNED_BY.get(kind, (kind,))
+        try:
+            self._transport.start_client(timeout=seconds)
+        except IncompatiblePeer:
+            raise Refused(
+                f"the SFTP server has no host key of the pinned one's type ({kind}), or no cipher of ours; ask its "
+                "owner, then host_key"
+            ) from None
+        if self._transport.get_remote_server_key().asbytes() != pinned.asbytes():
+            raise Refused("the SFTP server shows another host key than the pinned one; ask its owner, then host_key")
+
+    def _opened(self, seconds: float) -> paramiko.SFTPClient:
+        channel = self._transport.open_session(timeout=seconds)
+        channel.settimeout(seconds)
+        # The library waits without an end for this answer, unless the connection is closed.
+        end = Timer(seconds, self._transport.close)
+        end.start()
+        try:
+            channel.invoke_subsystem("sftp")
+        finally:
+            end.cancel()
+        return paramiko.SFTPClient(channel)
 
     def _log_in(self, settings: DropSettings) -> None:
         try:
@@ -180,13 +206,20 @@ class DropConnector:
         self._folder: Folder | None = None
 
     def deliver(self, batch: Batch, *, idempotency_key: str) -> Receipt:
-        """Write the file, then its manifest, each under a hidden name and renamed when whole; once per key."""
+        """Write the file, then its manifest, each under a hidden name and renamed when whole; once per key.
+
+        Nobody takes a file before its manifest has its name.
+        """
+        is_laid = False
         try:
             self._folder = self._folder or self._opened()
-            self._drop(self._folder, batch, idempotency_key)
+            manifest = self._laid(self._folder, batch, idempotency_key)
+            is_laid = True
+            if manifest:
+                self._folder.rename(_part(manifest), manifest)
         except (OSError, EOFError, paramiko.SSHException) as problem:
             self.close()
-            raise _fault(problem) from None
+            raise _fault(problem, nothing_taken=not is_laid) from None
         return Receipt(tuple(Outcome(item.intent_id, "accepted", provider_id=idempotency_key) for item in batch.items))
 
     def close(self) -> None:
@@ -198,21 +231,22 @@ class DropConnector:
     def _opened(self) -> Folder:
         return SftpFolder(self._settings) if self._settings.host else LocalFolder(self._settings.path)
 
-    def _drop(self, folder: Folder, batch: Batch, key: str) -> None:
-        of_key = [name for name in folder.names() if f"__{key}." in name and not name.startswith(".")]
+    def _laid(self, folder: Folder, batch: Batch, key: str) -> str:
+        """The manifest that is whole but for its name, beside its file; empty where both are there already."""
+        of_key = [name for name in folder.names() if f"__{key}." in name]
         if any(name.endswith(_MANIFEST) for name in of_key):
-            return
+            return ""
+        # Also what an earlier try wrote under a hidden name: it holds personal data, and bears another time.
         for half_done in of_key:
             folder.remove(half_done)
         name = f"{self._settings.prefix}__{self._clock():%Y%m%dT%H%M%SZ}__{key}.csv"
         content = csv_of(batch, self._settings.columns)
-        manifest = {"file": name, "rows": len(batch.items), "sha256": hashlib.sha256(content).hexdigest()}
-        for final, what in (
-            (name, content),
-            (name.removesuffix(".csv") + _MANIFEST, json.dumps(manifest).encode() + b"\n"),
-        ):
-            folder.write(f".{final}.part", what)
-            folder.rename(f".{final}.part", final)
+        told = {"file": name, "rows": len(batch.items), "sha256": hashlib.sha256(content).hexdigest()}
+        folder.write(_part(name), content)
+        folder.rename(_part(name), name)
+        manifest = name.removesuffix(".csv") + _MANIFEST
+        folder.write(_part(manifest), json.dumps(told).encode() + b"\n")
+        return manifest
 
 
 def csv_of(batch: Batch, columns: Sequence[str]) -> bytes:
@@ -229,10 +263,11 @@ def csv_of(batch: Batch, columns: Sequence[str]) -> bytes:
 def harmless(value: str | None) -> str:
     """The cell's text; with a leading apostrophe where a spreadsheet would run it as a formula.
 
+    A carriage return is a line feed in it: `csv` writes it bare, and readers take it for the end of the row.
     A plain number stays as it is, and so does a telephone number such as +66812345678: neither can do anything, and
     programs that read the file need them unchanged.
     """
-    text = value or ""
+    text = _CARRIAGE_RETURN.sub("\n", value or "")
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 
@@ -257,11 +292,17 @@ def _private_key(text: str) -> paramiko.PKey:
     raise Refused("private_key is no Ed25519, ECDSA or RSA key without a passphrase")
 
 
-def _fault(problem: Exception) -> Exception:
+def _part(name: str) -> str:
+    """What a file is called until it is whole."""
+    return f".{name}.part"
+
+
+def _fault(problem: Exception, *, nothing_taken: bool) -> Exception:
     """A folder that is missing or closed to us stays so; all else may pass."""
     if isinstance(problem, OSError) and problem.errno in _REFUSALS:
         return Refused(f"the folder is missing or closed to us ({errno.errorcode[problem.errno]}); look at `path`")
-    return Retryable(f"the folder cannot be reached or written ({type(problem).__name__})")
+    said = f"the folder cannot be reached or written ({type(problem).__name__})"
+    return Retryable(said, nothing_taken=nothing_taken)
 
 
 KIND = ConnectorKind(

@@ -40,6 +40,8 @@ _START_OF_LINE_DOT = re.compile(rb"(?m)^\.")
 _SIGNED = (b"from", b"to", b"subject", b"date", b"message-id", b"reply-to", b"mime-version", b"content-type")
 _SIGNED_ONE_CLICK = (b"list-unsubscribe", b"list-unsubscribe-post")
 _CLOSING, _GO_ON, _NO_SUCH_OPTION = 421, 354, 555
+_THE_MESSAGE = "the message"
+_OF_THE_ITEM = ("RCPT", _THE_MESSAGE)
 
 
 class DkimSettings(ConnectorSettings):
@@ -155,7 +157,7 @@ class EmailConnector:
         except (OSError, smtplib.SMTPException) as problem:
             self._drop()
             raise Unsure(f"the connection ended after DATA ({type(problem).__name__})") from None
-        self._expect(smtp, "the message", code, said)
+        self._expect(smtp, _THE_MESSAGE, code, said)
 
     def _expect(self, smtp: smtplib.SMTP, step: str, code: int, said: bytes) -> None:
         """Nothing, where the server goes on; else what its code means at that step."""
@@ -166,7 +168,8 @@ class EmailConnector:
         if code == _CLOSING or code < 200:
             self._drop()
         if code < 500:
-            raise Retryable(told)
+            # Of the server itself 421 speaks, and what it says before there is a recipient.
+            raise Retryable(told, of_item=step in _OF_THE_ITEM and code != _CLOSING)
         if code in (530, 535) or (step == "MAIL" and code != _NO_SUCH_OPTION):
             raise Refused(f"{told}: the server takes nothing from this sender or user")
         raise Rejected(told)

@@ -43,7 +43,9 @@ class GoogleAudienceSettings(GoogleProof):
     audience_id: str = Field(pattern=r"^[0-9]+$", description="The audience (user list)")
     ad_user_data: Consent = Field(description="Whether members of the activation's purpose agreed to ad use of data")
     ad_personalization: Consent = Field(description="Whether they agreed to personalised ads")
-    validate_only: bool = Field(default=False, description="Google checks and takes nobody; all count as rejected")
+    validate_only: bool = Field(
+        default=False, description="Google checks the first request and takes nobody; all stay planned"
+    )
     base_url: str = Field(default="https://datamanager.googleapis.com", description="Where the channel is")
 
 
@@ -70,7 +72,7 @@ class GoogleAudience:
         if reply.status == _BAD_REQUEST:
             raise _problem(reply)
         if self._settings.validate_only:
-            return Receipt((*unknown, *rejected(sent, "validate_only: found valid, and nobody was taken")))
+            raise Refused("validate_only: Google found the request valid and took nobody; leave it out to send")
         request_id = reply.fields.get("requestId")
         if not isinstance(request_id, str) or not request_id:
             raise Unsure(f"HTTP {reply.status} without requestId")

@@ -1,5 +1,6 @@
 """One HTTP request to a channel, and its answer sorted into what may be tried again and what may not."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, UTC
@@ -14,6 +15,8 @@ _UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 """Faults before the first byte of the request left."""
 
 _TOO_MANY, _TOO_SLOW, _SERVER_FAULT = 429, 408, 500
+_NOBODY_THERE = (404, 405, 410)
+"""They speak of the address, which is the same for every row; a connector that means a row by it asks to see them."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class HttpChannel:
         try:
             response = self._client.request(method, path, headers=dict(headers or {}), **body)
         except _UNREACHED as problem:
-            raise Retryable(f"{self._client.base_url.host} cannot be reached ({type(problem).__name__})") from None
+            name = type(problem).__name__
+            raise Retryable(f"{self._client.base_url.host} cannot be reached ({name})", nothing_taken=True) from None
         except httpx.HTTPError as problem:
             raise self._unanswered(f"the connection ended without an answer ({type(problem).__name__})") from None
         return self._sorted(response, sees)
@@ -76,32 +80,48 @@ class HttpChannel:
         if status in sees or response.is_success:
             return Reply(status, _body(response), {name.lower(): text for name, text in response.headers.items()})
         if status == _TOO_MANY:
-            raise Retryable("HTTP 429", retry_after(response.headers.get("retry-after")))
+            raise throttled(response.headers.get("retry-after"))
         if status >= _SERVER_FAULT or status == _TOO_SLOW:
             raise self._unanswered(f"HTTP {status}")
         if status in (401, 403):
             raise Refused(f"HTTP {status}: the credentials are wrong or lack a right")
         if response.is_redirect:
             raise Refused(f"HTTP {status}: the address has moved; change the destination's base_url")
+        if status in _NOBODY_THERE:
+            raise Refused(f"HTTP {status}: nothing is at that address; check the destination's base_url and ids")
         raise Rejected(f"HTTP {status}")
 
     def _unanswered(self, message: str) -> Exception:
         return Retryable(message) if self._repeats_safely else Unsure(message)
 
 
+def throttled(wait: str | None) -> Retryable:
+    """What 429 says, with the header that asks to wait: nothing was taken."""
+    return Retryable("HTTP 429", retry_after(wait), nothing_taken=True)
+
+
 def retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After header asks to wait, given as seconds or as a date; None where it says neither."""
+    """Seconds that a Retry-After header asks to wait, given as seconds or as a date; None where it says neither.
+
+    A date without a zone is UTC.
+    """
     if not text:
         return None
     try:
-        return max(float(text), 0.0)
+        seconds = float(text)
     except ValueError:
-        pass
+        seconds = _seconds_until(text)
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str) -> float:
+    """Not a number where it is no date."""
     try:
-        at = parsedate_to_datetime(text)
+        at = parsedate_to_datetime(date)
     except ValueError:
-        return None
-    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
+        return math.nan
+    zoned = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (zoned - datetime.now(UTC)).total_seconds()
 
 
 def _body(response: httpx.Response) -> Any:

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, SecretStr
 
-from cdp_lib.connectors.http import HttpChannel, retry_after
+from cdp_lib.connectors.http import HttpChannel, throttled
 from cdp_lib.connectors.protocol import (
     Batch,
     ConnectorKind,
@@ -13,7 +13,6 @@ from cdp_lib.connectors.protocol import (
     Outcome,
     Receipt,
     Refused,
-    Retryable,
     reveal,
 )
 
@@ -71,7 +70,7 @@ class Line:
         if reply.status == _TOO_MANY and "monthly limit" in str(reply.fields.get("message")):
             raise Refused("HTTP 429: the month's messages are used up")
         if reply.status == _TOO_MANY:
-            raise Retryable("HTTP 429", retry_after(reply.headers.get("retry-after")))
+            raise throttled(reply.headers.get("retry-after"))
         if reply.status == _ACCEPTED_BEFORE:
             return reply.headers.get("x-line-accepted-request-id")
         return reply.headers.get("x-line-request-id")

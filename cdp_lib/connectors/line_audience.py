@@ -85,7 +85,7 @@ class LineAudience:
         if users:
             group = self._group(batch)
             self._add(group, users, idempotency_key)
-            failure = self._failure(group, idempotency_key)
+            failure = self._failure_after(group, idempotency_key)
         return Receipt(
             tuple(
                 Outcome(item.intent_id, "rejected", "not_a_line_user_id")
@@ -188,7 +188,8 @@ class LineAudience:
         body = {"description": _name(campaign, rebuild), "isIfaAudience": False, "audiences": []}
         group_id = self._channel.request("POST", _UPLOAD, json=body).fields.get("audienceGroupId")
         if not isinstance(group_id, int):
-            raise Retryable("the channel made a group and does not name it; it will be looked up")
+            said = "the channel made a group and does not name it; it will be looked up"
+            raise Retryable(said, nothing_taken=True)
         return group_id
 
     def _add(self, group: int, users: list[str], key: str) -> None:
@@ -198,6 +199,13 @@ class LineAudience:
             raise Refused(f"group {group} is gone; check audience_group_id")
         if reply.status == _BAD_REQUEST:
             raise Rejected("HTTP 400")
+
+    def _failure_after(self, group: int, key: str) -> str:
+        """As `_failure`; whatever a look at the job meets with, the channel has the users."""
+        try:
+            return self._failure(group, key)
+        except Retryable as problem:
+            raise Retryable(str(problem), problem.retry_after_seconds) from None
 
     def _failure(self, group: int, key: str) -> str:
         """Why the job of that key failed; empty where it is over and has not. Raises Unsure when it takes too long."""

@@ -27,8 +27,10 @@ _EXTERN_ID = "EXTERN_ID"
 _MOST_ROWS = 10_000
 _SEEN = frozenset({400, 401, 403, 500})
 _UPLOAD_BLOCKED = (100, 1713230)
+_NO_SUCH_AUDIENCE = (100, 33)
 _NO_RIGHT = frozenset({10, 102, 190, 294, *range(200, 300)})
-_FOR_A_WHILE = frozenset({1, 2, 4, 17, 32, 613, *range(80000, 80015)})
+_SERVER_FAULTS = frozenset({1, 2})
+_TOO_MANY = frozenset({4, 17, 32, 613, *range(80000, 80015)})
 _TIMEOUT_SECONDS = 60.0
 """Ten thousand rows take their time."""
 
@@ -139,7 +141,11 @@ def _problem(reply: Reply) -> Exception:
     said = f"HTTP {reply.status}, code {code(number)}" + (f", subcode {part}" if part is not None else "")
     if (number, part) == _UPLOAD_BLOCKED:
         return Refused(f"{said}: Meta has blocked uploads to the audience; see the account's quality page")
-    if number in _FOR_A_WHILE or reply.status >= 500:
+    if (number, part) == _NO_SUCH_AUDIENCE:
+        return Refused(f"{said}: there is no such audience, or the token may not see it; check audience_id")
+    if number in _TOO_MANY:
+        return Retryable(said, nothing_taken=True)
+    if number in _SERVER_FAULTS or reply.status >= 500:
         return Retryable(said)
     if number in _NO_RIGHT or reply.status in (401, 403):
         return Refused(f"{said}: the token is wrong, has expired or lacks a right")
@@ -161,7 +167,8 @@ KIND = ConnectorKind(
     unverified=(
         "Meta takes the token in the header Authorization",
         "EXTERN_ID alone finds the member to remove, and an address alone takes off what was matched by it",
-        "which codes of an error are for a while (4, 17, 32, 613, 80000 to 80014) and which speak of rights",
+        "which codes of an error are for a while (4, 17, 32, 613, 80000 to 80014), which speak of rights, and that 100 "
+        "with subcode 33 speaks of the audience",
         "five requests a second are borne",
         "how a postcode, a city's spaces and a month's leading zero are written",
         "what invalid_entry_samples holds: it is not read, the bad row is found by halving",

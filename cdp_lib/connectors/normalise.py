@@ -2,7 +2,8 @@
 
 A hash is only matched where both sides wrote the same text, and no two destinations write alike, so a value is
 normalised for each of them. All take a cleaned value or None; None comes back where nothing is left to match by.
-No rule touches dots or +tags of an address: they belong to it. Sources: docs of connectors.md, row and mark given.
+Dots and +tags of an address belong to it, but to Google those of its own mailboxes, which know neither. Sources: docs
+of connectors.md, row and mark given.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ _ISO_DATE = re.compile(r"^([0-9]{4})-([0-9]{2})-([0-9]{2})$")
 _ISO_COUNTRY = re.compile(r"^[a-z]{2}$")
 _META_GENDERS = {"female": "f", "male": "m"}
 _US_POSTCODE_DIGITS = 5
+_GOOGLE_MAIL = ("gmail.com", "googlemail.com")
 
 
 def sha256(text: str | None) -> str | None:
@@ -69,8 +71,13 @@ def meta_gender(gender: str | None) -> str | None:
 
 
 def google_email(email: str | None) -> str | None:
-    """Lower case, without any white space, inside neither. "remove ALL whitespace, lower", Google (new) [D]."""
-    return _closed(email)
+    """Lower case, without any white space, inside neither. "remove ALL whitespace, lower", Google (new) [D].
+
+    Of gmail.com and googlemail.com also without dots before the @ and without +tag: Data Manager, formatting [D].
+    """
+    address = _closed(email)
+    name, _, domain = (address or "").partition("@")
+    return f"{name.partition('+')[0].replace('.', '')}@{domain}" if domain in _GOOGLE_MAIL else address
 
 
 def google_phone(phone: str | None) -> str | None:

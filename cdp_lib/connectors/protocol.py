@@ -3,10 +3,11 @@
 A connector knows nothing of retries, rate limits, journals or stopping: `courier.py` wraps it with all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from itertools import chain
+from typing import Any, get_args, Literal, Protocol
 
 from pydantic import ConfigDict, SecretStr
 
@@ -77,11 +78,24 @@ class Receipt:
 
 
 class Retryable(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
-    """Nothing of the batch was taken, or trying again with the same key cannot double it."""
+    """Nothing of the batch was taken, or trying again with the same key cannot double it.
 
-    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+    `nothing_taken`: the former is known; of a kind that knows no keys it goes without saying. `of_item`: it is the one
+    item's own matter, such as a mailbox that is full, and others may fare better; else it is the channel's.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        retry_after_seconds: float | None = None,
+        *,
+        nothing_taken: bool = False,
+        of_item: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.nothing_taken = nothing_taken
+        self.of_item = of_item
 
 
 class Rejected(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
@@ -100,7 +114,8 @@ class Unsure(DeliveryError):  # noqa: N818 - states of a request, in the words o
 
 
 class Refused(DeliveryError):  # noqa: N818 - states of a request, in the words of the field
-    """The destination refuses everything (credentials, closed account): no other batch would fare better."""
+    """The destination refuses everything (credentials, closed account), or is given up for this run: no other batch
+    would fare better."""
 
 
 class Connector(Protocol):
@@ -181,6 +196,14 @@ class Journal(Protocol):
 
     def end(self, outcomes: tuple[Outcome, ...]) -> None:
         """What is known after it."""
+
+    def part(self, requests: Sequence[tuple[str, Batch]]) -> None:
+        """It took some of its items, nobody knows which: at once, these (key, batch) are begun in its place."""
+
+
+def types_in(annotation: object) -> tuple[object, ...]:
+    """The type and all that it is made of: a SecretStr in a tuple is found too."""
+    return (annotation, *chain.from_iterable(map(types_in, get_args(annotation))))
 
 
 def reveal(secret: SecretStr | None) -> str:

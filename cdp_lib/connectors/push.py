@@ -23,6 +23,9 @@ from cdp_lib.connectors.protocol import (
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 _LARGEST = 4096
+_LONGEST_SECONDS = 2_419_200
+"""28 days: the channel refuses a message that is to wait longer for a phone."""
+
 _SEEN = (400, 403, 404, 503)
 _TOKEN_FAULTS = {
     (400, "INVALID_ARGUMENT"): "token_invalid",
@@ -83,7 +86,7 @@ def _message(item: Item, now: float) -> dict[str, Any]:
         message["data"] = {"link": item.parts["link"]}
     if item.expires_at is not None:
         end = int(item.expires_at.timestamp())
-        left = max(end - int(now), 0)
+        left = min(max(end - int(now), 0), _LONGEST_SECONDS)
         message["android"] = {"ttl": f"{left}s"}
         message["apns"] = {"headers": {"apns-expiration": str(end)}}
         message["webpush"] = {"headers": {"TTL": str(left)}}

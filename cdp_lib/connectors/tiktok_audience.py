@@ -89,7 +89,7 @@ def _check(number: int | None) -> None:
     if number is None:
         raise Unsure("an answer without code")
     if number in _TOO_MANY or number in _SERVER_FAULTS:
-        raise Retryable(said)
+        raise Retryable(said, nothing_taken=number in _TOO_MANY)
     if number in _NO_RIGHT:
         raise Refused(f"{said}: the token is wrong, has expired or lacks a right")
     if number != 0:

@@ -71,7 +71,8 @@ class Zendesk:
             json={"ticket": ticket},
         )
         if reply.status == _CONFLICT:
-            raise Retryable("HTTP 409: another request holds the key or the requester")
+            said = "HTTP 409: another request holds the key or the requester"
+            raise Retryable(said, nothing_taken=True, of_item=True)
         if reply.status == _UNPROCESSABLE:
             return Receipt((Outcome(item.intent_id, "rejected", _refusal(reply)),))
         return Receipt((Outcome(item.intent_id, "accepted", provider_id=_number(reply)),))

@@ -1,9 +1,8 @@
 """What activations refer to: audiences, destinations, messages, offers, and the fields that templates read."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cdp_lib.contracts.reference_checks import feed_fault
 from cdp_lib.contracts.scores import customer_scores
@@ -22,12 +21,6 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 """Fields of each root that a template may read; of `customer` they are the single view's columns."""
 
 _MEASURES = ("count", "count_distinct", "sum")
-_SECRET_KEY = re.compile(
-    r"(?:^|[_-])(?:password|passphrase|token|secret|(?<!host_)(?<!public_)key|credentials?)$", re.IGNORECASE
-)
-"""What sounds secret; host_key and public_key are for everybody."""
-
-_SECRET = re.compile(r"\$\{SECRET:[A-Za-z_][A-Za-z0-9_]*\}")
 _CALL = re.compile(r"^\s*([a-z_]+)\s*\((.*)\)\s*$", re.IGNORECASE | re.DOTALL)
 
 _Keyed = Iterator[tuple[str, str]]
@@ -41,7 +34,6 @@ def activation_faults(pack: Pack, columns: Collection[str], functions: Collectio
     parts = {
         "activation": [(one.id, check.activation(one)) for one in pack.activations],
         "message": [(one.id, check.message(one)) for one in pack.messages],
-        "destination": [(one.id, _plain_secrets(one.settings, ".settings")) for one in pack.destinations],
         "contact_policy": [("contact_policy", check.policy())],
     }
     for kind, objects in parts.items():
@@ -152,15 +144,3 @@ class _Check:
         zone = None if policy is None else policy.time_zone
         if zone is not None and zone not in self.view:
             yield ".time_zone", f"unknown column '{zone}'.{near_miss(zone, self.view)}"
-
-
-def _plain_secrets(settings: Mapping[str, Any], path: str) -> _Keyed:
-    """Values under a key that sounds secret and are no ${SECRET:NAME}; the value is not repeated."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _plain_secrets(value, f"{path}.{key}")
-        elif isinstance(value, str) and _SECRET_KEY.search(key) and not _SECRET.search(value):
-            yield (
-                f"{path}.{key}",
-                f"a secret stands in plain text: write ${{SECRET:{key.upper()}}}, and keep it elsewhere",
-            )

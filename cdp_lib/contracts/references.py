@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from cdp_lib.contracts.activation import suppression
 from cdp_lib.contracts.activation_references import activation_faults
 from cdp_lib.contracts.audience_references import audience_faults
 from cdp_lib.contracts.gold import CUSTOMER_FIXED, trait_type
@@ -234,6 +235,11 @@ class _Check:
         if export.where:
             for message in self._row_expression(export.where, columns):
                 yield ".where", message
+        if export.may_receive and not suppression(self.pack):
+            yield (
+                ".may_receive",
+                "nobody's unsubscribing is gathered without an audience or activation.",
+            )
         named = {f".order_by[{position}]": header for position, header in enumerate(export.order_by)}
         named |= {f".notes.{header}": header for header in export.notes}
         if export.also_known_as:

@@ -185,8 +185,7 @@ def review_topics(pack: Pack) -> tuple[Table, ...]:
 
 def referrals(pack: Pack) -> tuple[Table, ...]:
     """gold.referral_credit, where a source of the pack feeds referral."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
-    return (REFERRAL_CREDIT,) if "referral" in fed else ()
+    return (REFERRAL_CREDIT,) if "referral" in pack.fed else ()
 
 
 def tables(pack: Pack) -> tuple[Table, ...]:

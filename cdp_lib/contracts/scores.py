@@ -83,7 +83,7 @@ SEGMENT_MEMBER = Table(
         text("segmentation_id", "Segmentation of the pack.", required=True),
         _CUSTOMER,
         _AS_OF,
-        text("segment", "The segment's lasting label.", required=True),
+        text("segment", "The segment's lasting label; `everybody` where there are no clusters.", required=True),
         text("segment_name", "What people call it.", required=True),
         *(
             Column(f"{name}_score", "int", f"1 to 5, 5 is best: {meaning}; null for clusters.")

@@ -70,7 +70,7 @@ ORDER = Table(
         amount("paid_amount", "Net paid, refunds subtracted.", required=True),
         amount("discount_amount", "Given off the list price, 0 or more."),
         _CURRENCY,
-        number("item_count", "Items bought.", check="item_count >= 0"),
+        number("item_count", "Items kept; of a cancelled order 0 or null.", check="item_count >= 0"),
         text("store_id", "Where; null if online or unknown."),
         text("channel", "How, e.g. store, online, app."),
         text("payment_method", "How it was paid."),

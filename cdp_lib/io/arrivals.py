@@ -58,6 +58,11 @@ class FileLedger:
             if row["run_id"] == run_id and row["status"] == "planned"
         }
 
+    def planned_under(self, run_id: str) -> frozenset[str]:
+        """Hashes of the contracts under which the run set out to ingest files."""
+        own = [row for row in self.rows if row["run_id"] == run_id and row["status"] == "planned"]
+        return frozenset(row["contract_hash"] for row in own)
+
     def ingested(self, run_id: str) -> set[str]:
         """Paths that the run has already ingested whole."""
         return {row["path"] for row in self.rows if row["run_id"] == run_id and row["status"] == "ingested"}
@@ -73,6 +78,14 @@ class FileLedger:
 def _is_unread(row: Mapping[str, Any]) -> bool:
     """A file of which not all bytes were read has no hash."""
     return row["status"] == "refused" and not row["content_hash"]
+
+
+def still_refused(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of rows of ops.source_file, the newest of each file whose newest says that it was refused; by source and path."""
+    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: (row["run_number"], row["status"] != "planned")):
+        newest[row["source_system"], row["path"]] = row
+    return [newest[file] for file in sorted(newest) if newest[file]["status"] == "refused"]
 
 
 @dataclass(frozen=True)

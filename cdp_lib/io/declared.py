@@ -10,6 +10,9 @@ from cdp_lib.errors import ContractError
 
 CONTRACT_HASH = "cdp.contract_hash"
 STATISTICS_COLUMNS = "delta.dataSkippingStatsColumns"
+_LOG_KEPT = {"delta.logRetentionDuration": "interval 3650 days"}
+"""A run that goes on, scores that are compared once their horizon has passed, and `cdp why` read versions of long ago.
+Delta would forget those of a month ago with every tenth commit; its log takes a few kilobytes a version."""
 _CONSTRAINT = "delta.constraints."
 _STATISTICS_LIMIT = 32
 _INDEXABLE = (T.StringType, T.NumericType, T.DateType, T.TimestampType)
@@ -26,7 +29,10 @@ def create_table(spark: SparkSession, path: str, table: Table) -> None:
 
 
 def table_properties(table: Table) -> dict[str, str]:
-    """Delta properties that follow from the contract: CHECKs, change feed, vectors, no statistics of personal data."""
+    """Delta properties that follow from the contract: CHECKs, change feed, vectors, no statistics of personal data.
+
+    And how long versions can be read.
+    """
     indexed = [
         column.name
         for column in table.columns
@@ -37,6 +43,7 @@ def table_properties(table: Table) -> dict[str, str]:
         "delta.enableChangeDataFeed": str(keeps_change_feed(table)).lower(),
         "delta.enableDeletionVectors": str(table.layer != "gold" and isinstance(table.write, MergeByKey)).lower(),
         CONTRACT_HASH: table.contract_hash(),
+        **_LOG_KEPT,
     }
     return fixed | {f"delta.constraints.{name}": condition for name, condition in table.constraints().items()}
 
@@ -55,7 +62,8 @@ def align_with_contract(spark: SparkSession, path: str, table: Table) -> None:
     """
     stored = deltalake.DeltaTable(path)
     configuration = dict(stored.metadata().configuration)
-    if configuration.get(CONTRACT_HASH) == table.contract_hash():
+    wanted_last = {CONTRACT_HASH: table.contract_hash(), **_LOG_KEPT}
+    if wanted_last.items() <= configuration.items():
         return
     target = f"delta.`{path}`"
     known = {field.name for field in stored.schema().fields}
@@ -74,7 +82,8 @@ def align_with_contract(spark: SparkSession, path: str, table: Table) -> None:
         spark.sql(f"ALTER TABLE {target} DROP CONSTRAINT `{name}`")
     for name in sorted(name for name, text in wanted.items() if checks.get(name) != text):
         _add_check(spark, target, table, name)
-    spark.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('{CONTRACT_HASH}' = '{table.contract_hash()}')")
+    properties = ", ".join(f"'{name}' = '{value}'" for name, value in wanted_last.items())
+    spark.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ({properties})")
 
 
 def _refuse_other_types(spark: SparkSession, path: str, table: Table, known: set[str]) -> None:

@@ -7,7 +7,7 @@ crash tore is the last of its file for ever.
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -113,16 +113,7 @@ class IntentJournal:
         """
         if self._open_key == idempotency_key:
             return
-        self._write(
-            {
-                "begin": idempotency_key,
-                "operation": batch.operation,
-                "campaign": batch.campaign,
-                "intents": [item.intent_id for item in batch.items],
-                "at": self._clock().isoformat(),
-            },
-            is_synced=True,
-        )
+        self._write(self._begun(idempotency_key, batch), is_synced=True)
         self._open_key = idempotency_key
         self._attempts = {item.intent_id: item.attempt for item in batch.items}
 
@@ -133,6 +124,24 @@ class IntentJournal:
         """
         self._write({"end": self._open_key, "outcomes": [self._noted(one) for one in outcomes]}, is_synced=False)
         self._open_key = None
+
+    def part(self, requests: Sequence[tuple[str, _Batch]]) -> None:
+        """It took some of its items, nobody knows which: at once, these (key, batch) are begun in its place.
+
+        One line says so, and is on the disk when this returns.
+        """
+        begun = [self._begun(key, batch) for key, batch in requests]
+        self._write({"end": self._open_key, "outcomes": [], "parts": begun}, is_synced=True)
+        self._open_key = None
+
+    def _begun(self, key: str, batch: _Batch) -> dict[str, Any]:
+        return {
+            "begin": key,
+            "operation": batch.operation,
+            "campaign": batch.campaign,
+            "intents": [item.intent_id for item in batch.items],
+            "at": self._clock().isoformat(),
+        }
 
     def _noted(self, outcome: _Outcome) -> dict[str, str | int | None]:
         attempt = self._attempts.get(outcome.intent_id)
@@ -191,12 +200,9 @@ def read_open(folder: Path) -> JournalState:
     unended: dict[str, OpenBatch] = {}
     for entry in (entry for file in _files(folder) for entry in _entries(file)):
         if "begin" in entry:
-            key = entry["begin"]
-            begun_at = datetime.fromisoformat(entry["at"]) if "at" in entry else None
-            if key in unended:
-                # Taken up by a later process: the channel knows the key since the first.
-                begun_at = unended[key].begun_at
-            unended[key] = OpenBatch(key, entry["operation"], entry["campaign"], tuple(entry["intents"]), begun_at)
+            batch = _open_batch(entry)
+            # Taken up by a later process: the channel knows the key since the first.
+            unended.setdefault(batch.idempotency_key, batch)
             continue
         told = [NotedOutcome(**one) for one in entry["outcomes"]]
         outcomes += told
@@ -204,7 +210,14 @@ def read_open(folder: Path) -> JournalState:
         # A request of an earlier process may be settled without being made again.
         ids = {one.intent_id for one in told}
         unended = {key: batch for key, batch in unended.items() if not ids.issuperset(batch.intent_ids)}
+        parts = [_open_batch(one) for one in entry.get("parts", ())]
+        unended |= {batch.idempotency_key: batch for batch in parts}
     return JournalState(tuple(outcomes), tuple(unended.values()))
+
+
+def _open_batch(entry: Mapping[str, Any]) -> OpenBatch:
+    begun_at = datetime.fromisoformat(entry["at"]) if "at" in entry else None
+    return OpenBatch(entry["begin"], entry["operation"], entry["campaign"], tuple(entry["intents"]), begun_at)
 
 
 def _entries(file: Path) -> Iterator[dict[str, Any]]:

@@ -73,11 +73,14 @@ class OpsLedger:
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in one commit; none, no commit."""
         if rows:
-            schema = to_arrow_schema(table.schema(), timezone="UTC")
-            filled = [{name: row.get(name) for name in table.column_names} for row in rows]
             deltalake.write_deltalake(
-                self.path(table), pa.Table.from_pylist(filled, schema), mode="append", configuration=_statistics(table)
+                self.path(table), _filled(table, rows), mode="append", configuration=_statistics(table)
             )
+
+    def append_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add those of the rows whose key the table does not have, in one commit; none, no commit."""
+        if rows:
+            self.add_new(table, _filled(table, rows).to_reader())
 
     def append_stream(self, table: Table, batches: pa.RecordBatchReader) -> None:
         """Add any number of rows in one commit. Batches stream through: they are never all in memory."""
@@ -153,7 +156,7 @@ class OpsLedger:
             return None
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
-        """All rows, oldest commit first within equal times; none where the table does not exist."""
+        """All rows, in no order; none where the table does not exist."""
         try:
             stored = open_dataset(self.path(table)).to_table()
         except TableNotFoundError:
@@ -173,6 +176,12 @@ class OpsLedger:
         return sorted(
             found, key=lambda state: (state.run_number, state.recorded_at, state.attempt, order.get(state.status, 1))
         )
+
+
+def _filled(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows as the table has them, null for columns that they do not name."""
+    schema = to_arrow_schema(table.schema(), timezone="UTC")
+    return pa.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows], schema)
 
 
 def _statistics(table: Table) -> dict[str, str]:
@@ -206,9 +215,33 @@ class History:
         done = [state for state in self.states if state.job == job and state.status == "succeeded"]
         return done[-1] if done else None
 
+    def day_of(self, facts: Mapping[str, int]) -> date | None:
+        """The data's last day, as the newest job found it that read these versions of the facts; None: no job did.
+
+        A run that was given a day tells none.
+        """
+        given = {state.run_id for state in self.states if state.job == RUN_ITSELF and state.as_of_date is not None}
+        done = [state for state in self.states if state.has_ended_well and state.run_id not in given]
+        told = [state.as_of_date for state in done if state.as_of_date and facts.items() <= state.inputs.items()]
+        return told[-1] if told else None
+
     def of_run(self, run_id: str, job: str) -> tuple[JobState, ...]:
         """The job's states in one run, in order of time."""
         return tuple(state for state in self.states if state.run_id == run_id and state.job == job)
+
+    def was_disturbed(self, success: JobState, config_hash: str) -> bool:
+        """Whether a later try of the job, under other settings than these, did not end well.
+
+        What it wrote before it ended may stand in the job's tables.
+        """
+        later = self.states[self.states.index(success) + 1 :]
+        return any(state.job == success.job and state.config_hash != config_hash for state in later)
+
+    def half_done(self, run_id: str) -> tuple[str, ...]:
+        """The jobs that a run began and did not end well, in the order that it began them."""
+        own = [state for state in self.states if state.run_id == run_id and state.job != RUN_ITSELF]
+        ended = {state.job for state in own if state.has_ended_well}
+        return tuple(dict.fromkeys(state.job for state in own if state.job not in ended))
 
     def overtaken_by(self, run: JobState, jobs: Iterable[str]) -> JobState | None:
         """A newer run's state of one of these jobs, which the run did not end: it stands on newer tables than the run.

@@ -45,6 +45,9 @@ def is_locked(folder: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except PermissionError:
+        # Of somebody else's lakehouse only the note can be read.
+        return (folder / ".lock.owner").exists()
     lock.release()
     return False
 

@@ -22,6 +22,11 @@ class SendingFolder:
         return self.path / "journals"
 
     @property
+    def outbox(self) -> Path:
+        """A folder for each dry run, with what it would have sent."""
+        return self.path / "outbox"
+
+    @property
     def _stop_file(self) -> Path:
         return self.path / "STOP"
 

@@ -12,19 +12,21 @@ from cdp_lib.errors import DeliveryError
 
 @dataclass(frozen=True)
 class Subscription:
-    """Whose messages, by which channel, of which activation."""
+    """Whose messages, by which channel, of which activation; and the message that the link stood in."""
 
     golden_id: str
     channel: str
     activation_id: str
+    intent_id: str | None
+    """Null in tokens of versions that did not name it."""
 
 
-def unsubscribe_token(secret: str, golden_id: str, channel: str, activation_id: str) -> str:
-    """A token for a URL that names recipient and list, signed with HMAC-SHA-256; it never expires.
+def unsubscribe_token(secret: str, of: Subscription) -> str:
+    """A token for a URL that names recipient, list and message, signed with HMAC-SHA-256; it never expires.
 
     Raises DeliveryError without a secret: anybody could sign.
     """
-    body = json.dumps([golden_id, channel, activation_id], ensure_ascii=False).encode()
+    body = json.dumps([of.golden_id, of.channel, of.activation_id, of.intent_id], ensure_ascii=False).encode()
     return f"{_text(body)}.{_text(_signature(secret, body))}"
 
 
@@ -36,7 +38,8 @@ def read_token(secret: str, token: str) -> Subscription:
         raise DeliveryError("unsubscribe token: it is not whole. Take it from the link as it is.") from None
     if not hmac.compare_digest(signature, _signature(secret, body)):
         raise DeliveryError("unsubscribe token: its signature is wrong. Was the key replaced since it was sent?")
-    return Subscription(*json.loads(body))
+    golden_id, channel, activation_id, *intent_id = json.loads(body)
+    return Subscription(golden_id, channel, activation_id, intent_id[0] if intent_id else None)
 
 
 def _signature(secret: str, body: bytes) -> bytes:

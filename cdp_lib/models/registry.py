@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from pickle import PickleError
+from urllib.parse import quote
 
 import mlflow.pyfunc
 import pandas as pd
@@ -47,6 +48,8 @@ _UNLOADABLE = (
     ValueError,
 )
 """What a pickled model may fail with, of its files or of the code that it names."""
+_NO_ALIAS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+"""What MLflow says of an alias that a model lacks, and of a model that it lacks."""
 _QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -57,15 +60,18 @@ _QUIET = {
 
 
 class ModelRegistry:
-    """Models of one pack, named `<pack>-<model>`, in the MLflow store at a URI; files of runs lie under `artifacts`."""
+    """Models of one pack, named `<pack>-<model>`, in the MLflow store at a URI.
 
-    def __init__(self, tracking_uri: str, artifacts: Path, pack: str) -> None:
+    Files of runs lie under `artifacts`, a folder or a URI.
+    """
+
+    def __init__(self, tracking_uri: str, artifacts: Path | str, pack: str) -> None:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         # It warns of how models are stored and tells each file that it copies, for every training.
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         self._client = MlflowClient(tracking_uri, tracking_uri)
-        self._artifacts = artifacts
+        self._artifacts = str(artifacts)
         self._pack = pack
 
     def name(self, model: str) -> str:
@@ -206,14 +212,20 @@ class ModelRegistry:
     def _aliased(self, model: str, alias: str) -> int | None:
         try:
             return int(self._client.get_model_version_by_alias(self.name(model), alias).version)
-        except MlflowException:
+        except MlflowException as problem:
+            if problem.error_code not in _NO_ALIAS:
+                raise ModelError(
+                    f"{self.name(model)}: MLflow cannot be asked for its {alias} ({problem.error_code}). Nothing was "
+                    "trained in its place; see that the store answers, then --resume."
+                ) from None
             return None
 
     def _experiment(self, model: str) -> str:
         known = self._client.get_experiment_by_name(self.name(model))
         if known is not None:
             return str(known.experiment_id)
-        place = (self._artifacts / self.name(model)).absolute().as_uri()
+        folder = self._artifacts if "://" in self._artifacts else Path(self._artifacts).absolute().as_uri()
+        place = f"{folder.rstrip('/')}/{quote(self.name(model))}"
         told = f"Every training of the pack {self._pack}'s model {model}: a run, and a version of {self.name(model)}."
         tags = {**_IN_MODEL_TRAINING, MLFLOW_RUN_NOTE: told}
         return str(self._client.create_experiment(self.name(model), artifact_location=place, tags=tags))

@@ -147,7 +147,7 @@ class Kpi(Frozen):
     """What the campaign is judged by: facts of a customer in the days after the message was due."""
 
     id: Name
-    from_: Name = Field(alias="from", description="Entity, e.g. order")
+    from_: Name = Field(alias="from", description="Entity, e.g. order; of referral only those that are credited count")
     select: SqlText = Field(default="count(*)", description="count(*), count_distinct(x) or sum(x), as in a trait")
     where: SqlText | None = None
     window: str = Field(default="14d", description="Days from the moment the customer was assigned")
@@ -172,7 +172,13 @@ class Activation(Frozen):
     needs_consent: bool = Field(default=True, description="false: a service that the customer asked for")
     address: SqlText | None = Field(default=None, description="Over the single view; else the channel's own column")
     fields: dict[str, SqlText] = Field(default_factory=dict, description="More for the destination: SQL over the view")
-    repeat_after: str | None = Field(default=None, description="Again to a member after 30d; none: once per entry")
+    on_birthday: bool = Field(
+        default=False, description="A message goes out on the customer's birthday alone, in the pack's zone"
+    )
+    repeat_after: str | None = Field(
+        default=None,
+        description="Again to a member after 30d, and to nobody sooner, who enters anew included; none: once per entry",
+    )
     send_within: str = Field(
         default="3d",
         description="A journey's message is sent on its day or the next ones, so many days in all; later it is not",

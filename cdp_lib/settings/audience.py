@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
@@ -57,6 +58,9 @@ class Condition(Frozen):
     select: SqlText = Field(default="count(*)", description="Of did: an aggregate as in a trait")
     where: SqlText | None = Field(default=None, description="Of did: only these facts")
     window: str | None = Field(default=None, description="Of did: 30d = the 30 days that end with the as-of date")
+    until: date | None = Field(
+        default=None, description="Of did: facts up to this day, and a window that ends with it, once it has passed"
+    )
     birthday_within: str | None = Field(
         default=None, description="7d: the next birthday is at most 7 days after the as-of date; 0d: on it"
     )
@@ -93,8 +97,8 @@ class Condition(Frozen):
             raise ValueError(f"{said[0].rstrip('_')} takes no {', '.join(wrong)}")
         if fitting and not given:
             raise ValueError(f"{said[0]} needs a comparison: {', '.join(name.rstrip('_') for name in fitting)}")
-        if said[0] != "did" and (self.where or self.window or self.select != "count(*)"):
-            raise ValueError(f"select, where and window belong to did, not to {said[0].rstrip('_')}")
+        if said[0] != "did" and (self.where or self.window or self.until or self.select != "count(*)"):
+            raise ValueError(f"select, where, window and until belong to did, not to {said[0].rstrip('_')}")
         if self.did:
             self._check_figure()
         return self
@@ -126,7 +130,7 @@ class Condition(Frozen):
     def figure(self) -> Trait:
         """Of did: what is compared, as a trait whose name comes from what it asks."""
         asked = {"from": self.did, "select": self.select, "where": self.where, "window": self.window}
-        name = f"did_{hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
+        name = f"did_{hashlib.sha256(repr((asked, self.until)).encode()).hexdigest()[:16]}"
         return Trait.asking(name, **asked)
 
 
@@ -139,10 +143,13 @@ class Cap(Frozen):
 
 
 class Draw(Frozen):
-    """So many by lot: the same seed draws the same people out of the same audience."""
+    """So many by lot, once: whoever has won stays in it. Another round has another seed."""
 
     count: int = Field(ge=1)
     seed: str = Field(min_length=1, description="Published, so that anybody can draw again")
+    closes_on: date = Field(
+        description="Drawn when this day is over, by the first run that sees a later one; before, nobody is in it"
+    )
 
 
 class Lookalike(Frozen):
@@ -173,6 +180,14 @@ class Audience(Frozen):
         bounds = [name for name in ("lookalike", "cap", "draw") if getattr(self, name) is not None]
         if len(bounds) > 1:
             raise ValueError(f"one of lookalike, cap and draw says how many; found {' and '.join(bounds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _is_drawn_among_those_in_time(self) -> "Audience":
+        if self.draw is not None:
+            last = self.draw.closes_on
+            if any(leaf.did and (leaf.until or date.max) > last for leaf in self.leaves()):
+                raise ValueError(f"a draw asks what was done in time: say `until: {last}` in each `did`")
         return self
 
     def leaves(self) -> tuple[Condition, ...]:

@@ -14,6 +14,13 @@ class AlsoKnownAs(Frozen):
     source_systems: tuple[Name, ...] = Field(default=(), description="Only ids of these sources; all when left out")
 
 
+class MayReceive(Frozen):
+    """What the customers of a file that leads to a message must have agreed to."""
+
+    channel: Name = Field(description="How they are written to, e.g. email: the channel of consents and suppression")
+    purpose: Name = Field(default="marketing", description="What for")
+
+
 class Export(Frozen):
     """One CSV file, one row per customer of `gold.customer`, with their scores."""
 
@@ -24,6 +31,10 @@ class Export(Frozen):
         min_length=1, description="Header: Spark SQL over gold.customer and the customer's scores"
     )
     where: SqlText | None = None
+    may_receive: MayReceive | None = Field(
+        default=None,
+        description="Only who agreed to it and is on no suppression list, as for activations",
+    )
     order_by: tuple[str, ...] = Field(default=(), description="Export columns that order the rows")
     notes: dict[str, str] = Field(default_factory=dict, description="Header: what it means, for the header document")
     also_known_as: AlsoKnownAs | None = None

@@ -2,9 +2,9 @@
 
 A day is a day of the pack's zone. What a step does, asked on every day `d` since the step was reached on day `s`:
 - `wait: 2d` is left when d >= s + 2.
-- `wait_until` is left for `then` when a fact of the customer has its day in [s, s + within) and not after d; for `else`
-  when d >= s + within and there is none. A fact that came late still counts where the wait has not ended. A fact leads
-  past the same step once: who comes back to it on the day they left it waits for a fact of a later day.
+- `wait_until` is left for `then` when a fact of the customer has its day in (s, s + within] and not after d; for `else`
+  when d >= s + within and there is none. A fact of the day s itself does not count: it may be what led here, and it
+  came before anything that was sent. A fact that came late still counts where the wait has not ended.
 - `split` goes on at once, by the single view as it is when the journey is run.
 - `send` asks for a message and goes on at once; one to a list puts the customer on it until the entry ends. `exit`
   ends the entry.

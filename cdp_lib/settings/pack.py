@@ -161,6 +161,11 @@ class Pack:
         """The pack's id: the folder below the lakehouse."""
         return self.info.id
 
+    @property
+    def fed(self) -> frozenset[str]:
+        """The entities that a source feeds."""
+        return frozenset(feed.to for source in self.sources for feed in source.feeds)
+
     def source(self, source_id: str) -> Source:
         """The source with that id; raises ConfigError with a near-miss."""
         for source in self.sources:

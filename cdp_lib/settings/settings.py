@@ -111,7 +111,8 @@ class SendingSettings(Frozen):
     forget_after_days: int = Field(
         default=7,
         ge=1,
-        description="How long old versions of ops.list_entry keep what lists were told of who has left",
+        description="How long old versions of ops.list_entry keep what lists were told of who has left, and the outbox "
+        "what dry runs rendered",
     )
     flush_count: int = Field(default=2000, ge=1, description="Outcomes that go into ops.delivery in one commit")
     lanes: int = Field(

@@ -11,9 +11,27 @@ from sqlglot.errors import SqlglotError
 
 from cdp_lib.errors import near_miss
 
-_UNSTEADY = (exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.Localtimestamp, exp.Rand, exp.Randn, exp.Uuid)
-_UNSTEADY_NAMES = {"now", "curdate", "random", "shuffle", "monotonically_increasing_id", "spark_partition_id"}
-"""Functions of the clock, of chance or of the rows' places: the same data must give the same answer in every run."""
+_CLOCK = {"now", "curdate", "current_date", "current_time", "current_timestamp", "localtimestamp"}
+_CHANCE = {"rand", "randn", "random", "randstr", "uniform", "shuffle", "uuid", "aes_encrypt"}
+_ROWS_PLACES = {
+    *("any_value", "first", "first_value", "last", "last_value", "monotonically_increasing_id", "spark_partition_id"),
+    *("input_file_name", "input_file_block_start", "input_file_block_length"),
+}
+_SESSION = {
+    *("current_catalog", "current_database", "current_path", "current_schema", "current_timezone"),
+    *("current_user", "session_user", "user", "version"),
+}
+_CODE_AND_FILES = {
+    *("reflect", "java_method", "try_reflect", "call_function", "call_udf"),
+    *("from_avro", "to_avro", "schema_of_avro", "from_protobuf", "to_protobuf"),
+}
+REFUSED = frozenset(_CLOCK | _CHANCE | _ROWS_PLACES | _SESSION | _CODE_AND_FILES)
+"""The same data must give the same answer in every run, and an expression reads rows alone."""
+
+_KEY_WORDS = _CLOCK | _SESSION
+"""Those of them that SQL has as key words are calls without brackets too."""
+
+_NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 
 _TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -145,19 +163,35 @@ def expression_faults(text: str, columns: Collection[str] | None, functions: Col
     except ValueError as problem:
         return [str(problem)]
     faults = [] if columns is None else _unknown_columns(tree, text, columns)
-    called = sorted({call.name.lower() for call in tree.find_all(exp.Anonymous)})
-    unsteady = [call.sql("spark").lower() for call in tree.find_all(*_UNSTEADY)]
-    unsteady += sorted(_UNSTEADY_NAMES.intersection(called))
+    refused = _refused(tree, text)
     faults += [
-        f"'{name}' in {text!r} answers otherwise in every run; use a column, or as_of_date in traits from customer"
-        for name in unsteady
+        f"'{name}' in {text!r} may answer otherwise in another run, or reads more than its row; use a column, or "
+        "as_of_date in traits from customer"
+        for name in refused
     ]
+    called = {call.name.lower() for call in tree.find_all(exp.Anonymous)}
     faults += [
         f"unknown function '{name}' in {text!r}.{near_miss(name, functions)}"
-        for name in (sorted({*called, *_called_as_written(text)}) if functions else ())
+        for name in (sorted({*called, *_called_as_written(text)} - set(refused)) if functions else ())
         if name not in functions
     ]
     return faults
+
+
+def _refused(tree: exp.Expr, text: str) -> list[str]:
+    """What is called of `REFUSED`, as it is written: quoted, qualified, or a key word without brackets too."""
+    tokens = sqlglot.tokenize(text, dialect="spark")
+    after = [*[token.token_type for token in tokens[1:]], None]
+    named = {
+        token.text.lower()
+        for token, following in zip(tokens, after, strict=True)
+        if token.token_type != TokenType.STRING
+        and (following == TokenType.L_PAREN or (token.token_type not in _NAMES and token.text.lower() in _KEY_WORDS))
+    }
+    found = named & REFUSED
+    # Without an argument it is the clock's.
+    is_now = not found and tree.find(exp.CurrentTimestamp) is not None
+    return sorted(found | {"unix_timestamp()"} if is_now else found)
 
 
 def _called_as_written(text: str) -> Iterator[str]:

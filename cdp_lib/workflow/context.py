@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +12,15 @@ from pyspark.sql import DataFrame, functions as F, SparkSession
 from cdp_lib.contracts import ops
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.contracts.table import Table
-from cdp_lib.errors import near_miss, QualityError, WorkflowError
+from cdp_lib.errors import near_miss, WorkflowError
 from cdp_lib.io.checkpoints import checkpoints, folder_of_run
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.ledger import JobState, OpsLedger
 from cdp_lib.io.local_rows import local_rows
-from cdp_lib.io.store import Batch, Stamp
+from cdp_lib.io.store import Stamp
 from cdp_lib.workflow.job import Job
-from cdp_lib.workflow.services import GateRequest, RunInfo, Sending, Services
+from cdp_lib.workflow.judging import Judge
+from cdp_lib.workflow.services import RunInfo, Sending, Services
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class JobContext:
         """Nothing of an earlier run may be built on: the first run, or what shapes the job changed."""
         self.previous_as_of = None if previous is None else previous.as_of_date
         self.published: dict[str, int] = {}
+        own = (*job.read_tables(self.pack), *job.written_tables(self.pack))
+        self._judge = Judge(job.name, own, run, services, self._last_day_of_facts)
 
     @property
     def spark(self) -> SparkSession:
@@ -111,12 +114,20 @@ class JobContext:
         with self._services.store.batch(table, fitted, whole=whole, kept=kept, gone=gone) as batch:
             # Rows that this run published before it was cut off were judged then, and stand in the table now.
             if not batch.is_empty and not self._services.store.is_written(batch, self._stamp):
-                self._judge(batch)
+                self._judge.before_write(batch)
                 version = self._services.store.write(batch, self._stamp)
                 if version is not None:
                     self.published[table.name] = batch.change_count
                     self._services.reporter.step(self._job.name, f"{table.name}: {batch.change_count:,} rows")
             return batch.change_count
+
+    def judge_age(self, table: Table) -> None:
+        """Judge how old the table's newest row is, where this run has not written it: time alone makes a table stale.
+
+        Raises QualityError as `write` does.
+        """
+        if table.name not in self.published:
+            self._judge.age_of(table)
 
     def withhold(self, table: Table, check: str, observed: str) -> None:
         """Publish nothing of the table and tell why, in figures: what it held stays served, and the run goes on."""
@@ -171,6 +182,10 @@ class JobContext:
     def record(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to an ops table."""
         self._services.ledger.append(table, rows)
+
+    def record_once(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add the rows whose key the ops table does not have: a run that was cut off may have added some before."""
+        self._services.ledger.append_new(table, rows)
 
     def recorded(self, table: Table) -> list[dict[str, Any]]:
         """All rows of an ops table."""
@@ -235,31 +250,6 @@ class JobContext:
     def _stamp(self) -> Stamp:
         return Stamp(self._job.name, self.run.run_id, self.run.run_number)
 
-    def _judge(self, batch: Batch) -> None:
-        table, store = batch.table, self._services.store
-        request = GateRequest(
-            run_id=self.run.run_id,
-            job=self._job.name,
-            table=table,
-            batch=batch.rows,
-            after=store.after(batch),
-            before=lambda: None if store.version(table) is None else store.read(table),
-            neighbour=self._neighbour,
-            as_of=lambda: self.run.as_of or self._last_day_of_facts({table.name: batch.rows}),
-        )
-        verdict = self._services.gate(request)
-        self.record(ops.QUALITY_RESULT, verdict.rows)
-        if not verdict.success:
-            raise QualityError(verdict.message)
-
-    def _neighbour(self, name: str) -> DataFrame | None:
-        known = {
-            table.name: table for table in (*self._job.read_tables(self.pack), *self._job.written_tables(self.pack))
-        }
-        if name not in known or self._services.store.version(known[name]) is None:
-            return None
-        return self._services.store.read(known[name])
-
     def _remembered(self, table: Table, version: int | None) -> DataFrame:
         self._declared(table, "remembers", self._job.remembered_tables(self.pack))
         return self._services.store.read(table, version) if version is not None else self._empty(table)
@@ -281,7 +271,8 @@ class JobContext:
         Facts of a day to come are left out: one till whose clock is wrong would make everybody a customer of long ago.
         """
         store, zone = self._services.store, self.pack.info.time_zone
-        until = F.lit(self.run.started_at + timedelta(days=1))
+        tomorrow = self.run.started_at.astimezone(self.pack.info.zone).date() + timedelta(days=1)
+        midnight = F.lit(datetime.combine(tomorrow, time(), tzinfo=self.pack.info.zone))
         days: list[date] = []
         for name, column in FACT_TIME.items():
             table = ENTITIES[name]
@@ -289,7 +280,7 @@ class JobContext:
             rows += [store.read(table)] if store.version(table) is not None else []
             for facts in rows:
                 newest = (
-                    facts.where(F.col(column) <= until)
+                    facts.where(F.col(column) < midnight)
                     .agg(F.to_date(F.from_utc_timestamp(F.max(column), zone)))
                     .first()
                 )

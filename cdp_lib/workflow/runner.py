@@ -14,11 +14,12 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from cdp_lib import __version__
-from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, WorkflowError
 from cdp_lib.io.ledger import History, JobState, owner, RUN_ITSELF
+from cdp_lib.settings.pack import Pack
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
+from cdp_lib.workflow.news import has_nothing_new, versions
 from cdp_lib.workflow.services import RunInfo, Services
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 _MAY_PASS = (PySparkException, Py4JError, OSError)
 """Faults of the cluster or the storage: worth another try. Our own errors are not: they would come again."""
 
+
+_DISTURBED = "disturbed"
+"""In place of the settings of a job's last success: its tables may hold what a run under other settings left there."""
 
 _CANCEL_EVERY_SECONDS = 2.0
 """Once the time is up: a job may have been busy without Spark when its work was cancelled."""
@@ -93,9 +97,9 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
     return RunReport(run.run_id, as_of, tuple(outcomes))
 
 
-def config_hash(job: Job, services: Services, run: RunInfo) -> str:
+def config_hash(job: Job, pack: Pack, as_of: date | None) -> str:
     """Hash of what shapes the job besides its inputs: parts of the pack, the suite's version, a given as-of date."""
-    parts = [__version__, str(run.as_of or ""), *(services.pack.hash_of(kind) for kind in job.shaped_by)]
+    parts = [__version__, str(as_of or ""), *(pack.hash_of(kind) for kind in job.shaped_by)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -152,7 +156,9 @@ def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services, is
         return JobOutcome(job.name, "done before", 0.0, {})
     previous = history.last_success(job.name)
     pinned = _pinned(job, run, services, of_this_run)
-    if not of_this_run and previous is not None and _has_nothing_new(job, pinned, previous, services):
+    if previous is not None and history.was_disturbed(previous, pinned.config_hash):
+        previous = replace(previous, config_hash=_DISTURBED)
+    if not of_this_run and previous is not None and has_nothing_new(job, run, services, pinned, previous):
         services.ledger.record(replace(pinned, status="skipped", seconds=0.0, as_of_date=previous.as_of_date))
         services.reporter.job_ended(job.name, "nothing new", 0.0)
         return JobOutcome(job.name, "nothing new", 0.0, {})
@@ -191,7 +197,7 @@ def _finished(context: JobContext, ended: JobState, services: Services, job: Job
         status="succeeded",
         recorded_at=services.ledger.clock(),
         as_of_date=asked,
-        outputs=_versions(job.written_tables(services.pack), services),
+        outputs=versions(job.written_tables(services.pack), services),
     )
     services.ledger.record(succeeded)
     seconds = ended.seconds or 0.0
@@ -204,7 +210,7 @@ def _pinned(job: Job, run: RunInfo, services: Services, of_this_run: Sequence[Jo
     if of_this_run:
         first = of_this_run[0]
         tried = max(state.attempt for state in of_this_run)
-        fresh = config_hash(job, services, run)
+        fresh = config_hash(job, services.pack, run.as_of)
         return replace(
             first, attempt=tried + 1, config_hash=fresh, recorded_at=services.ledger.clock(), status="started"
         )
@@ -215,30 +221,15 @@ def _pinned(job: Job, run: RunInfo, services: Services, of_this_run: Sequence[Jo
         job=job.name,
         attempt=1,
         status="started",
-        config_hash=config_hash(job, services, run),
+        config_hash=config_hash(job, services.pack, run.as_of),
         recorded_at=services.ledger.clock(),
-        inputs=_versions(job.read_tables(services.pack), services),
-        outputs=_versions((*job.written_tables(services.pack), *job.remembered_tables(services.pack)), services),
+        inputs=versions(job.read_tables(services.pack), services),
+        outputs=versions((*job.written_tables(services.pack), *job.remembered_tables(services.pack)), services),
         owner=owner(),
     )
     if job.watches is None:
         return state
     return replace(state, watched=job.watches(JobContext(job, run, services, state, None)))
-
-
-def _has_nothing_new(job: Job, pinned: JobState, previous: JobState, services: Services) -> bool:
-    written = _versions(job.written_tables(services.pack), services)
-    return (
-        dict(pinned.inputs) == dict(previous.inputs)
-        and pinned.config_hash == previous.config_hash
-        and pinned.watched == previous.watched
-        and set(previous.outputs) <= set(written)
-    )
-
-
-def _versions(tables: Sequence[Table], services: Services) -> dict[str, int]:
-    found = {table.name: services.store.version(table) for table in tables}
-    return {name: version for name, version in found.items() if version is not None}
 
 
 def _known_as_of(services: Services, run: RunInfo) -> date | None:

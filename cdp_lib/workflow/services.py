@@ -17,7 +17,7 @@ from cdp_lib.workflow.progress import Reporter
 
 @dataclass(frozen=True)
 class GateRequest:
-    """A table about to be published, for the gate to judge."""
+    """A table about to be published, or one that stands, for the gate to judge."""
 
     run_id: str
     job: str
@@ -31,6 +31,8 @@ class GateRequest:
     neighbour: Callable[[str], DataFrame | None]
     """Another table by name as it is published now; None: it does not exist."""
     as_of: Callable[[], date]
+    is_written: bool = True
+    """Otherwise `batch` and `after` are the table as it stands, and only its age is judged."""
 
 
 class GateVerdict(Protocol):

@@ -67,7 +67,7 @@ def plan_inputs(
     return PlanInputs(
         customers=customers,
         members=read(activation.AUDIENCE_MEMBER) if members is None else members,
-        journey_sends=of_today(sends_of_journeys(travellers), events),
+        journey_sends=sends_of_journeys(of_today(travellers, events)),
         journey_members=members_by_journeys(travellers, pack.journeys),
         consents=facts_of_people(read(silver.CONSENT), read(identity.IDENTITY_LINK)),
         suppressions=read(activation.SUPPRESSION),

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ def write_outbox(staged: StagedRows, writer: Writer, folder: Path) -> Tally:
 
     `ready` or `failed`, with the reason in the file's last lines. The files hold personal data.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for one in (folder.parent, folder):
+        one.mkdir(parents=True, exist_ok=True, mode=0o700)
     tally: Tally = Counter()
     for activation in sorted({group["activation_id"] for group in staged.counts("activation_id")}):
         whole = folder / f"{activation}.jsonl"
@@ -30,6 +33,14 @@ def write_outbox(staged: StagedRows, writer: Writer, folder: Path) -> Tally:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         part.replace(whole)
     return tally
+
+
+def forget_outboxes(outbox: Path, before: datetime) -> None:
+    """Delete what dry runs rendered before that instant: nobody reads it any more, and it holds personal data."""
+    folders = [one for one in outbox.iterdir() if one.is_dir()] if outbox.is_dir() else []
+    for folder in folders:
+        if folder.stat().st_mtime < before.timestamp():
+            shutil.rmtree(folder)
 
 
 def _rendered(row: Mapping[str, Any], writer: Writer) -> tuple[dict[str, Any], str]:

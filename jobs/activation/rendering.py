@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Literal
 
+from cdp_lib.connectors import kind_named
 from cdp_lib.connectors.protocol import Item
 from cdp_lib.errors import DeliveryError
 from cdp_lib.messages.rendering import Renderer
-from cdp_lib.messages.tokens import unsubscribe_token
+from cdp_lib.messages.tokens import Subscription, unsubscribe_token
 from cdp_lib.settings.activation import Activation, Offer
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.activation.ledger import EMPTYING, REBUILD
@@ -25,11 +26,14 @@ class Writer:
     """Signs the tokens of unsubscribe links."""
     renderers: Mapping[str, Renderer]
     """By message."""
+    needed: Mapping[str, tuple[str, ...]]
+    """Parts that an activation's connector cannot do without."""
 
     def item(self, row: Mapping[str, Any]) -> Item:
         """The row as an item.
 
-        Raises DeliveryError naming a field that the customer lacks, never the customer, or an activation that is gone.
+        Raises DeliveryError naming a field that the customer lacks, never the customer, a part that nothing is written
+        for, or an activation that is gone.
         """
         activation = next((one for one in self.pack.activations if one.id == row["activation_id"]), None)
         if activation is None:
@@ -39,6 +43,11 @@ class Writer:
         parts: Mapping[str, str] = {}
         if message is not None and row["operation"] == "send":
             parts = self.renderers[message].render(self._context(row, activation, url), row["language"])
+        lacking = [part for part in self.needed[activation.id] if part not in parts]
+        if lacking:
+            raise DeliveryError(
+                f"there is no {' and no '.join(lacking)} to send: give the activation a message with it"
+            )
         person = {**row["person"], "golden_id": row["golden_id"]}
         if row["occasion"].startswith(_WHOLE_LIST):
             # All of one planning go into one new list, later members into the newest; what was before is emptied.
@@ -51,7 +60,8 @@ class Writer:
         policy = self.pack.contact_policy
         if policy is None or policy.unsubscribe_url is None or not activation.needs_consent:
             return None
-        token = unsubscribe_token(self.key, row["golden_id"], row["channel"], activation.id)
+        of = Subscription(row["golden_id"], row["channel"], activation.id, row["intent_id"])
+        token = unsubscribe_token(self.key, of)
         return policy.unsubscribe_url.replace("{token}", token)
 
     def _context(self, row: Mapping[str, Any], activation: Activation, url: str | None) -> dict[str, Any]:
@@ -88,4 +98,6 @@ def _of_arm(activation: Activation, arm: str, what: Literal["message", "offer"])
 
 def writer_of(pack: Pack, key: str) -> Writer:
     """A writer for all messages of the pack."""
-    return Writer(pack, key, {message.id: Renderer(message) for message in pack.messages})
+    connectors = {one.id: one.connector for one in pack.destinations}
+    needed = {one.id: kind_named(connectors[one.destination]).parts for one in pack.activations}
+    return Writer(pack, key, {message.id: Renderer(message) for message in pack.messages}, needed)

@@ -1,13 +1,13 @@
 """How each activation of a pack reaches its customers: its destination's connector, and what is wrong with either."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from cdp_lib.connectors import kind_named
-from cdp_lib.connectors.protocol import Connector, ConnectorKind
+from cdp_lib.connectors.protocol import Connector, ConnectorKind, types_in
 from cdp_lib.errors import ConfigError, DeliveryError, Fault
 from cdp_lib.settings.activation import Activation, Destination
 from cdp_lib.settings.pack import Pack
@@ -16,6 +16,10 @@ from cdp_lib.settings.validation import shape_faults
 from cdp_lib.transforms.activation.ways import Way
 
 _SECRET = re.compile(r"\$\{SECRET:([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_KEY = re.compile(
+    r"(?:^|[_-])(?:password|passphrase|token|secret|(?<!host_)(?<!public_)key|credentials?)$", re.IGNORECASE
+)
+"""What sounds secret, whatever a stranger's connector has declared it as; host_key and public_key are for everybody."""
 
 
 def destination_faults(pack: Pack) -> Iterator[Fault]:
@@ -32,6 +36,8 @@ def destination_faults(pack: Pack) -> Iterator[Fault]:
             yield Fault(file, f"{path}.connector", str(problem))
             continue
         kinds[destination.id] = kind
+        for key, message in _plain_secrets(destination.settings, (kind.settings,)):
+            yield Fault(file, f"{path}.settings{key}", message)
         body = _revealed(destination.settings, lambda name: "secret")
         try:
             kind.settings.model_validate(body)
@@ -66,10 +72,11 @@ def _short_stays(pack: Pack, lists: Collection[str]) -> Iterator[Fault]:
 def _activation_faults(pack: Pack, activation: Activation, kind: ConnectorKind) -> Iterator[tuple[str, str]]:
     if kind.needs_address and kind.address is None and activation.address is None:
         yield "", f"connector {kind.name} has no column of its own to find customers by: say `address`"
-    if kind.parts and not activation.messages and not all(arm.message for arm in activation.arms or ()):
+    used = [arm.message or activation.message for arm in activation.arms] or [activation.message]
+    if kind.parts and None in used:
         yield "", f"connector {kind.name} needs a message with {', '.join(kind.parts)}"
     allowed = {*kind.parts, *kind.optional_parts}
-    for message in (one for one in pack.messages if one.id in activation.messages):
+    for message in (one for one in pack.messages if one.id in used):
         parts = set(message.texts[message.default_language])
         lacking, extra = sorted(set(kind.parts) - parts), sorted(parts - allowed)
         if lacking:
@@ -109,6 +116,20 @@ def build_connector(destination: Destination, resolve: SecretResolver) -> Connec
         )
     kind = kind_named(destination.connector)
     return kind.build(kind.settings.model_validate(_revealed(destination.settings, lambda name: resolve(name) or "")))
+
+
+def _plain_secrets(tree: Any, types: Sequence[object], place: str = "", key: str = "") -> Iterator[tuple[str, str]]:
+    """Texts that are declared as secrets, or whose key sounds so, and are no ${SECRET:NAME}; none is repeated."""
+    if isinstance(tree, Mapping):
+        models = [one for one in types if isinstance(one, type) and issubclass(one, BaseModel)]
+        declared = {name: types_in(field.annotation) for one in models for name, field in one.model_fields.items()}
+        for name, value in tree.items():
+            yield from _plain_secrets(value, declared.get(name, types), f"{place}.{name}", name)
+    elif isinstance(tree, list | tuple):
+        for position, value in enumerate(tree):
+            yield from _plain_secrets(value, types, f"{place}[{position}]", key)
+    elif isinstance(tree, str) and (SecretStr in types or _SECRET_KEY.search(key)) and not _SECRET.search(tree):
+        yield place, f"a secret stands in plain text: write ${{SECRET:{key.upper()}}}, and keep it elsewhere"
 
 
 def _secret_places(tree: Any, place: str = "") -> Iterator[str]:

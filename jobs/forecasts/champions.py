@@ -12,9 +12,9 @@ from cdp_lib.workflow.context import JobContext
 from jobs.moves import PROMOTED, RENEWED
 
 SETTINGS_HASH, CUSTOMER_COUNT = "settings_hash", "customer_count"
-HORIZON_DAYS, IS_LABELLED = "horizon_days", "is_labelled"
+HORIZON_DAYS, IS_LABELLED, FEATURES = "horizon_days", "is_labelled", "features"
 """Keys of a model's body: under which settings it was trained, how many customers there were, how far it looks ahead,
-and whether it was known of any of them what came true."""
+whether it was known of any of them what came true, and which columns of the single view it takes."""
 
 OUTGROWN = 2.0
 """A model is trained anew once there are so many times the customers that it was trained on: a young business grows
@@ -28,9 +28,12 @@ class Fit:
     settings_hash: str
     customer_count: int
     horizon_days: int | None = None
-    """What it must look ahead; None: the model looks at no horizon, and its settings say what it takes and gives."""
+    """What it must look ahead; None: the model looks at no horizon."""
     is_labelled: bool = False
     """Whether it is known of some customers what came true."""
+    features: frozenset[str] | None = None
+    """Columns of the single view that it must take; None: no choice of the pack. Of a model that is told by neither,
+    its settings say what it takes and gives."""
 
     def misfit(self, champion: StoredModel) -> str:
         """Why the champion does not fit; empty where it does."""
@@ -51,10 +54,11 @@ class Fit:
 
     def unusable(self, champion: StoredModel) -> str:
         """Why it cannot even score for this pack, so that nobody can choose it; empty where it can."""
-        if self.horizon_days is None:
-            return self.mismatch(champion)
-        ahead = champion.body.get(HORIZON_DAYS)
-        if ahead is None:
+        ahead, taken = champion.body.get(HORIZON_DAYS), champion.body.get(FEATURES)
+        if self.features is not None and taken is not None:
+            other = sorted(self.features ^ set(taken))
+            return f"takes other features than the pack names: {', '.join(other)}" if other else ""
+        if self.horizon_days is None or ahead is None:
             return self.mismatch(champion)  # a body of an earlier version does not tell
         told = f"looks {ahead} days ahead, and the pack asks for {self.horizon_days}"
         return "" if ahead == self.horizon_days else told

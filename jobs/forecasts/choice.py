@@ -5,7 +5,7 @@ from cdp_lib.models.training import StoredModel
 from cdp_lib.settings.pack import Pack
 from jobs.forecasts.champions import Fit
 from jobs.forecasts.churn import CHURN
-from jobs.forecasts.clusters import model_name
+from jobs.forecasts.clusters import cluster_fit, model_name
 from jobs.forecasts.lifetime import CLTV
 from jobs.gold_review import TOPICS
 from jobs.matching.matchers import MATCH
@@ -27,5 +27,5 @@ def _fit(pack: Pack, model: str) -> Fit | None:
     if model in forecasts:
         settings = forecasts[model]
         return None if settings is None else Fit(settings.training_hash(), 0, settings.horizon_days)
-    hashes = {model_name(one): one.content_hash() for one in pack.segmentations}
-    return Fit(hashes[model], 0) if model in hashes else None
+    clusters = {model_name(one): one for one in pack.segmentations}
+    return cluster_fit(pack, clusters[model]) if model in clusters else None

@@ -1,5 +1,7 @@
 """Clusters of customers by figures of the single view: found once, and weekly anew under the labels they had."""
 
+import hashlib
+
 import pandas as pd
 from pyspark.sql import DataFrame, functions as F
 
@@ -8,9 +10,12 @@ from cdp_lib.models.charts import Bars, Chart, Curves
 from cdp_lib.models.clusters.clusters import ClusterModel
 from cdp_lib.models.clusters.kmeans import ClusterSettings
 from cdp_lib.models.training import StoredModel, Training
+from cdp_lib.settings.kind import Frozen
+from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.segmentation import Segmentation
+from cdp_lib.transforms.customer.derived import columns_read
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, Learn, Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import CUSTOMER_COUNT, FEATURES, Fit, Learn, Lesson, SETTINGS_HASH
 from jobs.forecasts.history import drawn_by_id
 
 MOST_TRAINED_ON = 200_000
@@ -25,6 +30,21 @@ def model_name(segmentation: Segmentation) -> str:
 def cluster_figures(customers: DataFrame, segmentation: Segmentation) -> DataFrame:
     """golden_id and the segmentation's features as doubles; null: unknown."""
     return customers.select("golden_id", *[F.col(name).cast("double") for name in segmentation.features])
+
+
+def cluster_fit(pack: Pack, segmentation: Segmentation, customer_count: int = 0) -> Fit:
+    """What a champion must fit: the settings, and how each feature is computed, by whichever traits; no description."""
+    traits = {trait.name: trait for trait in pack.traits}
+    shaping, waiting = {}, set(segmentation.features)
+    while waiting:
+        name = waiting.pop()
+        if name in traits and name not in shaping:
+            shaping[name] = traits[name]
+            waiting |= columns_read(traits[name]) if traits[name].from_ == "customer" else set()
+    parts: list[Frozen] = [segmentation, *(shaping[name] for name in sorted(shaping))]
+    hashes = [part.content_hash(without=frozenset({"description"})) for part in parts]
+    told = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    return Fit(told, customer_count, features=frozenset(segmentation.features))
 
 
 def cluster_learner(ctx: JobContext, segmentation: Segmentation, figures: DataFrame) -> Learn:
@@ -44,7 +64,12 @@ def _learn(ctx: JobContext, segmentation: Segmentation, figures: DataFrame, cham
     settings = ClusterSettings(segmentation.clusters.least, segmentation.clusters.most, segmentation.least_share)
     model = ClusterModel.fit(frame, segmentation.features, settings=settings, previous=previous)
     training = Training(
-        body={SETTINGS_HASH: segmentation.content_hash(), CUSTOMER_COUNT: count, "model": model.to_dict()},
+        body={
+            SETTINGS_HASH: cluster_fit(ctx.pack, segmentation).settings_hash,
+            CUSTOMER_COUNT: count,
+            FEATURES: list(segmentation.features),
+            "model": model.to_dict(),
+        },
         scorer=model.score,
         example=_example(model),
         parameters={

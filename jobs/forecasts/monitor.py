@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from cdp_lib.contracts import ops
@@ -44,7 +45,11 @@ def watch(ctx: JobContext, watched: Watched, history: History, compare: Compare)
     chosen = _chosen(before, history.as_of, watched.horizon_days)
     if chosen is None:
         return
-    scores = ctx.read_version(watched.table, before[chosen])
+    try:
+        scores = ctx.read_version(watched.table, before[chosen])
+    except AnalysisException:
+        ctx.say(f"{watched.table.name} as of {chosen} can be read no more: what came true is not compared with it")
+        return
     told = scores.select("as_of_date", "horizon_days", "model_version").orderBy("model_version").limit(1).collect()
     if not told or told[0]["as_of_date"] >= history.as_of:
         return

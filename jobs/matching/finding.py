@@ -137,14 +137,15 @@ def find_news(ctx: JobContext, news: News, records: DataFrame, decisions: DataFr
     affected = keep_few(increment.affected_records(first, links))
     ctx.say(f"{affected.count():,} records whose person may change")
     theirs = keep(_of(affected, records))
+    their_pairs = no_pairs(ctx.spark) if compared is None else increment.within(compared.all_pairs, affected)
     evidence = Evidence(
         keys=_keys_of(affected, theirs, records, settings),
-        pairs=no_pairs(ctx.spark) if compared is None else increment.within(compared.all_pairs, affected),
+        pairs=their_pairs,
         decisions=decisions,
         records=theirs,
         known=known_of(theirs, settings.matching),
     )
-    with group_records(evidence, settings, news.named, keep) as memberships:
+    with cached(their_pairs), group_records(evidence, settings, news.named, keep) as memberships:
         regrouped = keep(record_clusters(theirs, memberships))
         bearers = keep_few(increment.with_bearers_of_own_names(affected, links))
         previous = keep(links.join(bearers, "record_key", "left_semi"))

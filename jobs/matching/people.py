@@ -39,8 +39,9 @@ Keep = Callable[[DataFrame], DataFrame]
 class Evidence:
     """What speaks for and against records being one person.
 
-    `keys` are shared exact identifiers, `pairs` scored pairs, `decisions` what people decided (is_link), `records` the
-    customer records themselves; `known` is `known_fields` of them, of more records too if that is cheaper.
+    `keys` are shared exact identifiers, `pairs` scored pairs, read more than once, so computed already or cached;
+    `decisions` what people decided (is_link), `records` the customer records themselves, `known` is `known_fields` of
+    them, of more records too if that is cheaper.
     """
 
     keys: DataFrame
@@ -85,7 +86,7 @@ def group_records(
     limits = _limits(identity.matching, named)
     with ExitStack() as kept:
         keys = kept.enter_context(cached(evidence.keys))
-        pairs = kept.enter_context(cached(evidence.pairs.select(*PAIR_SCHEMA.names)))
+        pairs = evidence.pairs.select(*PAIR_SCHEMA.names)
         frames = IdentityFrames(keys, pairs, evidence.decisions, _listed_once(evidence, identity), evidence.known)
         key_count, pair_count, known_count = _counts(keys, pairs, evidence.known)
         if known_count > KNOWN_AT_MOST:

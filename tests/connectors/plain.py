@@ -178,6 +178,26 @@ class GoesOnWithoutCredentials(Plain):
         return reply.body
 
 
+class BlamesTheRows(Plain):
+    """Counts what a channel says of itself as a fault of the rows."""
+
+    said = 429
+
+    def post(self, batch: Batch, key: str) -> Any:
+        rows = {"rows": [item.address for item in batch.items]}
+        headers = {"idempotency-key": key}
+        reply = self._channel.request("POST", "/rows", sees=(self.said,), headers=headers, json=rows)
+        if reply.status == self.said:
+            raise Rejected(f"HTTP {self.said}")
+        return reply.body
+
+
+class BlamesTheRowsForAll(BlamesTheRows):
+    """The same, where there is no such account any more."""
+
+    said = 404
+
+
 class OverTheLimit(Plain):
     """Believes that the channel bears more than it does."""
 

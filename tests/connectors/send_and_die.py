@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, UTC
 from pathlib import Path
@@ -70,6 +70,10 @@ class DyingJournal:
 
     def end(self, outcomes: tuple) -> None:
         self.journal.end(outcomes)
+        self.killer.at("after_end")
+
+    def part(self, requests: Sequence[tuple[str, Batch]]) -> None:
+        self.journal.part(requests)
         self.killer.at("after_end")
 
 

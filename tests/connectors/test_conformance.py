@@ -53,6 +53,8 @@ def test_an_honest_connector_passes(connector: type[plain.Plain]) -> None:
         (plain.MakesNewKeys, "5xx after the commit", "4 items were taken twice"),
         (plain.MakesNewKeys, "the same items again under the same keys", "9 items were taken twice"),
         (plain.GoesOnWithoutCredentials, "credentials are refused", "it went on"),
+        (plain.BlamesTheRows, "429 for good", "9 items have an outcome although nothing was taken"),
+        (plain.BlamesTheRowsForAll, "account or list is gone", "9 items have an outcome although nothing was taken"),
         (plain.OverTheLimit, "the batch limit is kept", "refused and halved"),
     ],
 )

@@ -73,6 +73,11 @@ def test_own_settings_lower_the_channels_limits_and_never_raise_them() -> None:
     assert [len(told) for told in higher] == [4, 4]
 
 
+GAVE_UP = "gave up after 3 tries"
+THROTTLED = Retryable("HTTP 429", nothing_taken=True)
+FULL = Retryable("SMTP 452 to RCPT", nothing_taken=True, of_item=True)
+
+
 @dataclass(frozen=True)
 class Fault:
     """A scripted answer for one batch, and what must come of it."""
@@ -85,7 +90,7 @@ class Fault:
 
 ONCE = {
     "busy, then well": Fault((Retryable("HTTP 429"),), "accepted", "", 2),
-    "busy for good": Fault((Retryable("HTTP 429"),) * 3, "rejected", "gave up after 3 tries: HTTP 429", 3),
+    "full for good": Fault((FULL,) * 3, "rejected", "gave up after 3 tries: SMTP 452 to RCPT", 3),
     "silent": Fault((Unsure("cut"),), "unknown", "cut", 1),
     "busy, then silent": Fault((Retryable("HTTP 429"), Unsure("cut")), "unknown", "cut", 2),
     "broken": Fault((KeyError("person0@example.com"),), "unknown", "KeyError", 1),
@@ -93,6 +98,8 @@ ONCE = {
 AGAIN = {
     "busy, then well": Fault((Retryable("HTTP 503"),), "accepted", "", 2),
     "busy for good": Fault((Retryable("HTTP 503"),) * 3, "unknown", "gave up after 3 tries: HTTP 503", 3),
+    "busy, then throttled": Fault((Retryable("HTTP 503"), *[THROTTLED] * 2), "unknown", f"{GAVE_UP}: HTTP 429", 3),
+    "full for good": Fault((FULL,) * 3, "rejected", "gave up after 3 tries: SMTP 452 to RCPT", 3),
     "silent, then well": Fault((Unsure("cut"),), "accepted", "", 2),
     "silent for good": Fault((Unsure("cut"),) * 3, "unknown", "cut", 3),
     "broken": Fault((KeyError("person0@example.com"),), "unknown", "KeyError", 1),
@@ -126,12 +133,6 @@ def test_the_channel_is_not_asked_before_it_said() -> None:
     scene = Scene([Retryable("HTTP 429", retry_after_seconds=30.0)])
     scene.send(items(1))
     assert sum(scene.sleeps) == pytest.approx(30.0)
-
-
-def test_a_channel_that_asks_to_wait_for_a_day_is_given_up() -> None:
-    scene = Scene([Retryable("HTTP 429", retry_after_seconds=86_400.0)])
-    assert reasons(scene.send(items(1))) == {"gave up after 1 try: HTTP 429"}
-    assert scene.sleeps == []
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2, 3])

@@ -110,6 +110,26 @@ def test_an_answer_is_sorted_and_told_without_the_address(
     assert len(mailbox.messages) == 1
 
 
+@pytest.mark.parametrize(
+    ("step", "answer", "of_item"),
+    [
+        ("RCPT", "450 4.2.0 greylisted", True),
+        ("DATA", "452 full", True),
+        ("MAIL", "451 later", False),
+        ("RCPT", "421 closing", False),
+        ("DATA", "421 closing", False),
+    ],
+)
+def test_a_server_that_is_busy_is_told_from_a_mailbox_that_is(step: str, answer: str, of_item: bool) -> None:
+    with (
+        mail_server(Mailbox({step: answer})) as server,
+        connected(server.port) as connector,
+        pytest.raises(Retryable) as caught,
+    ):
+        send(connector, item())
+    assert caught.value.of_item == of_item
+
+
 def test_a_server_that_is_not_there_may_be_tried_again() -> None:
     with mail_server(Mailbox()) as server:
         port = server.port

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from cdp_lib.connectors import normalise
 from cdp_lib.connectors.google_audience import GoogleAudience, GoogleAudienceSettings, KIND
 from cdp_lib.connectors.kit.bench import intent_of
+from cdp_lib.connectors.kit.google_audience import BENCH
+from cdp_lib.connectors.kit.sending import send
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.connectors.protocol import Batch, Item
 from tests.connectors.transcript import exchanges, golden, played, Tape
@@ -44,6 +47,14 @@ def test_one_proof_is_needed(proof: dict[str, str]) -> None:
 def test_consent_is_never_taken_for_granted() -> None:
     with pytest.raises(ValidationError, match=r"ad_user_data\n  Field required"):
         GoogleAudienceSettings.model_validate({"account_id": "1", "audience_id": "2", "access_token": "a"})
+
+
+def test_a_trial_of_the_destination_leaves_no_trace_of_anybody() -> None:
+    bench = replace(BENCH, settings=lambda url: {**BENCH.settings(url), "validate_only": True})
+    run = send(bench, [BENCH.item(number) for number in range(9)])
+    assert (run.outcomes, run.taken, len(run.journal.begun)) == ((), (), 1)
+    assert run.refusal is not None
+    assert run.refusal.startswith("validate_only: Google found the request valid and took nobody")
 
 
 def test_service_account_gets_a_token_for_the_data_manager_and_keeps_it() -> None:

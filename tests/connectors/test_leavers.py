@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,16 @@ def test_google_is_told_a_member_for_each_name() -> None:
         [{"emailAddress": hashed(NEW)}],
     ]
     assert outcome.status == "accepted"
+
+
+def test_google_is_told_the_hash_of_then_though_the_address_is_hashed_otherwise_by_now() -> None:
+    settings = {"account_id": "1", "audience_id": "2", "access_token": "t"}
+    settings |= {"ad_user_data": "granted", "ad_personalization": "granted"}
+    as_it_was = {"emailAddress": hashed("a.b+c@gmail.com")}
+    item = replace(known("a.b+c@gmail.com"), told_before=(as_it_was,))
+    body, _ = removal(google_audience.KIND, settings, {"requestId": "r"}, item)
+    assert [member["userData"]["userIdentifiers"] for member in body["audienceMembers"]] == [[as_it_was]]
+    assert google_audience.identifiers(item) == {"emailAddress": hashed("ab@gmail.com")}
 
 
 def test_meta_is_told_a_row_for_each_name_under_the_id_of_then() -> None:

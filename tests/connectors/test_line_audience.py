@@ -50,6 +50,18 @@ def test_batches_of_several_threads_fill_one_group() -> None:
     assert {group.name: len(group.members) for group in fake.groups.values()} == {"loyal_birthday @ 2026-11-25": 16}
 
 
+@pytest.mark.parametrize(("calls", "nothing_taken"), [(0, True), (2, True), (3, False)])
+def test_who_was_added_is_in_doubt_when_the_job_cannot_be_looked_at(calls: int, nothing_taken: bool) -> None:
+    with serving(LineAudienceFake()) as server:
+        server.will(*["well"] * calls, "429")
+        audience = KIND.build(KIND.settings(**BENCH.settings(server.url)))
+        with pytest.raises(Retryable, match="HTTP 429") as caught:
+            audience.deliver(rebuild(0), idempotency_key="key")
+        audience.close()
+
+    assert caught.value.nothing_taken == nothing_taken
+
+
 @pytest.mark.parametrize("faulty", [2, 3], ids=["while the group is made", "while it is filled"])
 def test_fault_after_the_commit_leaves_one_group_with_each_member_once(faulty: int) -> None:
     fake = LineAudienceFake()

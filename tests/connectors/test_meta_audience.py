@@ -1,9 +1,14 @@
 """Meta custom audiences: the wire is as the golden file says, and every answer is read to the row."""
 
+from contextlib import closing
+
 import pytest
 
 from cdp_lib.connectors import normalise
+from cdp_lib.connectors.kit.meta_audience import BENCH, MetaAudienceFake
+from cdp_lib.connectors.kit.server import serving
 from cdp_lib.connectors.meta_audience import KIND
+from cdp_lib.connectors.protocol import Batch, Refused
 from tests.connectors.transcript import exchanges, golden, played
 
 
@@ -12,6 +17,15 @@ def test_exchange_is_as_the_golden_transcript(exchange: str) -> None:
     actual, expected = played("meta_audience", exchange, KIND)
 
     assert actual == expected
+
+
+def test_an_audience_that_is_gone_refuses_everybody() -> None:
+    batch = Batch("add", "loyal", (BENCH.item(1), BENCH.item(2)))
+    with serving(MetaAudienceFake()) as server:
+        settings = {**BENCH.settings(server.url), "audience_id": "7"}
+        meta = KIND.build(KIND.settings.model_validate(settings))
+        with closing(meta), pytest.raises(Refused, match=r"subcode 33: there is no such audience.*check audience_id"):
+            meta.deliver(batch, idempotency_key="key")
 
 
 @pytest.mark.parametrize("vector", golden("meta_audience")["vectors"], ids=lambda one: f"{one['rule']} {one['raw']!r}")

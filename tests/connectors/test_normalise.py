@@ -63,10 +63,10 @@ def test_one_number_is_hashed_differently_for_meta_and_google() -> None:
     assert normalise.google_phone(number) == "+66812345678"
 
 
-@pytest.mark.parametrize("rule", [normalise.meta_email, normalise.google_email, normalise.tiktok_text])
-def test_dots_and_tags_of_an_address_belong_to_it(rule: object) -> None:
+@pytest.mark.parametrize("rule", [normalise.meta_email, normalise.tiktok_text])
+def test_dots_and_tags_of_an_address_belong_to_it_but_to_google(rule: object) -> None:
     assert callable(rule)
-    assert rule("A.B+c@Gmail.example.com") == "a.b+c@gmail.example.com"
+    assert rule("A.B+c@Gmail.com") == "a.b+c@gmail.com"
 
 
 @pytest.mark.parametrize("stated", ["other", "unknown", "Male", "x", "diverse"])

@@ -3,6 +3,9 @@
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta, UTC
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from pydantic import ValidationError
 
 from cdp_lib.connectors.bearer import ServiceAccount
 from cdp_lib.connectors.kit.bench import intent_of
+from cdp_lib.connectors.kit.push import BENCH, PushFake
 from cdp_lib.connectors.kit.server import serving
 from cdp_lib.connectors.protocol import Batch, Item, Refused
 from cdp_lib.connectors.push import KIND, Push, PushSettings
@@ -60,6 +64,21 @@ def test_payload_beyond_4096_bytes_is_refused_before_it_leaves(length: int, stat
 
     assert [(outcome.status, outcome.reason) for outcome in receipt.outcomes] == [(status, reason)]
     assert len(server.requests) == (status == "accepted")
+
+
+@pytest.mark.parametrize(("days", "seconds"), [(1, 86_400), (28, 2_419_200), (90, 2_419_200)])
+def test_a_message_waits_for_a_phone_until_its_end_and_28_days_at_most(days: int, seconds: int) -> None:
+    end = datetime.fromtimestamp(int(NOW), UTC) + timedelta(days=days)
+    item = replace(BENCH.item(1), expires_at=end)
+    with serving(PushFake()) as server:
+        push = Push(PushSettings.model_validate(BENCH.settings(server.url)), now=lambda: NOW)
+        with closing(push):
+            (outcome,) = push.deliver(Batch("send", "ready", (item,)), idempotency_key="key").outcomes
+
+    message = server.requests[0].json()["message"]
+    assert outcome.status == "accepted"
+    assert (message["android"]["ttl"], message["webpush"]["headers"]["TTL"]) == (f"{seconds}s", str(seconds))
+    assert message["apns"]["headers"]["apns-expiration"] == str(int(end.timestamp()))
 
 
 def test_signed_claim_is_exchanged_once_for_all_messages() -> None:

@@ -86,6 +86,15 @@ def test_every_trait_leads_back_to_bronze(packs: dict[str, Pack], name: str) -> 
     assert [name for name, found in ends.items() if "bronze" not in found] == []
 
 
+@pytest.mark.parametrize("name", ["cinema", "retail"])
+def test_no_return_or_cancellation_counts_as_a_success(packs: dict[str, Pack], name: str) -> None:
+    """In these packs an order may be one; an amount sums them up by itself."""
+    kpis = [(one.id, kpi) for one in packs[name].activations for kpi in one.kpis]
+    counted = [(place, kpi) for place, kpi in kpis if kpi.from_ == "order" and kpi.select == "count(*)"]
+    assert counted
+    assert [f"{place}.{kpi.id}" for place, kpi in counted if "paid_amount" not in (kpi.where or "")] == []
+
+
 def test_lineage_names_only_declared_columns(packs: dict[str, Pack]) -> None:
     pack = packs["department_store"]
     known = {f"{table.name}.{column}" for table in bronze.tables(pack) for column in table.column_names}

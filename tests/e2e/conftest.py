@@ -39,7 +39,9 @@ class Shop:
         """Path: rows read, accepted, quarantined, duplicate."""
         counts = ("read_count", "accepted_count", "quarantined_count", "duplicate_count")
         rows = [row for row in self.suite.ledger.rows(ops.ROW_ACCOUNT) if row["run_id"] == run_id]
-        return {row["path"]: tuple(row[name] for name in counts) for row in rows}  # type: ignore[misc]
+        found = {row["path"]: tuple(row[name] for name in counts) for row in rows}
+        assert len(found) == len(rows), "a file has two accounts"
+        return found  # type: ignore[return-value]
 
     def customers(self, *columns: str) -> Content:
         """Chosen columns of the single view, sorted."""

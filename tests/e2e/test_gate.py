@@ -22,9 +22,12 @@ def without_item_count(table: Table) -> tuple[Check, ...]:
 
 
 def seeded(shop: Shop) -> Shop:
-    """The library whose mapping counts items below zero: no source contract can see it."""
+    """The library that makes orders of groups of loans, and counts their items below zero: no row alone shows it."""
     source = shop.suite.pack.source("loans")
-    feed = source.feeds[0].model_copy(update={"map": {**source.feeds[0].map, "item_count": "-1"}})
+    mapped = source.feeds[0].map.items()
+    grouped = {name: text if text == "loan_id" else f"max_by({text}, lent_at)" for name, text in mapped}
+    changed = {"group_by": ("loan_id",), "map": {**grouped, "item_count": "-count(*)"}}
+    feed = source.feeds[0].model_copy(update=changed)
     bad = source.model_copy(update={"feeds": (feed, *source.feeds[1:])})
     sources = tuple(bad if one.id == "loans" else one for one in shop.suite.pack.sources)
     return replace(shop, suite=replace(shop.suite, pack=replace(shop.suite.pack, sources=sources)))

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.fault
 FIRST_DAY = (
     "planned:bronze_ingest",
     "inside:bronze_ingest:bronze.loans",
+    "accounted:bronze_ingest",
     "after:bronze_ingest",
     "inside:silver_conform:silver.customer_record",
     "after:silver_conform",

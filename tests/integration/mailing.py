@@ -92,9 +92,9 @@ class Mailing:
         with self.suite.store.batch(table, fitted) as batch:
             self.suite.store.write(batch, Stamp("given", f"given-{self.number}", self.number))
 
-    def run(self, *, sends: bool, resume: bool = False, at: datetime = NOON) -> None:
-        """One run of the activation's jobs, at that moment."""
-        options = RunOptions("activation", None if resume else DAY, resume=resume, retries=0)
+    def run(self, *, sends: bool, resume: bool = False, at: datetime = NOON, day: date = DAY) -> None:
+        """One run of the activation's jobs, at that moment, as of that day."""
+        options = RunOptions("activation", None if resume else day, resume=resume, retries=0)
         sending = Sending(is_on=sends, at=at)
         self.suite.run(options, [job_named(name) for name in JOBS], reporter_for(Console(file=io.StringIO())), sending)
 

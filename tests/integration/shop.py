@@ -11,7 +11,7 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
-from cdp_lib.contracts import gold, identity, silver
+from cdp_lib.contracts import activation, gold, identity, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.store import Stamp
@@ -19,7 +19,7 @@ from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.workflow.progress import reporter_for
 from cdp_lib.workflow.runner import RunOptions, RunReport
 from jobs.compose import build_suite, job_named, Place, Suite
-from tests.builders import rows
+from tests.builders import rows, SOME_INSTANT
 
 FIRST_DAY = date(2024, 1, 1)
 PRODUCTS = ("bread", "butter", "jam", "kettle")
@@ -41,6 +41,7 @@ columns:
 feeds:
   - {to: order, map: {order_id: id, ordered_at: at, paid_amount: paid, person_id: id, source_updated_at: at}}
   - {to: order_line, map: {order_id: id, line_id: id, ordered_at: at, paid_amount: paid, source_updated_at: at}}
+  - {to: event, map: {event_id: id, event_at: at, event_type: "'app_open'", source_updated_at: at}}
   - {to: customer_record, map: {source_record_id: id, source_updated_at: at}}
 """
 
@@ -77,6 +78,22 @@ class Shop:
         self._write(identity.GOLDEN_RECORD, [{"golden_id": one} for one in customers], number)
         totals = [{"golden_id": one, "total_amount": "0.00", "order_count": 1, "record_count": 1} for one in customers]
         self._write(gold.customer(self.suite.pack), totals, number)
+
+    def look_in(self, customer: str, day: date, number: int = 1) -> None:
+        """A customer opens the app on a day, and buys nothing; `number` rises with every call."""
+        at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        opened = {"event_id": f"e{number}", "person_id": customer, "event_at": at, "event_type": "app_open"}
+        self._write(silver.EVENT, [{**opened, "source_system": "till", "source_updated_at": at}], number)
+
+    def agree(self, *customers: str) -> None:
+        """They say yes to marketing by e-mail."""
+        said = {"source_system": "till", "purpose": "marketing", "channel": "email", "status": "granted"}
+        at = {"decided_at": SOME_INSTANT, "source_updated_at": SOME_INSTANT}
+        self._write(silver.CONSENT, [{**said, **at, "consent_id": who, "person_id": who} for who in customers], 1)
+
+    def suppress(self, *customers: str) -> None:
+        """They unsubscribe from mailings."""
+        self._write(activation.SUPPRESSION, [{"golden_id": who, "channel": "email"} for who in customers], 1)
 
     def run(self, *jobs: str, as_of: date | None = None) -> RunReport:
         """One run of the jobs, in the order given."""

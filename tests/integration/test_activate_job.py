@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from pyspark.sql import SparkSession
 
 from cdp_lib.connectors.kit import meta_audience, sms
 from cdp_lib.connectors.kit.server import Request, Response, serving
-from cdp_lib.contracts import activation
+from cdp_lib.contracts import activation, identity
 from cdp_lib.errors import ConfigError, DeliveryError
 from cdp_lib.settings.settings import MlflowSettings
 from jobs.deliveries import folder_of, last_states, plan_again, settle_unknown
-from tests.integration.mailing import Mailing, mailing, phones
+from tests.integration.mailing import DAY, Mailing, mailing, NOON, phones
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,7 @@ def test_everything_is_rendered_and_nothing_leaves_unless_it_is_asked_for(
     assert ready["parts"]["text"].startswith("Hello Name0: A treat, T-")
     assert "customer.first_name is not known" in next(one["failed"] for one in texts if "failed" in one)
     assert (outbox / "greet.jsonl").stat().st_mode & 0o077 == 0
+    assert {one.stat().st_mode & 0o777 for one in (outbox, outbox.parent)} == {0o700}
     account = shop.suite.ledger.rows(activation.ACTIVATION_ACCOUNT)
     assert sum(row["customer_count"] for row in account if row["activation_id"] == "greet") == 4
     assert all(row["is_dry_run"] for row in account)
@@ -87,6 +89,20 @@ def test_a_list_follows_its_audience_and_only_the_difference_is_told(shop: Maili
     assert sorted(changes[:5]) == [("add", f"c00{number}") for number in range(5)]
     assert sorted(changes[5:]) == [("add", "c005"), ("remove", "c000")]
     assert ("remove", "c000") in shop.network.fake.taken
+
+
+def test_who_is_merged_into_another_id_is_not_told_again(shop: Mailing) -> None:
+    people = phones(2)
+    shop.publish(people)
+    shop.run(sends=True)
+    merge = {"identity_event_id": "e1", "event_type": "merge", "golden_id": "c000", "into_golden_id": "new"}
+    shop.write(identity.IDENTITY_EVENT, [merge])
+    shop.publish({"new": people["c000"], "c001": people["c001"]})
+    shop.run(sends=True, at=NOON + timedelta(days=1), day=DAY + timedelta(days=1))
+    assert shop.texted == {"+66800000000": 1, "+66800000001": 1}
+    members = {row["golden_id"]: row for row in shop.suite.ledger.rows(activation.AUDIENCE_MEMBER)}
+    assert set(members) == {"new", "c001"}
+    assert (members["new"]["status"], members["new"]["entered_date"]) == ("stay", DAY)
 
 
 def test_a_stop_in_the_middle_leaves_the_rest_for_later_and_loses_nobody(shop: Mailing) -> None:

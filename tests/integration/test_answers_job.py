@@ -17,6 +17,17 @@ pytestmark = pytest.mark.slow
 SENT_AT = datetime(2024, 6, 1, 9, tzinfo=UTC)
 AS_OF = date(2024, 6, 5)
 FAMILY = "home@example.com"
+PEOPLE = """
+---
+kind: source
+id: {name}
+read: {{format: csv, path: "{name}/*.csv"}}
+key: [id]
+columns: {{id: {{type: string}}, mailbox: {{type: string}}, at: {{type: timestamp, format: yyyy-MM-dd}}}}
+feeds:
+  - {{to: customer_record, map: {{source_record_id: id, email: mailbox, source_updated_at: at}}}}
+"""
+"""A list of people by that name."""
 DOCUMENTS = """
 kind: destination
 id: folder
@@ -65,17 +76,20 @@ feeds:
 
 @pytest.fixture
 def open_shop(spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings) -> Shop:
-    """Ann and ben share a mailbox, cat has her own; all three were written to."""
-    one = shop(spark, tmp_path / "corner", tmp_path / "lake", mlflow_store, DOCUMENTS)
+    """Ann and ben share a mailbox, cat has her own; all three were written to, and are in two lists."""
+    lists = "".join(PEOPLE.format(name=name) for name in ("book", "club"))
+    one = shop(spark, tmp_path / "corner", tmp_path / "lake", mlflow_store, DOCUMENTS + lists)
     held = {"ann": FAMILY, "ben": FAMILY, "cat": "cat@example.com"}
-    surviving = {who: {"source_system": "till", "source_record_id": f"{who}-1"} for who in held}
-    publish(
-        one,
-        identity.GOLDEN_RECORD,
-        1,
-        *[{"golden_id": who, "email": mailbox, **surviving[who]} for who, mailbox in held.items()],
-    )
-    publish(one, identity.IDENTITY_LINK, 1, *[{"golden_id": who, **record} for who, record in surviving.items()])
+    golden, links = [], []
+    for who, mailbox in held.items():
+        records = [{"source_system": name, "source_record_id": f"{who}-1"} for name in ("book", "club")]
+        golden.append({"golden_id": who, "email": mailbox, **records[0], "field_sources": {"email": f"book:{who}-1"}})
+        links += [{"golden_id": who, **record} for record in records]
+    publish(one, identity.GOLDEN_RECORD, 1, *golden)
+    publish(one, identity.IDENTITY_LINK, 1, *links)
+    for name in ("book", "club"):
+        listed = [f"{who}-1,{mailbox},2024-05-01" for who, mailbox in held.items()]
+        land(one, f"{name}/list.csv", "id,mailbox,at", *listed)
     one.suite.ledger.append(activation.DELIVERY, [row for who in held for row in mail_to(who)])
     return one
 
@@ -93,9 +107,13 @@ def mail_to(who: str) -> list[dict[str, Any]]:
 
 def arrive(one: Shop, name: str, *rows: str) -> None:
     """A file of the mail tool."""
-    file = Path(one.suite.landing) / "post" / name
+    land(one, f"post/{name}", "id,message,mailbox,what,at", *rows)
+
+
+def land(one: Shop, name: str, *lines: str) -> None:
+    file = Path(one.suite.landing) / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(["id,message,mailbox,what,at", *rows, ""]), encoding="utf-8")
+    file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def run(one: Shop, *jobs: str) -> None:
@@ -131,7 +149,7 @@ def test_what_names_a_message_is_its_customers_and_a_dead_mailbox_everybodys_who
     known = {
         row["response_id"]: (row["person_source"], row["person_id"]) for row in one.collected(silver.CAMPAIGN_RESPONSE)
     }
-    assert known["1"] == known["3"] == ("till", "ann-1")
+    assert known["1"] == known["3"] == ("book", "ann-1")
     assert (known["6"], known["7"]) == ((None, FAMILY.upper()), (None, FAMILY))
 
     # Somebody reads what was sent to ben: the mailbox lives again for him; ann's own mail was read before it died.
@@ -148,3 +166,17 @@ def test_all_is_tied_alike_when_silver_starts_over(open_shop: Shop) -> None:
     one.run("silver_conform", "silver_suppression", as_of=AS_OF + timedelta(days=1))
     assert [one.collected(table) for table in (silver.CAMPAIGN_RESPONSE, activation.SUPPRESSION)] == first
     assert {row["golden_id"] for row in first[1]} == {"ann", "ben"}
+
+
+def test_an_answer_outlives_the_source_whose_record_said_it(
+    open_shop: Shop, spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings
+) -> None:
+    arrive(open_shop, "1.csv", f"1,relay-ann,{FAMILY},unsubscribed,2024-06-02")
+    run(open_shop, "bronze_ingest", "silver_conform", "silver_suppression")
+    assert suppressed(open_shop) == {("ann", "unsubscribed", "hello")}
+    without_book = DOCUMENTS + PEOPLE.format(name="club")
+    later = shop(spark, tmp_path / "corner", tmp_path / "lake", mlflow_store, without_book)
+    run(later, "bronze_ingest", "silver_conform", "silver_suppression")
+    (answer,) = later.collected(silver.CAMPAIGN_RESPONSE)
+    assert (answer["person_source"], answer["person_id"]) == ("club", "ann-1")
+    assert suppressed(later) == {("ann", "unsubscribed", "hello")}

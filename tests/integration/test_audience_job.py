@@ -11,12 +11,13 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from cdp_lib.contracts import activation, gold, identity, silver
+from cdp_lib.contracts import activation, gold, identity, ops, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, ConfigError, IdentityError, WorkflowError
 from cdp_lib.io.conform import fit_to_table
 from cdp_lib.io.store import Stamp
 from cdp_lib.settings.settings import MlflowSettings
+from jobs.exports import write_exports
 from jobs.why import Question, why
 from tests.builders import rows
 from tests.integration.shop import Shop, shop
@@ -41,7 +42,7 @@ cap: {count: 1, by: total_amount}
 kind: audience
 id: drawn
 exclude: [best]
-draw: {count: 1, seed: spring}
+draw: {count: 1, seed: spring, closes_on: 2025-01-28}
 ---
 kind: audience
 id: alike
@@ -201,7 +202,10 @@ def test_why_and_why_not_are_answered_from_the_versions_of_the_day(told: Cafe) -
     assert "not suppression not a member member yes" in member
     assert "gold.customer 1," in told.why("ann", on=DAYS[0])
     assert "rules changed" not in member
+    assert told.shop.suite.ledger.rows(ops.AUDIT) == []
     assert "trait first_name Name ann is not Zed yes" in told.why("ann", on=DAYS[1], shows=True)
+    (deed,) = told.shop.suite.ledger.rows(ops.AUDIT)
+    assert (deed["action"], deed["subject"]) == ("why_values", "regulars ann")
 
     left = told.why("bob", on=DAYS[1])
     assert f"bob left regulars in that run, a member since {DAYS[0]}." in left
@@ -228,7 +232,8 @@ def test_why_not_names_the_bound_that_kept_a_customer_out(told: Cafe) -> None:
 def test_an_old_id_and_a_new_one_stand_for_the_person_of_that_day(told: Cafe) -> None:
     assert "dan was the person ann in that run. ann was in regulars" in told.why("dan", on=DAYS[0])
     today = told.why("ann", on=DAYS[2])
-    assert "ann was the person dan in that run. dan was not in regulars" in today
+    assert f"ann was the person dan in that run. dan left regulars in that run, a member since {DAYS[0]}" in today
+    assert "dan was not in regulars" in today
     assert "trait order_count 1 gte 6 NO" in today
 
 
@@ -266,3 +271,13 @@ def test_what_nobody_knows_is_told(
 def test_before_the_first_run_there_is_nothing_to_ask(open_cafe: Open) -> None:
     with pytest.raises(WorkflowError, match=r"audiences were never computed here\. First: cdp run daily"):
         open_cafe().why("ann")
+
+
+@pytest.mark.slow
+def test_an_export_is_noted_with_its_rows_and_without_its_values(open_cafe: Open, tmp_path: Path) -> None:
+    listed = "---\nkind: export\nid: guests\ncolumns: {Name: first_name}\n"
+    cafe = open_cafe(RULES + listed)
+    cafe.day(DAYS[0], {"ann": (6, "9.00"), "bob": (8, "5.00")})
+    assert [rows for _, rows in write_exports(cafe.shop.suite, tmp_path / "out", "guests")] == [2, 1]
+    deeds = [(row["action"], row["subject"], row["detail"]) for row in cafe.shop.suite.ledger.rows(ops.AUDIT)]
+    assert sorted(deeds) == [("export", "guests", "2 rows")]

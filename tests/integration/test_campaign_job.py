@@ -199,17 +199,24 @@ def test_before_the_first_delivery_there_is_nothing_to_measure(open_shop: Shop) 
 def test_who_brought_somebody_is_credited_where_a_source_tells_of_it(
     spark: SparkSession, tmp_path: Path, mlflow_store: MlflowSettings
 ) -> None:
-    one = shop(spark, tmp_path / "friends", tmp_path / "lake", mlflow_store, CLUB)
+    asking = CAMPAIGN.replace("{id: spend, from: order, select: sum(paid_amount),", "{id: brought, from: referral,")
+    one = shop(spark, tmp_path / "friends", tmp_path / "lake", mlflow_store, f"{asking}---{CLUB}")
     one.publish([Purchase(name, SENT_ON, "1.00") for name in ("ann", "ben")])
-    joined = {"source_system": "till", "referred_at": at(SENT_ON), "status": "joined"}
+    joined = {"source_system": "till", "referred_at": at(SENT_ON, 12), "status": "joined"}
     pairs = [("r1", "ann", "ben"), ("r2", "ben", "ben")]
     given = [{**joined, "referral_id": n, "person_id": by, "referred_person_id": whom} for n, by, whom in pairs]
     publish(one, silver.REFERRAL, 1, *given)
 
-    one.run("gold_referral", as_of=AS_OF)
+    told = [row for who in ("ann", "ben") for row in states(who, "all", "planned", "sent", "accepted")]
+    one.suite.ledger.append(activation.DELIVERY, told)
+
+    one.run("gold_referral", "gold_campaign", as_of=AS_OF)
 
     found = one.collected(results.REFERRAL_CREDIT)
     assert [(row["referral_id"], row["referrer_golden_id"], row["status"]) for row in found] == [
         ("r1", "ann", "credited"),
         ("r2", "ben", "self_referral"),
     ]
+    # Who names himself has brought nobody.
+    figures = next(row for row in one.collected(results.CAMPAIGN_RESULT) if row["arm"] == "all")
+    assert (figures["kpi"], figures["kpi_mean"], figures["kpi_customer_count"]) == ("brought", 0.5, 2)

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
-from cdp_lib.contracts import identity, silver
+from cdp_lib.contracts import identity, ops, silver
 from cdp_lib.contracts.matching import match_pair
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import CdpError, ConfigError, IdentityError, ModelError, StorageError
@@ -218,8 +218,9 @@ def test_a_record_is_told_with_its_person_and_every_tie_of_its_own(ask) -> None:
     assert "rule last_name & birth_date: 4 records, at most 300 compared" in said
 
 
-def test_no_personal_value_and_no_id_that_was_not_typed_is_shown_unasked(ask) -> None:
+def test_no_personal_value_and_no_id_that_was_not_typed_is_shown_unasked(suite: SuiteWithModel, ask) -> None:
     said = ask(record="crm:1")
+    assert suite.ledger.rows(ops.AUDIT) == []
 
     for secret in ("nnabel", "ayleigh", "a.test", "1980-04-02", "shop:2", "m1"):
         assert secret not in said
@@ -227,6 +228,8 @@ def test_no_personal_value_and_no_id_that_was_not_typed_is_shown_unasked(ask) ->
     shown = ask(record="crm:1", shows_values=True)
     assert "annabel" in shown
     assert "shop:2" in shown
+    (deed,) = suite.ledger.rows(ops.AUDIT)
+    assert (deed["action"], deed["subject"]) == ("explain_values", Record("crm", "1").hash)
 
 
 def test_the_bits_on_the_screen_add_up_to_the_sum_on_the_screen(ask) -> None:

@@ -164,6 +164,17 @@ def test_three_days_one_of_them_cut_off_and_a_simulation_tell_the_same(opened: S
     assert "Assumed: today's members of 'buyers' enter on 2024-01-06" in shown
 
 
+def test_an_order_of_the_day_of_entry_does_not_end_the_wait_that_it_led_to(opened: Shop) -> None:
+    first = [Purchase(name, ENTERED, "9.00") for name in ("ann", "bob")]
+    opened.publish([*first, Purchase("bob", SECOND, "9.00")])
+    for today in (ENTERED, SECOND, THIRD):
+        run_day(opened.suite, today, io.StringIO())
+    reminded = [("hope", "else"), ("remind", "sent"), ("lost", "silent")]
+    found = of_care(opened)
+    assert found["ann"] == (None, "silent", reminded, [("journey:care:1:remind:1", THIRD)])
+    assert found["bob"] == AFTER[THIRD]["ann"]
+
+
 def test_what_cannot_be_simulated_is_told_with_its_cure(opened: Shop) -> None:
     with pytest.raises(ConfigError, match=r"pack kiosk: unknown journey 'cara'\. Did you mean 'care'\?"):
         simulate(opened.suite, "cara", ENTERED, THIRD)

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from cdp_lib.contracts import ops, scores
 from cdp_lib.errors import WorkflowError
+from cdp_lib.models.sanity import SILENCE
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.workflow.graph import selected
 from jobs.compose import job_named
@@ -222,6 +223,25 @@ def test_patterns_preferences_and_recommendations_come_from_the_lines(open_shop:
     shown = one.collected(scores.RECOMMENDATION)
     assert {row["golden_id"] for row in shown} == {f"c{number:03}" for number in range(30)}
     assert not [row for row in shown if row["golden_id"] == "c000" and row["product_id"] == "kettle"]
+
+
+@pytest.mark.slow
+def test_scores_follow_the_day_though_only_events_are_new(open_shop: Open) -> None:
+    one = open_shop(f"{CHURN}sanity: {{least_customers: 30}}\n---\n{OTHERS}")
+    jobs = ("gold_pattern", "gold_recommendation", "gold_churn")
+    one.publish(clockwork(40, 0, 120))
+    assert {outcome.status for outcome in one.run(*jobs).outcomes} == {"succeeded"}
+    assert {outcome.status for outcome in one.run(*jobs).outcomes} == {"nothing new"}
+
+    late = FIRST_DAY + timedelta(days=160)
+    one.look_in("c000", late)
+    assert {outcome.status for outcome in one.run(*jobs).outcomes} == {"succeeded"}
+    assert SILENCE in withheld(one)
+    tables = (scores.PURCHASE_PATTERN, scores.CUSTOMER_PREFERENCE, scores.RECOMMENDATION)
+    followed = [one.collected(table) for table in tables]
+    assert {row["as_of_date"] for rows in followed for row in rows} == {late}
+    one.run(*jobs, as_of=late)
+    assert [one.collected(table) for table in tables] == followed
 
 
 def test_a_pack_without_the_kind_has_no_such_job(open_shop: Open) -> None:

@@ -1,7 +1,9 @@
 """The Delta store: each write mode does what it promises, and a repeated write changes nothing."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, UTC
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,25 @@ def test_personal_columns_leave_no_statistics_in_the_log(store: DeltaStore, thin
     put(store, MERGED, things(("a", "Somchai", 1)))
     log = Path(store.path(MERGED)) / "_delta_log"
     assert not any("Somchai" in file.read_text() for file in log.glob("*.json"))
+
+
+@pytest.mark.parametrize("table", [MERGED, REPLACED], ids=lambda table: table.name)
+def test_versions_of_long_ago_can_be_read(store: DeltaStore, things: Things, table: Table) -> None:
+    """Delta tidies its log with every tenth commit; a table from before the contract kept it learns to."""
+    put(store, table, things(("a", "first", 1)))
+    path = Path(store.path(table))
+    kept = f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES ('delta.logRetentionDuration')"
+    things().sparkSession.sql(kept)
+    first = store.version(table)
+    put(store, table, things(("a", "second", 2)), 2)
+    assert "delta.logRetentionDuration" in deltalake.DeltaTable(path).metadata().configuration
+    long_ago = datetime.now(UTC).timestamp() - 100 * 86_400
+    for run in range(3, 14):
+        for age, file in enumerate(sorted((path / "_delta_log").glob("*.json"))):
+            os.utime(file, (long_ago + age, long_ago + age))
+        put(store, table, things(("a", f"later {run}", run)), run)
+    assert list((path / "_delta_log").glob("*.checkpoint*.parquet")), "the log was tidied"
+    assert [row["label"] for row in store.read(table, first).collect()] == ["first"]
 
 
 def test_any_delta_reader_opens_gold(store: DeltaStore, things: Things) -> None:

@@ -68,6 +68,22 @@ def test_a_request_without_an_end_is_open_with_its_items_in_order(opened: Opens,
     assert read_open(tmp_path).open_batches == (OpenBatch("key", "send", "spring", ("b", "a")),)
 
 
+def test_parts_take_the_place_of_a_request_all_at_once_or_not_at_all(opened: Opens, tmp_path: Path) -> None:
+    whole, parts = group("a", "b"), {"key-a": group("a"), "key-b": group("b")}
+    journal = opened(tmp_path)
+    journal.begin("key", whole)
+    journal.part(list(parts.items()))
+    left = [OpenBatch(key, "send", "spring", (key[-1],)) for key in parts]
+    assert list(read_open(tmp_path).open_batches) == left
+    journal.begin("key-a", parts["key-a"])
+    journal.end((accepted("a"),))
+    assert list(read_open(tmp_path).open_batches) == left[1:]
+    (file,) = tmp_path.iterdir()
+    begun, parted, *_ = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(begun + parted[:-9])
+    assert read_open(tmp_path).open_batches == (OpenBatch("key", "send", "spring", ("a", "b")),)
+
+
 def test_an_outcome_says_which_try_it_ends_and_a_request_when_it_began_first(tmp_path: Path) -> None:
     noon = datetime(2025, 2, 1, 12, tzinfo=UTC)
     for hours, attempt in ((0, 2), (5, 2)):

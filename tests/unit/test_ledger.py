@@ -1,5 +1,6 @@
 """The ops tables are written and read without Spark."""
 
+from dataclasses import replace
 from datetime import date, datetime, UTC
 from pathlib import Path
 
@@ -89,6 +90,16 @@ def test_the_run_to_resume_is_the_last_one() -> None:
     assert history.unfinished("daily").run_number == 2
 
 
+def test_the_day_is_told_by_who_read_these_very_facts_and_was_given_none() -> None:
+    facts = {"silver.order": 3, "silver.event": 5}
+    read = replace(state("skipped", run=2, job="a"), inputs={**facts, "silver.identity_link": 1})
+    given = replace(read, run_id="given", status="succeeded", as_of_date=date(2025, 2, 28))
+    runs = (replace(state("started"), as_of_date=None), replace(state("started"), run_id="given"))
+    history = History((*runs, state("succeeded", job="b"), read, given, replace(read, as_of_date=None)))
+    assert history.day_of(facts) == date(2025, 1, 31)
+    assert history.day_of({**facts, "silver.event": 6}) is None
+
+
 def test_a_second_run_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:
     with run_lock(tmp_path, "daily of gym"):
         assert is_locked(tmp_path)
@@ -99,6 +110,19 @@ def test_a_second_run_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:
 
 def test_a_holder_without_a_note_is_still_named(tmp_path: Path) -> None:
     assert held_by(tmp_path) == "another run (it left no note yet)"
+
+
+def test_whoever_may_not_open_the_lock_goes_by_the_holders_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*given: object, **named: object) -> None:
+        raise PermissionError(".lock")
+
+    with run_lock(tmp_path, "daily of shop"), monkeypatch.context() as patch:
+        patch.setattr("cdp_lib.io.lock.FileLock.acquire", refused)
+        assert is_locked(tmp_path)
+    monkeypatch.setattr("cdp_lib.io.lock.FileLock.acquire", refused)
+    assert not is_locked(tmp_path)
 
 
 def entries(*names: str) -> pa.RecordBatchReader:

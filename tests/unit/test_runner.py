@@ -85,6 +85,27 @@ def test_an_as_of_date_that_is_asked_for_is_another_run(services: Services) -> N
     assert statuses(report) == [("one", "succeeded")]
 
 
+def test_what_a_failed_run_under_another_pack_left_behind_is_done_anew(services: Services) -> None:
+    """The pack is changed, the run fails after a table, and the pack is put back."""
+    full: list[bool] = []
+    faults: list[ContractError] = []
+
+    def run(ctx: JobContext) -> None:
+        full.append(ctx.is_full)
+        if faults:
+            raise faults.pop()
+
+    jobs = [job("one", run)]
+    run_workflow(jobs, DAILY, services)
+    faults.append(ContractError("gold.one: missing ['id']"))
+    changed = replace(services, pack=replace(services.pack, info=services.pack.info.model_copy(update={"title": "B"})))
+    with pytest.raises(ContractError):
+        run_workflow(jobs, DAILY, changed)
+    assert statuses(run_workflow(jobs, DAILY, services)) == [("one", "succeeded")]
+    assert full == [True, True, True]
+    assert statuses(run_workflow(jobs, DAILY, services)) == [("one", "nothing new")]
+
+
 def test_resume_goes_on_with_the_same_run_after_the_jobs_that_are_done(services: Services) -> None:
     seen: list[tuple[str, str]] = []
     faults = [ContractError("silver.order: missing ['paid_amount']")]

@@ -52,16 +52,18 @@ class Clock:
 
 @contextmanager
 def desk_at(
-    folder: Path, name: str, per_second: float | None = None, lanes: int = 8
+    folder: Path, name: str, per_second: float | None = None, lanes: int = 8, message: str | None = "hi"
 ) -> Iterator[tuple[Desk, LoopbackServer]]:
     bench = BENCHES[name]
     with serving(bench.fake()) as server:
         settings = dict(bench.settings(server.url))
+        pace = {} if per_second is None else {"per_second": per_second}
+        said = {} if message is None else {"message": message}
         pack = pack_of(
             {"kind": "audience", "id": "club", "where": {"trait": "order_count", "gte": 1}},
             {"kind": "message", "id": "hi", "texts": {"en": {"text": "Hello {{ customer.first_name }}"}}},
-            {"kind": "destination", "id": "out", "connector": name, "settings": settings, "per_second": per_second},
-            {"kind": "activation", "id": "hello", "audience": "club", "destination": "out", "message": "hi"},
+            {"kind": "destination", "id": "out", "connector": name, "settings": settings, **pace},
+            {"kind": "activation", "id": "hello", "audience": "club", "destination": "out", **said},
         )
         clock = Clock()
         ledger = OpsLedger(str(folder / "lake"), clock.now)
@@ -189,6 +191,30 @@ def test_a_stop_before_a_request_is_made_again_is_told_and_keeps_it_for_later(tm
         assert [one.intent_ids for one in read_open(journal_of(desk)).open_batches] == [begun]
         desk.folder.allow()
         send(desk, staged("line", lacking=()))
+    assert told(desk) == dict.fromkeys(INTENTS, ACCEPTED)
+    assert len(server.fake.taken) == len(INTENTS)
+
+
+def test_who_has_no_text_to_be_sent_has_failed_and_is_not_in_doubt(tmp_path: Path) -> None:
+    with desk_at(tmp_path, "sms", message=None) as (desk, server):
+        desk.ledger.append(DELIVERY, [planned(one) for one in INTENTS])
+        send(desk, staged("sms", lacking=()))
+    assert told(desk) == {one: ["failed", "planned"] for one in INTENTS}
+    reasons = {row["reason"] for row in desk.ledger.rows(DELIVERY) if row["status"] == "failed"}
+    assert reasons == {"there is no text to send: give the activation a message with it"}
+    assert server.requests == []
+
+
+@CHANNELS
+def test_a_channel_that_is_busy_for_long_is_given_up_and_nobody_of_its_plan_is_lost(tmp_path: Path, name: str) -> None:
+    with desk_at(tmp_path, name, lanes=1) as (desk, server):
+        desk.ledger.append(DELIVERY, [planned(one) for one in INTENTS])
+        server.will(*["429"] * 4)
+        with pytest.raises(DeliveryError, match=r"destination out: gave up after 4 tries: HTTP 429\nWhat was not sent"):
+            send(desk, staged(name, lacking=()))
+        assert told(desk) == {one: ["planned"] for one in INTENTS}
+        assert read_open(journal_of(desk)) == JournalState()
+        send(desk, staged(name, lacking=()))
     assert told(desk) == dict.fromkeys(INTENTS, ACCEPTED)
     assert len(server.fake.taken) == len(INTENTS)
 

@@ -1,6 +1,7 @@
 """What a stream does not do is said before it starts, and how it ended when it ends."""
 
 import io
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cdp_lib.errors import StorageError, WorkflowError
+from cdp_lib.errors import LockedError, StorageError, WorkflowError
 from jobs import stream as page
 from jobs.__main__ import app
 
@@ -68,3 +69,22 @@ def test_a_runs_own_error_ends_the_stream_with_it(suite: Any, monkeypatch: pytes
     monkeypatch.setattr(page, "_start", start)
     with pytest.raises(StorageError, match="the disk is full"):
         opened(suite)
+
+
+def test_a_stream_waits_for_a_lakehouse_that_somebody_else_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, stopping = io.StringIO(), threading.Event()
+    held = [LockedError("lake is in use by ann"), LockedError("lake is in use by ann")]
+
+    def run() -> tuple[()]:
+        if held:
+            raise held.pop()
+        return ()
+
+    monkeypatch.setattr(page, "WAIT_FOR_LOCK", 0.0)
+    assert page.when_free(run, stopping, Console(file=told)) == ()
+    assert told.getvalue().count("waiting: lake is in use by ann") == 2
+
+    held.append(LockedError("lake is in use by ann"))
+    stopping.set()
+    with pytest.raises(LockedError):
+        page.when_free(run, stopping, Console(file=told))

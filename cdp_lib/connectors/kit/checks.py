@@ -29,7 +29,15 @@ _MOVERS = 3
 _POSITIONS = 3
 """A fault strikes the first, second and third request in turn: the first may be one for a token."""
 
-_DENIALS: list[Behaviour] = ["denied"] * 50
+_FOR_GOOD = 50
+"""Requests to which nothing else is answered: more than are made."""
+
+_CLOSED: dict[str, Behaviour] = {
+    "credentials are refused": "denied",
+    "account or list is gone": "gone",
+    "429 for good": "429",
+}
+"""Ways of a channel to take nothing from anybody."""
 
 _HICCUPS: dict[str, Behaviour] = {
     "429, then well": "429",
@@ -55,8 +63,9 @@ def check(bench: Bench) -> list[Finding]:
     """Every check of the kit, in order."""
     findings = [_well(bench)]
     findings += [_hiccup(bench, name, behaviour) for name, behaviour in _HICCUPS.items()]
-    findings += [_partial(bench), _denied(bench), _limit(bench), _keys(bench), _moved(bench)]
-    return [*findings, _silence(bench)]
+    findings += [_partial(bench)]
+    findings += [_closed(bench, name, behaviour) for name, behaviour in _CLOSED.items()]
+    return [*findings, _limit(bench), _keys(bench), _moved(bench), _silence(bench)]
 
 
 def benches() -> dict[str, Bench]:
@@ -119,16 +128,17 @@ def _partial(bench: Bench) -> Finding:
     return _finding(name, wrong, f"rejected alone, in {len(run.journal.begun)} requests")
 
 
-def _denied(bench: Bench) -> Finding:
-    """Wrong credentials stop the destination; nothing is taken, nothing counts as sent, and later all of it goes."""
-    items = _items(bench)
-    run = send(bench, items, _DENIALS)
+def _closed(bench: Bench, name: str, behaviour: Behaviour) -> Finding:
+    """The destination is given up; nothing is taken, nothing counts as sent, and later all of it goes."""
+    if behaviour in bench.lacks:
+        return Finding(name, True, f"no such fault here: {bench.lacks[behaviour]}")
+    run = send(bench, _items(bench), [behaviour] * _FOR_GOOD)
     wrong = list(run.faults())
     if run.refusal is None:
-        wrong.append("it went on although the credentials were refused")
+        wrong.append("it went on although nothing was taken from anybody")
     if run.outcomes:
         wrong.append(f"{len(run.outcomes)} items have an outcome although nothing was taken")
-    return _finding("credentials are refused", wrong, "stopped at once, everything still to be sent")
+    return _finding(name, wrong, "given up, everything still to be sent")
 
 
 def _limit(bench: Bench) -> Finding:
@@ -183,7 +193,8 @@ def _silence(bench: Bench) -> Finding:
     items = list(_items(bench))
     if bench.bad_item is not None:
         items[1] = bench.bad_item(1)
-    scripts: tuple[list[Behaviour], ...] = ([], ["5xx_after", "cut_after"], _DENIALS)
+    closed: list[list[Behaviour]] = [[one] * _FOR_GOOD for one in _CLOSED.values() if one not in bench.lacks]
+    scripts: list[list[Behaviour]] = [[], ["5xx_after", "cut_after"], *closed]
     wrong = set()
     for script in scripts:
         run = send(bench, items, script)

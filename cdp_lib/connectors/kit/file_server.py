@@ -5,7 +5,7 @@ Needs asyncssh, which sending needs not: only who wants this server imports this
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +22,26 @@ _COMMIT = b".manifest.json"
 """A file of such a name makes a drop whole."""
 
 
+Session = Callable[[], asyncssh.SSHServerSession[bytes]]
+"""What answers in place of SFTP."""
+
+
 class _Login(asyncssh.SSHServer):
-    def __init__(self, script: Script, connections: list[asyncssh.SSHServerConnection]) -> None:
+    def __init__(
+        self, script: Script, connections: list[asyncssh.SSHServerConnection], session: Session | None
+    ) -> None:
         self._script = script
         self._connections = connections
+        self._session = session
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connections.append(conn)
 
     def begin_auth(self, username: str) -> bool:
         return True
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes] | bool:
+        return self._session() if self._session else False
 
     def password_auth_supported(self) -> bool:
         return True
@@ -52,6 +62,8 @@ class _Files(asyncssh.SFTPServer):
         self._now = self._script.next()
         if self._now == "429":
             raise asyncssh.SFTPFailure("busy")
+        if self._now == "gone":
+            raise asyncssh.SFTPNoSuchFile("gone")
         return super().scandir(path)
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
@@ -77,13 +89,21 @@ class FileServer:
 
 @contextmanager
 def file_server(
-    root: Path, user_key: asyncssh.SSHKey | None = None, script: Script | None = None
+    root: Path,
+    user_key: asyncssh.SSHKey | None = None,
+    script: Script | None = None,
+    *,
+    host_keys: Sequence[asyncssh.SSHKey] = (),
+    session: Session | None = None,
 ) -> Iterator[FileServer]:
-    """The server, with `root` as its /, until the block ends. It logs nothing: its lines name files."""
+    """The server, with `root` as its /, until the block ends. It logs nothing: its lines name files.
+
+    It is known by the last of its keys, and likes to show the first; without any it makes one.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    key = asyncssh.generate_private_key("ssh-ed25519")
+    own_keys = list(host_keys) or [asyncssh.generate_private_key("ssh-ed25519")]
     keys = asyncssh.import_authorized_keys(user_key.export_public_key().decode()) if user_key else None
     plan = script or Script()
     connections: list[asyncssh.SSHServerConnection] = []
@@ -92,16 +112,16 @@ def file_server(
         return await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=lambda: _Login(plan, connections),
-            server_host_keys=[key],
+            server_factory=lambda: _Login(plan, connections, session),
+            server_host_keys=own_keys,
             authorized_client_keys=keys,
-            sftp_factory=lambda channel: _Files(plan, channel, root),
+            sftp_factory=None if session else lambda channel: _Files(plan, channel, root),
         )
 
     with hushed("asyncssh"):
         acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
         try:
-            yield FileServer(acceptor.get_port(), key.export_public_key().decode().strip())
+            yield FileServer(acceptor.get_port(), own_keys[-1].export_public_key().decode().strip())
         finally:
             asyncio.run_coroutine_threadsafe(_end(acceptor, connections), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)

@@ -1,5 +1,6 @@
 """A fake of FCM v1, after connectors.md: row `Push FCM v1`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from cdp_lib.connectors.kit.bench import Bench, intent_of
@@ -8,6 +9,7 @@ from cdp_lib.connectors.protocol import Item
 from cdp_lib.connectors.push import KIND
 
 _PARTS = {"token", "notification", "data", "android", "apns", "webpush"}
+_LONGEST_SECONDS = 28 * 24 * 3600
 _FCM_ERROR, _BAD_REQUEST = (
     "type.googleapis.com/google.firebase.fcm.v1.FcmError",
     "type.googleapis.com/google.rpc.BadRequest",
@@ -47,10 +49,20 @@ def _misshapen(body: Any) -> str:
         return "message"
     if set(message.get("notification", {})) - {"title", "body"}:
         return "message.notification"
+    if any(int(ttl) > _LONGEST_SECONDS for ttl in _lives(message)):
+        return "message.android.ttl"
     if any(not isinstance(value, str) for value in message.get("data", {}).values()):
         return "message.data[0].value"
     texts = [*message.get("notification", {}).items(), *message.get("data", {}).items()]
     return "message.data" if sum(len(f"{name}{text}".encode()) for name, text in texts) > 4096 else ""
+
+
+def _lives(message: Any) -> Iterator[str]:
+    """Seconds that it is to wait for a phone or a browser."""
+    if "android" in message:
+        yield message["android"]["ttl"].removesuffix("s")
+    if "webpush" in message:
+        yield message["webpush"]["headers"]["TTL"]
 
 
 def _error(status: int, name: str, *details: dict[str, Any]) -> Response:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Behaviour = Literal["well", "429", "5xx_before", "5xx_after", "cut_before", "cut_after", "slow", "denied"]
-"""`before` and `after` are those of the commit: after it the channel has taken what it then fails to confirm."""
+Behaviour = Literal["well", "429", "5xx_before", "5xx_after", "cut_before", "cut_after", "slow", "denied", "gone"]
+"""`before` and `after` are those of the commit: after it the channel has taken what it then fails to confirm. `gone`:
+the account or list that is asked for is not there any more."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, UTC
@@ -37,6 +37,10 @@ class MemoryJournal:
     def end(self, outcomes: tuple[Outcome, ...]) -> None:
         """Note it."""
         self.ended.append(outcomes)
+
+    def part(self, requests: Sequence[tuple[str, Batch]]) -> None:
+        """Note that nothing is known of the request that they came of."""
+        self.ended.append(())
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cdp_lib.connectors.kit.script import Behaviour, Script
 
-_ANSWERS: Mapping[str, int] = {"429": 429, "5xx_before": 503, "5xx_after": 502, "denied": 401}
+_ANSWERS: Mapping[str, int] = {"429": 429, "5xx_before": 503, "5xx_after": 502, "denied": 401, "gone": 404}
 _AFTER = ("5xx_after", "cut_after", "slow")
 
 

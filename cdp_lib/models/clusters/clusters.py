@@ -5,7 +5,7 @@ tails cut off.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from cdp_lib.models.clusters.kmeans import (
     keep_numbers,
     nearest,
     number_anew,
+    ONE_CLUSTER,
 )
 from cdp_lib.models.clusters.profile import describe_groups, Group, Profile, WORDS
 from cdp_lib.models.clusters.scaling import fit_scaling, raw_features, Scaling
@@ -28,11 +29,17 @@ Numbers = NDArray[np.int64]
 
 MOST_ROWS = 50_000
 """Customers, drawn by golden_id, from which centres do not move any more; cards count everybody."""
+EVERYBODY = "everybody"
+"""The label where there are no groups: that of none, so that no campaign of a group reaches all the others."""
 
 
 @dataclass(frozen=True)
 class ClusterModel:
-    """Fitted clusters: centres in the scaling, the number in each one's label, and its card."""
+    """Fitted clusters: centres in the scaling, the number in each one's label, and its card.
+
+    Where everybody is one cluster, scaling, centres and numbers are those of the last groups there were, to know them
+    again by.
+    """
 
     scaling: Scaling
     centres: Floats
@@ -40,9 +47,9 @@ class ClusterModel:
     next_number: int
     """The first that no cluster ever had: numbers of groups that are gone are not given again."""
     profiles: tuple[Profile, ...]
-    """In the order of the centres."""
+    """In the order of the labels."""
     form: str
-    """k_means, or one_cluster where customers are too few or too alike."""
+    """k_means or one_cluster."""
     reason: str
     silhouettes: dict[int, float]
     """Number of clusters tried: mean silhouette."""
@@ -69,9 +76,13 @@ class ClusterModel:
         comparable = previous if previous is not None and previous.scaling.features == scaling.features else None
         former = None if comparable is None else scaling.forward(comparable.scaling.backward(comparable.centres))
         choice = choose_centres(scaled[:MOST_ROWS], settings or ClusterSettings(), former)
+        first = 1 if previous is None else previous.next_number
+        if choice.form == ONE_CLUSTER:
+            last = comparable or cls(scaling, choice.centres, np.empty(0, np.int64), first, (), ONE_CLUSTER, "", {})
+            profiles = describe_groups([Group(EVERYBODY, raw, scaled)], features, words)
+            return replace(last, profiles=profiles, form=ONE_CLUSTER, reason=choice.reason, silhouettes={})
         place = nearest(scaled, choice.centres)
         sizes = np.bincount(place, minlength=len(choice.centres))
-        first = 1 if previous is None else previous.next_number
         numbers = number_anew(choice.centres, sizes, first)
         if comparable is not None:
             numbers = comparable._recognise(scaling.backward(choice.centres), numbers)
@@ -97,8 +108,8 @@ class ClusterModel:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """cluster_<number>, in the order of the centres."""
-        return tuple(_label(number) for number in self.numbers)
+        """cluster_<number>, in the order of the centres; `everybody` alone where there are no groups."""
+        return (EVERYBODY,) if self.form == ONE_CLUSTER else tuple(_label(number) for number in self.numbers)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """One row per row of `frame`: golden_id, cluster (its label), cluster_name (its card's).
@@ -106,7 +117,8 @@ class ClusterModel:
         Unknown values count as the median. Raises ModelError naming features that are missing.
         """
         raw = raw_features(frame, self.scaling.features)
-        place = nearest(self.scaling.forward(raw), self.centres)
+        is_one = self.form == ONE_CLUSTER
+        place = np.zeros(len(raw), np.int64) if is_one else nearest(self.scaling.forward(raw), self.centres)
         names = np.array([profile.name for profile in self.profiles], dtype=object)
         return pd.DataFrame(
             {
@@ -137,7 +149,7 @@ class ClusterModel:
             raise ModelError(f"clusters: the model's body lacks {missing}. Load one that ClusterModel.to_dict wrote.")
         return cls(
             scaling=Scaling.from_dict(body["scaling"]),
-            centres=np.array(body["centres"], dtype=np.float64),
+            centres=np.array(body["centres"], dtype=np.float64).reshape(-1, len(body["scaling"]["features"])),
             numbers=np.array(body["numbers"], dtype=np.int64),
             next_number=int(body["next_number"]),
             profiles=tuple(Profile.from_dict(profile) for profile in body["profiles"]),

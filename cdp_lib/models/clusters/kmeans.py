@@ -25,6 +25,8 @@ LEAVE = 0.03
 WORSE = 0.05
 """The groups of last time stay where they settle again, unless a fresh start lies closer by more than this share."""
 SILHOUETTE_ROWS = 2_000
+ONE_CLUSTER = "one_cluster"
+"""The form where customers are too few or too alike to be parted."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Choice:
     """The centres, and how their number came about."""
 
     centres: Floats
+    """None in one cluster: it has no middle that a later group could be taken for."""
     form: str
     """k_means or one_cluster."""
     reason: str
@@ -63,7 +66,7 @@ def choose_centres(scaled: Floats, settings: ClusterSettings, former: Floats | N
 
     `former` are the centres of last time in this scaling; their number, and they, are kept where they still do. Rows
     must come in an order of their own: the sample for the silhouette is drawn from it by the seed. With fewer than
-    ENOUGH customers, or no k that will do, everybody is one cluster at the middle.
+    ENOUGH customers, or no k that will do, everybody is one cluster.
     """
     distinct = len(np.unique(scaled, axis=0))
     if len(scaled) < ENOUGH or distinct < settings.k_min:
@@ -100,8 +103,7 @@ def _fit(scaled: Floats, k: int, seed: int, former: Floats | None) -> KMeans:
 
 
 def _one(scaled: Floats, reason: str) -> Choice:
-    middle = np.median(scaled, axis=0) if len(scaled) else np.zeros(scaled.shape[1])
-    return Choice(middle[None, :], "one_cluster", reason, {})
+    return Choice(np.empty((0, scaled.shape[1])), ONE_CLUSTER, reason, {})
 
 
 def nearest(scaled: Floats, centres: Floats) -> Numbers:

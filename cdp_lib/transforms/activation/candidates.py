@@ -46,16 +46,20 @@ def with_turn(candidates: DataFrame, states: DataFrame, moment: Moment) -> DataF
 
     Its turn has passed where the activation reached the person, under whatever id, on that occasion or on a later entry
     or repetition. A member is due again once the last time lies `repeat_days` back on the clock, for it is people's
-    patience that is measured. An occasion whose intents expired is numbered: intents never share an id.
+    patience that is measured; until then a new entry has to wait as well. An occasion whose intents expired is
+    numbered: intents never share an id.
     """
     joined = candidates.join(reached_before(states), ["activation_id", "golden_id"], "left")
     reached = F.array_contains("occasions", F.col("occasion"))
     reached = F.coalesce(reached, F.lit(False)) | F.coalesce(F.col("last_date") >= F.col("entered_date"), F.lit(False))
     rest = F.lit(moment.at) - F.make_dt_interval(days=F.col("repeat_days"))
     is_member = F.col("entered_date").isNotNull()
-    is_due_again = reached & is_member & F.coalesce(F.col("last_planned_at") <= rest, F.lit(False))
+    has_rested = is_member & (F.col("last_planned_at") <= rest)
+    is_due_again = reached & F.coalesce(has_rested, F.lit(False))
+    is_resting = F.coalesce(is_member & ~has_rested, F.lit(False))
     occasion = F.when(is_due_again, F.lit(f"repeat:{moment.as_of}")).otherwise(F.col("occasion"))
-    turned = joined.select("*", occasion.alias("_occasion"), (reached & ~is_due_again).alias("is_before"))
+    is_before = (reached & ~is_due_again) | is_resting
+    turned = joined.select("*", occasion.alias("_occasion"), is_before.alias("is_before"))
     times = F.size(F.filter("expired", lambda one: one == F.col("_occasion")))
     numbered = F.when(times > 0, F.concat("_occasion", F.lit("#"), times.cast("string")))
     kept = [name for name in candidates.columns if name not in ("occasion", "entered_date")]

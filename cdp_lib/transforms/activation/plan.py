@@ -30,6 +30,7 @@ from cdp_lib.transforms.activation.policy import is_quiet, next_quiet_start, wit
 from cdp_lib.transforms.activation.recipients import address_of, payload_hashes
 from cdp_lib.transforms.activation.suppression import with_suppression
 from cdp_lib.transforms.activation.ways import Moment, offer_facts, per_way, PlanInputs, Way, way_facts
+from cdp_lib.transforms.audience.rules import days_to_birthday
 
 _NOTHING_PLANNED = ContactPolicy(kind="contact_policy")
 
@@ -80,12 +81,15 @@ def _messages(inputs: PlanInputs, states: DataFrame, ways: Sequence[Way], pack: 
 
 
 def _known(candidates: DataFrame, inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) -> DataFrame:
-    """With arm, address, payload_hash, zone, allowed, consent and is_suppressed: one row per candidate as before."""
+    """With arm, address, payload_hash, zone, allowed, consent and is_suppressed: one row per candidate as before.
+
+    Messages that are for a birthday alone are left out on all other days.
+    """
     held = [name for name in candidates.columns if name != "golden_id"]
     # Traits may have any name: the candidate's own columns wait in a struct while expressions over the view are read.
     apart = candidates.select("golden_id", F.struct(*held).alias("_candidate"))
-    joined = apart.join(inputs.customers, "golden_id", "left")
     activation = F.col("_candidate.activation_id")
+    joined = apart.join(inputs.customers, "golden_id", "left").where(_is_on_the_day(activation, ways, pack, moment))
     address = F.when(F.lit(False), F.lit(None).cast("string"))
     for way in ways:
         address = address.when(activation == way.activation.id, address_of(way))
@@ -105,6 +109,15 @@ def _known(candidates: DataFrame, inputs: PlanInputs, ways: Sequence[Way], pack:
             "consent": F.when(F.col("needs_consent"), F.col("consent")),
         }
     )
+
+
+def _is_on_the_day(activation: Column, ways: Sequence[Way], pack: Pack, moment: Moment) -> Column:
+    """By the calendar of the moment: the as-of day is the eve, or this very day where something has happened on it."""
+    on_birthday = [way.activation.id for way in ways if way.activation.on_birthday and not way.is_synced]
+    if not on_birthday:
+        return F.lit(True)
+    today = moment.at.astimezone(pack.info.zone).date()
+    return ~activation.isin(*on_birthday) | F.coalesce(days_to_birthday(today) == 0, F.lit(False))
 
 
 def _judged(candidates: DataFrame, ways: Sequence[Way], pack: Pack, moment: Moment) -> DataFrame:

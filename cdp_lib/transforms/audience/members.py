@@ -6,9 +6,10 @@ alone is a column; only cap, draw and lookalike look at all candidates at once, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, functions as F, types as T
+from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
 
 from cdp_lib.settings.audience import ahead_in_list, Audience, Cap, Draw, in_order, Lookalike, SUPPRESSION
 from cdp_lib.transforms.audience.questions import member_flag, REASONS, told
@@ -23,10 +24,13 @@ _LOT_DIGITS = 13
 
 @dataclass(frozen=True)
 class Means:
-    """What the pure part is lent: how to keep a small frame without its lineage, and how to find the alike."""
+    """What the pure part is lent: how to keep a small frame without its lineage, how to find the alike, what was."""
 
     keep: Callable[[DataFrame], DataFrame]
     alike: Likeness
+    former: DataFrame
+    """Rows of gold.audience_member of the run before, by today's ids: who won a draw then has won."""
+    as_of: date
 
 
 def audience_members(
@@ -96,10 +100,14 @@ def bound_words(audience: Audience) -> tuple[str, str] | None:
     if audience.cap is not None:
         return f"cap by {audience.cap.by}", f"the {audience.cap.count} {audience.cap.order}"
     if audience.draw is not None:
-        return f"draw with seed {audience.draw.seed}", f"the {audience.draw.count} least lots"
+        return _name(audience.draw), f"the {audience.draw.count} least lots"
     if audience.lookalike is not None:
         return f"likeness to {audience.lookalike.seed}", f"the {audience.lookalike.count} most alike"
     return None
+
+
+def _name(draw: Draw) -> str:
+    return f"draw with seed {draw.seed}"
 
 
 def named_by(audience: Audience, audiences: Sequence[Audience]) -> tuple[str, ...]:
@@ -125,6 +133,8 @@ def _member(audience: Audience, audiences: Sequence[Audience]) -> Column:
         score = F.col(_score_column(audience))
         bound = told(words[0], score.cast("string"), words[1], F.lit(True))
         why = F.concat(why, F.array(bound).cast(REASONS))
+    if audience.draw is not None:
+        why = F.coalesce(_why_column(audience), why)
     return F.struct(F.lit(audience.id).alias("audience_id"), score.alias("score"), why.alias("why"))
 
 
@@ -132,25 +142,28 @@ def _with_audience(frame: DataFrame, audience: Audience, audiences: Sequence[Aud
     """The frame with the audience's flag and, where it is bounded, its score: later audiences ask for the flag."""
     flag = member_flag(audience.id)
     candidacy = is_candidate(audience, audiences)
-    if bound_words(audience) is None:
+    bound = audience.cap or audience.draw or audience.lookalike
+    if bound is None:
         return frame.select("*", candidacy.alias(flag))
-    winners = means.keep(_winners(frame, audience, frame.where(candidacy), means))
-    chosen = winners.select(
-        "golden_id", F.col("score").alias(_score_column(audience)), F.lit(True).alias(flag)
-    )  # one row per golden_id
+    winners = means.keep(_winners(frame, audience.id, bound, frame.where(candidacy), means))
+    names = {"score": _score_column(audience), "why": _why_column(audience)}
+    told_of = [F.col(name).alias(names[name]) for name in winners.columns if name in names]
+    chosen = winners.select("golden_id", *told_of, F.lit(True).alias(flag))  # one row per golden_id
     joined = frame.join(chosen, "golden_id", "left")
-    return joined.select(*frame.columns, _score_column(audience), F.coalesce(flag, F.lit(False)).alias(flag))
+    return joined.select(*joined.columns[:-1], F.coalesce(flag, F.lit(False)).alias(flag))
 
 
-def _winners(frame: DataFrame, audience: Audience, candidates: DataFrame, means: Means) -> DataFrame:
-    """(golden_id, score) of the candidates whom the bound keeps; ties by golden_id."""
-    if audience.cap is not None:
-        return _best(candidates, audience.cap)
-    like = audience.lookalike
-    if like is None:
-        return _drawn(candidates, audience.draw or Draw(count=1, seed=audience.id))
-    scored = means.alike(like, candidates, frame.where(F.col(member_flag(like.seed))))
-    return scored.orderBy(F.col("score").desc(), "golden_id").limit(like.count).select("golden_id", "score")
+def _winners(
+    frame: DataFrame, audience_id: str, bound: Cap | Draw | Lookalike, candidates: DataFrame, means: Means
+) -> DataFrame:
+    """(golden_id, score) of the candidates whom the bound keeps, of a draw with `why`; ties by golden_id."""
+    if isinstance(bound, Cap):
+        return _best(candidates, bound)
+    if isinstance(bound, Draw):
+        stand = _winners_before(audience_id, bound, means.former).join(frame, "golden_id", "left_semi")
+        return _first_drawn(stand, _drawn(candidates, bound, means.as_of))
+    scored = means.alike(bound, candidates, frame.where(F.col(member_flag(bound.seed))))
+    return scored.orderBy(F.col("score").desc(), "golden_id").limit(bound.count).select("golden_id", "score")
 
 
 def _best(candidates: DataFrame, cap: Cap) -> DataFrame:
@@ -165,10 +178,33 @@ def _best(candidates: DataFrame, cap: Cap) -> DataFrame:
     return measured.orderBy(order, "golden_id").limit(cap.count).select("golden_id", "score")
 
 
-def _drawn(candidates: DataFrame, draw: Draw) -> DataFrame:
-    drawn = candidates.select("golden_id", _lot(draw).alias("lot"), lot_number(draw).alias("score"))
-    return drawn.orderBy("lot", "golden_id").limit(draw.count).select("golden_id", "score")
+def _drawn(candidates: DataFrame, draw: Draw, as_of: date) -> DataFrame:
+    """Nobody while entries still count."""
+    open_lots = candidates.where(F.lit(as_of > draw.closes_on))
+    drawn = open_lots.select("golden_id", _lot(draw).alias("lot"), lot_number(draw).alias("score"))
+    why = F.lit(None).cast(REASONS).alias("why")
+    return drawn.orderBy("lot", "golden_id").limit(draw.count).select("golden_id", "score", why)
+
+
+def _winners_before(audience_id: str, draw: Draw, former: DataFrame) -> DataFrame:
+    """(golden_id, score, why) of those whom the same seed has drawn in an earlier run, also for another day."""
+    is_of_draw = F.exists("why", lambda one: one["leaf"] == _name(draw))
+    is_theirs = (F.col("audience_id") == audience_id) & (F.col("status") != "exit") & is_of_draw
+    return former.where(is_theirs).select("golden_id", "score", "why")
+
+
+def _first_drawn(stand: DataFrame, drawn: DataFrame) -> DataFrame:
+    """Who stands as a winner; where nobody does, who is drawn."""
+    both = stand.select("*", F.lit(True).alias("stands")).unionByName(drawn.select("*", F.lit(False).alias("stands")))
+    # Some few rows.
+    everybody = W.partitionBy(F.lit(1)).rowsBetween(W.unboundedPreceding, W.unboundedFollowing)
+    told_by = both.select("*", F.max("stands").over(everybody).alias("has_winners"))
+    return told_by.where(F.col("stands") == F.col("has_winners")).select("golden_id", "score", "why")
 
 
 def _score_column(audience: Audience) -> str:
     return f"score_in_{audience.id}"
+
+
+def _why_column(audience: Audience) -> str:
+    return f"why_in_{audience.id}"

@@ -73,7 +73,8 @@ def question(leaf: Condition, *, is_wanted: bool = True) -> str:
     if leaf.did:
         where = f" where {leaf.where}" if leaf.where else ""
         window = f" in {leaf.window}" if leaf.window else ""
-        named = f"did {leaf.did}: {leaf.select}{where}{window}"
+        until = f" until {leaf.until}" if leaf.until else ""
+        named = f"did {leaf.did}: {leaf.select}{where}{window}{until}"
     return named if is_wanted else f"not {named}"
 
 

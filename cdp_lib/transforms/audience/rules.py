@@ -4,7 +4,7 @@ The frame is gold.customer with scores (`scored_customers`). `with_figures` adds
 column named by what is asked: a question that stands in two rules is computed once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 
@@ -38,16 +38,16 @@ def with_figures(  # noqa: PLR0913  # everything that a rule looks at, and journ
 ) -> DataFrame:
     """Every row of `customers` with the helper columns that the conditions ask for.
 
-    `facts` maps each entity of a `did` to its rows with golden_id; all its questions take one pass over them. Of no
+    `facts` maps each entity of a `did` to its rows with golden_id; its questions up to one day take one pass. Of no
     facts counts are 0, all else is null. `members` are the (audience_id, golden_id) of those who are in an audience;
     None: the frame has the flags of the audiences asked for already (`member_flag`). Raises ContractError where an
     entity or a flag is missing.
     """
     leaves = list(leaves_of(conditions))
-    figures = _figures(leaves)
+    figures = _figures(leaves, as_of)
     audiences = sorted({leaf.audience for leaf in leaves if leaf.audience})
-    _check(customers, figures, facts, audiences if members is None else [])
-    counted = [aggregate_facts(facts[entity], asked, pack, as_of=as_of) for entity, asked in figures.items()]
+    _check(customers, {entity for entity, _ in figures}, facts, audiences if members is None else [])
+    counted = [aggregate_facts(facts[entity], asked, pack, as_of=last) for (entity, last), asked in figures.items()]
     if members is not None and audiences:
         counted.append(_memberships(members, audiences))
     joined = reduce(lambda left, right: left.join(right, "golden_id", "left"), counted, customers)  # one row per id
@@ -55,7 +55,7 @@ def with_figures(  # noqa: PLR0913  # everything that a rule looks at, and journ
         **{figure.name: _filled(figure) for asked in figures.values() for figure in asked},
         **({} if members is None else {member_flag(name): _is_member(name) for name in audiences}),
         **_compared(customers, leaves, pack.info.time_zone),
-        **({DAYS_TO_BIRTHDAY: _days_to_birthday(as_of)} if any(leaf.birthday_within for leaf in leaves) else {}),
+        **({DAYS_TO_BIRTHDAY: days_to_birthday(as_of)} if any(leaf.birthday_within for leaf in leaves) else {}),
     }
     return joined.select(*customers.columns, *[column.alias(name) for name, column in added.items()])
 
@@ -93,22 +93,22 @@ def _reasons(condition: Condition, *, is_wanted: bool) -> list[Column]:
     return [found for part in condition.parts for found in _reasons(part, is_wanted=below)]
 
 
-def _figures(leaves: Sequence[Condition]) -> dict[str, tuple[Trait, ...]]:
-    """Entity: the figures that are asked of its facts, each once."""
-    asked = {leaf.figure.name: leaf.figure for leaf in leaves if leaf.did}
-    entities = sorted({figure.from_ for figure in asked.values()})
-    return {
-        entity: tuple(figure for _, figure in sorted(asked.items()) if figure.from_ == entity) for entity in entities
-    }
+def _figures(leaves: Sequence[Condition], as_of: date) -> dict[tuple[str, date], tuple[Trait, ...]]:
+    """(entity, last day that counts): the figures that are asked of its facts, each once."""
+    asked = {leaf.figure.name: (leaf.figure, min(as_of, leaf.until or as_of)) for leaf in leaves if leaf.did}
+    found: dict[tuple[str, date], tuple[Trait, ...]] = {}
+    for _, (figure, last) in sorted(asked.items()):
+        found[figure.from_, last] = (*found.get((figure.from_, last), ()), figure)
+    return found
 
 
 def _check(
     customers: DataFrame,
-    figures: Mapping[str, Sequence[Trait]],
+    entities: Collection[str],
     facts: Mapping[str, DataFrame],
     audiences: Sequence[str],
 ) -> None:
-    problems = [f"no facts of '{entity}' were given" for entity in sorted(set(figures) - set(facts))]
+    problems = [f"no facts of '{entity}' were given" for entity in sorted(set(entities) - set(facts))]
     problems += [
         f"neither members nor a column '{member_flag(name)}' were given"
         for name in audiences
@@ -147,8 +147,11 @@ def _compared(customers: DataFrame, leaves: Iterable[Condition], time_zone: str)
     return columns
 
 
-def _days_to_birthday(as_of: date) -> Column:
-    """29 February is kept on the 28th in common years: months are added to the day of birth itself."""
+def days_to_birthday(as_of: date) -> Column:
+    """Days from a day to the next birthday by `birth_date`, 0 on it; null where that is unknown.
+
+    29 February is kept on the 28th in common years: months are added to the day of birth itself.
+    """
     today, birth = F.lit(as_of), F.col("birth_date")
     years = F.lit(as_of.year) - F.year(birth)
     this_year, next_year = F.add_months(birth, years * 12), F.add_months(birth, (years + 1) * 12)

@@ -1,27 +1,34 @@
 """Whom a channel's answer is about: the customer whom the message was sent to, or everybody who holds the mailbox."""
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame, functions as F
 
+from cdp_lib.contracts.silver import RECORD_KEY
 from cdp_lib.transforms.identity.history import resolve
+
+ADDRESS_FIELDS: Mapping[str, str] = {"email": "email", "sms": "phone"}
+"""Channel: the field of a golden record that it writes to. Other channels know people by what no field holds."""
 
 _INTENT = r"^<?([0-9a-f]{64})(?:@[^>]*)?>?$"
 _BRACKETS = r"^<|>$"
 
 
 def with_recipients(
-    responses: DataFrame, deliveries: DataFrame, events: DataFrame, golden_records: DataFrame
+    responses: DataFrame, deliveries: DataFrame, events: DataFrame, golden_records: DataFrame, links: DataFrame
 ) -> DataFrame:
     """Every row of `responses` with `person_source`: whoever got the message that message_id names is its person.
 
     `responses` are campaign_response as a source tells it, `deliveries` rows of ops.delivery, `events` of
-    silver.identity_event, `golden_records` of silver.golden_record. An intent's id, alone or in a Message-ID, names a
-    message on any channel; the channel's own name (`provider_id`) does on that channel, unless messages of several
-    customers bear it. person_source and person_id then are the surviving record of today's customer, campaign_id is
-    the activation. All other rows stay as they were, with a null person_source: no message is named, it is not one of
-    ours, or its customer is gone.
+    silver.identity_event, `golden_records` of silver.golden_record, `links` those of silver.identity_link whose record
+    is still there. An intent's id, alone or in a Message-ID, names a message on any channel; the channel's own name
+    (`provider_id`) does on that channel, unless messages of several customers bear it. person_source and person_id then
+    are a record of today's customer: the one that the address is from, else the surviving one, else the first; so who
+    is parted from others later keeps what was said by their own mailbox. campaign_id is the activation. All other rows
+    stay as they were, with a null person_source: no message is named, it is not one of ours, or its customer is gone.
     """
     named = responses.select("*", _name(F.col("message_id")).alias("_name"))
-    ties = _ties(named, deliveries, events, golden_records)
+    ties = _ties(named, deliveries, events, _records_to_tie(golden_records, links))
     same = (F.col("a._name") == F.col("t.name")) & F.col("a.channel").eqNullSafe(F.col("t.channel"))
     joined = named.alias("a").join(ties.alias("t"), same, "left")  # one tie per name and channel
     tied = F.col("t.tie")
@@ -36,45 +43,91 @@ def answers_of_holders(responses: DataFrame, golden_records: DataFrame) -> DataF
     With golden_id: everybody whose golden record has it as email or phone. An answer about a mailbox that nobody holds
     is left out.
     """
-    held = golden_records.select(
-        "golden_id", F.explode(F.array_compact(F.array(F.lower("email"), F.col("phone")))).alias("_held")
-    )
+    held = golden_records.select("golden_id", F.explode(_addresses()).alias("_held"))
     of_nobody = responses.where(F.col("person_source").isNull() & F.col("sent_to").isNotNull())
-    joined = of_nobody.join(held, F.lower(F.trim("sent_to")) == F.col("_held"), "inner")
+    joined = of_nobody.join(held, _sent_to() == F.col("_held"), "inner")
     return joined.select(*responses.columns, "golden_id")
 
 
-def _ties(named: DataFrame, deliveries: DataFrame, events: DataFrame, golden_records: DataFrame) -> DataFrame:
-    """One row per name and channel of an answer that leads to one customer: name, channel, `tie`."""
+def without_former_addresses(responses: DataFrame, golden_records: DataFrame) -> DataFrame:
+    """The rows of silver.campaign_response with golden_id, but for bounces of what the customer is not reached by now.
+
+    Such a bounce names a mailbox or number (`sent_to`) that is not in the golden record. Bounces of channels that write
+    to neither stay.
+    """
+    held = golden_records.select("golden_id", _addresses().alias("_held"))  # one row per golden_id
+    is_of_address = F.coalesce(F.col("channel").isin(*ADDRESS_FIELDS), F.lit(True)) & F.col("sent_to").isNotNull()
+    is_held = F.coalesce(F.array_contains("_held", _sent_to()), F.lit(False))
+    is_former = (F.col("response_type") == "bounced") & is_of_address & ~is_held
+    return responses.join(held, "golden_id", "left").where(~is_former).select(*responses.columns)
+
+
+def _addresses() -> Column:
+    return F.array_compact(F.array(F.lower("email"), F.col("phone")))
+
+
+def _sent_to() -> Column:
+    return F.lower(F.trim("sent_to"))
+
+
+def _records_to_tie(golden_records: DataFrame, links: DataFrame) -> DataFrame:
+    """One row per record of a person: golden_id, its key, `is_surviving`, and which address `fields` are of it."""
+    golden = golden_records.select(
+        "golden_id", F.struct(*RECORD_KEY).alias("surviving"), "field_sources"
+    )  # one row per golden_id
+    name = F.concat_ws(":", *RECORD_KEY)
+    won = [F.when(F.try_element_at("field_sources", F.lit(field)) == name, field) for field in ADDRESS_FIELDS.values()]
+    return links.join(golden, "golden_id", "inner").select(
+        "golden_id",
+        *RECORD_KEY,
+        (F.struct(*RECORD_KEY) == F.col("surviving")).alias("is_surviving"),
+        F.array_compact(F.array(*won)).alias("fields"),
+    )
+
+
+def _ties(named: DataFrame, deliveries: DataFrame, events: DataFrame, records: DataFrame) -> DataFrame:
+    """One row per name and channel of an answer that leads to one customer: name, channel, `tie`.
+
+    `records` come from `_records_to_tie`.
+    """
     asked = named.where(F.col("_name").isNotNull()).select(F.col("_name").alias("name"), "channel").distinct()
     is_meant = (F.col("a.name") == F.col("s.name")) & (
         F.col("s.of_channel").isNull() | (F.col("s.of_channel") == F.col("a.channel"))
     )
     meant = asked.alias("a").join(_names_sent(deliveries).alias("s"), is_meant, "inner")
-    found = meant.select("a.name", "a.channel", "s.golden_id", "s.activation_id").distinct()
+    found = meant.select("a.name", "a.channel", "s.golden_id", "s.activation_id", "s.field").distinct()
     today = resolve(events, found.select("golden_id").distinct())
     standing = found.join(today, "golden_id", "inner").select(  # one row per golden_id
-        "name", "channel", "activation_id", F.col("current_golden_id").alias("golden_id")
+        "name", "channel", "activation_id", "field", F.col("current_golden_id").alias("golden_id")
     )
-    known = standing.join(golden_records, "golden_id", "left")  # one row per golden_id
     tie = F.struct(
         F.col("source_system").alias("person_source"),
         F.col("source_record_id").alias("person_id"),
         F.col("activation_id").alias("campaign_id"),
     )
-    per_name = known.groupBy("name", "channel").agg(F.collect_set(tie).alias("ties"))
+    is_written_to = F.coalesce(F.array_contains("fields", F.col("field")), F.lit(False))
+    nearest = F.struct(~is_written_to, ~F.col("is_surviving"), *RECORD_KEY)
+    # A person's records, of which one is the tie.
+    known = standing.join(records, "golden_id", "left")
+    per_person = known.groupBy("name", "channel", "golden_id", "activation_id").agg(F.min_by(tie, nearest).alias("tie"))
+    per_name = per_person.groupBy("name", "channel").agg(F.collect_set("tie").alias("ties"))
     # A name of many customers' messages names none of them; a customer who is gone is nobody.
     is_one = (F.size("ties") == 1) & F.col("ties")[0]["person_source"].isNotNull()
     return per_name.where(is_one).select("name", "channel", F.col("ties")[0].alias("tie"))
 
 
 def _names_sent(deliveries: DataFrame) -> DataFrame:
-    """golden_id, activation_id, name, of_channel (null: on any) of everything that names a message which was sent."""
+    """golden_id, activation_id, field, name, of_channel (null: on any) of all that names a message which was sent.
+
+    `field` of a golden record is what it was sent to, null where it was sent to none.
+    """
     own = F.struct(F.col("intent_id").alias("name"), F.lit(None).cast("string").alias("of_channel"))
     given = F.struct(_name(F.col("provider_id")).alias("name"), F.col("channel").alias("of_channel"))
     names = F.explode(F.array_compact(F.array(own, F.when(F.col("provider_id").isNotNull(), given))))
-    messages = deliveries.where(F.col("operation") == "send").select("golden_id", "activation_id", names.alias("one"))
-    return messages.select("golden_id", "activation_id", "one.*")
+    field = F.coalesce(*[F.when(F.col("channel") == channel, to) for channel, to in ADDRESS_FIELDS.items()])
+    sends = deliveries.where(F.col("operation") == "send")
+    messages = sends.select("golden_id", "activation_id", field.alias("field"), names.alias("one"))
+    return messages.select("golden_id", "activation_id", "field", "one.*")
 
 
 def _name(text: Column) -> Column:

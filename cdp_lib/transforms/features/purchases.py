@@ -16,7 +16,8 @@ def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
     """One row per golden_id and day with an order: purchase_date, amount, item_count, is_purchase.
 
     `orders` are rows of silver.order with golden_id. `amount` is the day's net spend, refunds subtracted; a day of
-    refunds alone is no purchase, though its amount counts. `item_count` is null where no order of the day tells it.
+    refunds, cancelled and wholly returned orders alone is no purchase, though its amount counts. `item_count` is null
+    where no purchase of the day tells it.
     The rows of a customer lie together, so that what follows needs no other shuffle.
     """
     dated = orders.select(
@@ -30,10 +31,19 @@ def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
         .groupBy("golden_id", "purchase_date")
         .agg(
             F.sum("paid_amount").cast("decimal(18,2)").alias("amount"),
-            F.sum(F.when(F.col("paid_amount") >= 0, F.col("item_count"))).alias("item_count"),
-            F.max(F.col("paid_amount") >= 0).alias("is_purchase"),
+            F.sum(F.when(is_purchase(), F.col("item_count"))).alias("item_count"),
+            F.max(is_purchase()).alias("is_purchase"),
         )
     )
+
+
+def is_purchase() -> Column:
+    """Whether something remains of an order: money, or the items of a basket that cost nothing (redeemed, given).
+
+    A cancelled or wholly returned order comes with neither.
+    """
+    paid, items = F.col("paid_amount"), F.coalesce("item_count", F.lit(0))
+    return (paid > 0) | ((paid == 0) & (items > 0))
 
 
 def discounted(days: DataFrame, cut: date, yearly_rate: float) -> DataFrame:

@@ -7,6 +7,7 @@ gets through. The argument stands in a CASE, whose branches Spark computes only 
 twice may else be computed ahead of both, outside of the TryEval.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -15,7 +16,7 @@ from operator import and_
 from pyspark.sql import Column, functions as F
 
 from cdp_lib.contracts.references import required_columns
-from cdp_lib.contracts.silver import ENTITIES
+from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES
 from cdp_lib.settings.source import Feed, Source, SourceColumn
 from cdp_lib.settings.sql import is_plain
 from cdp_lib.transforms.ingest.conform import entity_type
@@ -67,8 +68,7 @@ def contract_groups(source: Source) -> tuple[Group, ...]:
         for name, column in source.columns.items()
         for rule in _column_rules(name, column, required=column.required or name in source.key)
     ]
-    # Rules of feeds that group are over aggregates: no row alone breaks them.
-    of_feeds = [_feed_group(feed) for feed in source.feeds if not feed.group_by]
+    of_feeds = [_feed_group(feed) for feed in source.feeds]
     return (Group(tuple(of_columns)), *of_feeds)
 
 
@@ -99,23 +99,43 @@ def _column_rules(name: str, column: SourceColumn, *, required: bool) -> Iterato
 
 
 def _feed_group(feed: Feed) -> Group:
-    """A row that the feed takes must give every required column of its entity, and no expression may throw.
+    """A row that the feed takes must give every required column of its entity, keep its CHECKs, and make nothing throw.
 
-    A value that is none in the entity's type (a text `1,50` for an amount) is not given.
+    A value that is none in the entity's type (a text `1,50` for an amount) is not given. What a feed that groups makes
+    of its rows no row alone breaks; what it groups by, it does.
     """
-    needed = required_columns(feed.to) if feed.to in ENTITIES else ()
-    rules = []
+    rules: list[Rule] = []
     for target, expression in feed.map.items():
-        name, value = f"feed {feed.to}.{target}", _computed(F.expr(expression))
-        thrown = f"{name}: {CANNOT_BE_COMPUTED}"
-        if target in needed:
-            rules.append(Rule(f"{name}: null", thrown, value.try_cast(entity_type(target, feed.to)).isNull()))
-        elif not is_plain(expression):
-            # Never broken, but Spark cannot know and computes the value.
-            rules.append(Rule(f"{name}: null", thrown, ~(value.isNull() | (F.col("_row_number") > 0))))
+        if not feed.group_by or expression.strip() in feed.group_by:
+            rules += _mapped_rules(feed.to, target, expression)
     if feed.where is None:
         return Group(tuple(rules))
     return Group(tuple(rules), F.expr(feed.where), f"feed {feed.to}: where {CANNOT_BE_COMPUTED}")
+
+
+def _mapped_rules(entity: str, target: str, expression: str) -> Iterator[Rule]:
+    """What the entity asks of the value that an expression gives one of its columns."""
+    name, value = f"feed {entity}.{target}", _computed(F.expr(expression))
+    thrown = f"{name}: {CANNOT_BE_COMPUTED}"
+    needed = required_columns(entity) if entity in ENTITIES else ()
+    check = _check_of(entity, target)
+    if target in needed:
+        yield Rule(f"{name}: null", thrown, value.try_cast(entity_type(target, entity)).isNull())
+    if check is not None:
+        typed = f"try_cast(({expression}) AS {ENTITIES[entity].column(target).type})"
+        of_value = re.sub(rf"\b{target}\b", lambda _: typed, check)
+        yield Rule(f"{name}: not {check}", thrown, ~F.coalesce(F.expr(of_value), F.lit(True)))
+    elif target not in needed and not is_plain(expression):
+        # Never broken, but Spark cannot know and computes the value.
+        yield Rule(f"{name}: null", thrown, ~(value.isNull() | (F.col("_row_number") > 0)))
+
+
+def _check_of(entity: str, target: str) -> str | None:
+    """The CHECK of an entity's column, where the value is written as it is mapped: people's are cleaned before."""
+    table = ENTITIES.get(entity)
+    if table is None or table is CUSTOMER_RECORD or target not in table.column_names:
+        return None
+    return table.column(target).check
 
 
 def _rule(name: str, is_broken: Column) -> Rule:

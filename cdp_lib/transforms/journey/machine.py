@@ -106,7 +106,7 @@ def _ways(journey: Journey, asked: Asked) -> Iterator[_Way]:
             yield _Way(name, step, "done", step.then, _days_are_over(days_in(step.wait)))
         elif step.wait_until is not None:
             within = days_in(step.wait_until.within)
-            yield _Way(name, step, "then", step.then, _has_fact(name, asked.fact_days[name], within))
+            yield _Way(name, step, "then", step.then, _has_fact(asked.fact_days[name], within))
             yield _Way(name, step, "else", step.else_, _days_are_over(within))
         elif step.split is not None:
             yield _Way(name, step, "then", step.then, _answered(asked.answers[name]))
@@ -125,20 +125,13 @@ def _days_are_over(count: int) -> Callable[[Column, Column], Column]:
     return lambda now, day: day >= F.date_add(now["step_since_date"], count)
 
 
-def _has_fact(step: str, fact_days: Column, within: int) -> Callable[[Column, Column], Column]:
-    """Facts of the day on which the step was last left by one do not count for those who are back on that day."""
+def _has_fact(fact_days: Column, within: int) -> Callable[[Column, Column], Column]:
+    """Of the days after that on which the step was reached: what led there does not lead on."""
 
     def is_open(now: Column, day: Column) -> Column:
-        since, path = now["step_since_date"], now["path"]
-        left_today = F.filter(
-            path,
-            lambda at, place: (
-                (at["step"] == step) & (at["outcome"] == "then") & (F.get(path, place + 1)["reached_date"] == since)
-            ),
-        )
-        first = F.when(F.size(left_today) > 0, F.date_add(since, 1)).otherwise(since)
-        end = F.date_add(since, within)
-        return F.coalesce(F.exists(fact_days, lambda fact: fact.between(first, day) & (fact < end)), F.lit(False))
+        end = F.least(day, F.date_add(now["step_since_date"], within))
+        led_on = F.exists(fact_days, lambda fact: (fact > now["step_since_date"]) & (fact <= end))
+        return F.coalesce(led_on, F.lit(False))
 
     return is_open
 

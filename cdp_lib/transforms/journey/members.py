@@ -3,23 +3,35 @@ entry ends."""
 
 from collections.abc import Collection
 
-from pyspark.sql import DataFrame, functions as F
+from pyspark.sql import DataFrame, functions as F, Window as W
 
 from cdp_lib.settings.journey import EXIT_WHEN, Journey
 from cdp_lib.transforms.journey.machine import SENT
-from cdp_lib.transforms.journey.people import JOURNEY_REMOVED, RETIRED
+from cdp_lib.transforms.journey.people import JOURNEY_REMOVED, MERGED, RETIRED
 
 _CALLED_OFF = (EXIT_WHEN, RETIRED, JOURNEY_REMOVED)
-"""Ends of an entry after which none of its messages is wanted any more; who was merged gets them under today's id."""
+"""Ends of an entry after which none of its messages is wanted any more."""
 
 
 def sends_of_journeys(states: DataFrame) -> DataFrame:
     """activation_id, golden_id, occasion, due_date of every message that entries asked for and did not call off.
 
-    `states` are rows of ops.journey_state. What was sent before is called off with the rest: ops.delivery knows it.
+    `states` are rows of ops.journey_state by today's ids. What was sent before is called off with the rest:
+    ops.delivery knows it. Who was merged gets what the old id's entry asked for, until the entry that goes on from that
+    day is called off.
     """
+    of_person = W.partitionBy("journey_id", "golden_id")
     is_called_off = F.coalesce(F.col("exit_reason").isin(*_CALLED_OFF), F.lit(False))
-    sends = states.where(~is_called_off).select("golden_id", F.explode("sends").alias("send"))
+    ended = F.col("step_since_date")
+    called_off = F.collect_list(F.when(is_called_off, F.struct("entered_date", ended.alias("ended_date")))).over(
+        of_person
+    )
+    told = states.select("*", is_called_off.alias("_is_over"), called_off.alias("_called_off"))
+    goes_with_another = F.coalesce(F.col("exit_reason") == MERGED, F.lit(False)) & F.exists(
+        "_called_off", lambda one: ended.between(one["entered_date"], one["ended_date"])
+    )
+    wanted = told.where(~F.col("_is_over") & ~goes_with_another)
+    sends = wanted.select("golden_id", F.explode("sends").alias("send"))
     return sends.select("send.activation_id", "golden_id", "send.occasion", "send.due_date")
 
 

@@ -42,12 +42,11 @@ def next_states(former: DataFrame, known: Known, pack: Pack, as_of: date, keep: 
     after a gap of days gives what daily runs would have given wherever only waits and facts decide.
     Entries of merged ids go on as the surviving id's, those of retired ids end (`people.py`).
     """
-    ids = [journey.id for journey in pack.journeys]
     followed = follow_people(former, known.events)
     entering = _entries(_present(known.members), entries_so_far(followed), pack.journeys, as_of)
-    active = keep(entries_that_go_on(followed, ids).unionByName(entering))
+    active = keep(entries_that_go_on(followed, pack.journeys).unionByName(entering))
     moved = _moved(_asked(active, known, pack, as_of), pack.journeys, as_of)
-    return moved.unionByName(entries_that_end(followed, ids, as_of))
+    return moved.unionByName(entries_that_end(followed, pack.journeys, as_of))
 
 
 def account(states: DataFrame, former: DataFrame, as_of: date) -> DataFrame:
@@ -142,7 +141,7 @@ def _asked(active: DataFrame, known: Known, pack: Pack, as_of: date) -> DataFram
 
 
 def _with_fact_days(active: DataFrame, facts: Mapping[str, DataFrame], pack: Pack, as_of: date) -> DataFrame:
-    """Every row of `active` with one array of sorted days per wait_until: those since the customer's oldest step."""
+    """Every row of `active` with one array of sorted days per wait_until: those after the customer's oldest step."""
     waits = [
         (_fact_days(journey, name), step.wait_until)
         for journey in pack.journeys
@@ -157,7 +156,8 @@ def _with_fact_days(active: DataFrame, facts: Mapping[str, DataFrame], pack: Pac
         flagged = facts[entity].select(
             "golden_id", day.alias("day"), *[is_asked_for.alias(name) for name, is_asked_for in asked.items()]
         )
-        reachable = flagged.join(since, "golden_id", "inner").where(F.col("day").between(F.col("since"), F.lit(as_of)))
+        is_later = (F.col("day") > F.col("since")) & (F.col("day") <= F.lit(as_of))
+        reachable = flagged.join(since, "golden_id", "inner").where(is_later)
         of_customer = reachable.groupBy("golden_id").agg(
             *[F.array_sort(F.collect_set(F.when(F.col(name), F.col("day")))).alias(name) for name in asked]
         )

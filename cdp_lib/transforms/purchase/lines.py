@@ -26,8 +26,11 @@ def known_lines(purchases: DataFrame, as_of: date, time_zone: str) -> DataFrame:
 
 
 def kept_quantity() -> Column:
-    """Items of a line, negative for a refund; an unknown quantity, or 0 of what was paid for, is one."""
+    """Items of a line, negative for a refund; an unknown quantity, or 0 of what was paid for, is one.
+
+    A decimal: of doubles .1 + .2 - .3 kg would be left.
+    """
     is_refund = (F.col("quantity") < 0) | (F.col("paid_amount") < 0)
     is_unsaid = F.col("quantity").isNull() | ((F.col("quantity") == 0) & (F.col("paid_amount") != 0))
-    size = F.when(is_unsaid, F.lit(1).cast("double")).otherwise(F.abs("quantity").cast("double"))
+    size = F.when(is_unsaid, F.lit(1)).otherwise(F.abs("quantity")).cast("decimal(18,3)")
     return F.when(is_refund, -size).otherwise(size)

@@ -1,5 +1,6 @@
 """One decision for every candidate: each of them, their order, and what a second plan makes of the first."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta, UTC
 from typing import Any
 
@@ -176,6 +177,36 @@ def test_a_member_is_due_again_after_the_time_of_the_pack(
     if occasion:
         assert row["occasion"] == f"repeat:{AS_OF + timedelta(days=days)}"
         assert later.after([row]).decisions(way) == {HELLO: "sent_before"}
+
+
+@pytest.mark.parametrize(("days", "decision"), [(6, "sent_before"), (7, "to_send")])
+def test_who_enters_again_before_the_time_of_the_pack_waits_for_it(world: World, days: int, decision: str) -> None:
+    way = message_way(repeat_after="7d")
+    entered = member("g1", status="enter", entered_date=AS_OF + timedelta(days=1))
+    later = world.after(world.planned(way), days=days).but(members=(entered,))
+    (row,) = later.planned(way)
+    assert row["decision"] == decision
+    if decision == "to_send":
+        assert row["occasion"] == f"entry:{AS_OF + timedelta(days=1)}"
+
+
+@pytest.mark.parametrize("as_of", [AS_OF, AS_OF + timedelta(days=1)])
+def test_a_birthday_message_goes_on_the_day_by_the_packs_calendar_whatever_day_is_known(
+    world: World, as_of: date
+) -> None:
+    """It is the 2nd in Tokyo. The audience knows the eve, or the day itself, and holds who has theirs a day on."""
+    born = {"g1": date(1990, 2, 1), "g2": date(1990, 2, 2), "g3": date(1990, 2, 3), "g4": None}
+    people = tuple({"golden_id": one, "email": f"{one}@example.com", "birth_date": on} for one, on in born.items())
+    moment = replace(world.moment, as_of=as_of, at=AT.replace(hour=20))
+    told = world.but(people=people, members=tuple(member(one) for one in born), moment=moment)
+    told = told.but(pack=pack_of(zone="Asia/Tokyo"))
+    greeting, all_others = message_way("greeting", on_birthday=True), message_way("hello")
+    sent = told.decisions(greeting, all_others)
+    assert {name for name, decision in sent.items() if decision == "to_send"} == {
+        ("greeting", "g2"),
+        *[("hello", one) for one in born],
+    }
+    assert len(sent) == 5
 
 
 def test_a_journeys_message_is_sent_once_and_not_before_it_is_due(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +10,9 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.contracts.activation import AUDIENCE_MEMBER, SUPPRESSION
+from cdp_lib.contracts.identity import IDENTITY_EVENT
 from cdp_lib.settings.audience import Audience, Lookalike
-from cdp_lib.transforms.audience.difference import against_yesterday
+from cdp_lib.transforms.audience.difference import against_yesterday, by_todays_ids
 from cdp_lib.transforms.audience.members import audience_members, Means
 from cdp_lib.transforms.audience.rules import with_figures
 from tests.builders import rows
@@ -30,14 +31,19 @@ def by_visits(lookalike: Lookalike, candidates: DataFrame, seed: DataFrame) -> D
 
 
 def found(
-    spark: SparkSession, *documents: Mapping[str, Any], people: DataFrame | None = None, suppressed: str = ""
+    spark: SparkSession,
+    *documents: Mapping[str, Any],
+    people: DataFrame | None = None,
+    suppressed: str = "",
+    former: DataFrame | None = None,
 ) -> DataFrame:
     pack = cafe(*documents)
     everyone = customers(spark, pack, *PEOPLE) if people is None else people
     asked = [leaf for one in pack.audiences for leaf in one.leaves() if not leaf.audience]
     frame = with_figures(everyone, asked, {}, None, pack=pack, as_of=AS_OF)
     listed = rows(spark, SUPPRESSION, *[{"golden_id": one, "channel": "sms"} for one in suppressed])
-    means = Means(lambda kept: kept.localCheckpoint(), by_visits)
+    known = rows(spark, AUDIENCE_MEMBER) if former is None else former
+    means = Means(lambda kept: kept.localCheckpoint(), by_visits, known, AS_OF)
     return audience_members(frame, listed.union(listed), pack.audiences, means)
 
 
@@ -117,9 +123,39 @@ def test_a_draw_is_the_published_seeds_and_no_other(spark: SparkSession) -> None
         lots = sorted((hashlib.sha256(f"{seed}|{one}".encode()).hexdigest(), one) for one in LETTERS)
         return "".join(sorted(one for _, one in lots[:3]))
 
-    documents = [audience(seed, draw={"count": 3, "seed": seed}) for seed in ("spring", "autumn")]
+    documents = [audience(seed, draw=lots(seed)) for seed in ("spring", "autumn")]
     assert members(spark, *documents) == {seed: winners(seed) for seed in ("spring", "autumn")}
     assert winners("spring") != winners("autumn")
+
+
+def lots(seed: str, *, closes_on: date = AS_OF - timedelta(days=1), count: int = 3) -> dict[str, Any]:
+    return {"count": count, "seed": seed, "closes_on": closes_on}
+
+
+def test_nobody_is_drawn_before_the_closing_day_is_over(spark: SparkSession) -> None:
+    assert members(spark, audience("lucky", draw=lots("spring", closes_on=AS_OF))) == {}
+
+
+def test_winners_stand_whatever_comes_and_another_seed_draws_anew(spark: SparkSession) -> None:
+    """Entrants who came late have lesser lots; who won meets the rule no more, and has the reasons of then."""
+    drawn = found(spark, audience("lucky", visits(4), draw=lots("spring")))
+    won = {row["golden_id"] for row in drawn.collect()}
+    as_written = drawn.select("*", F.lit("stay").alias("status"), F.lit(AS_OF).alias("entered_date"))
+    anybody = audience("lucky", {"not": visits(6)}, draw=lots("spring"))
+    assert_df_equality(found(spark, anybody, former=as_written), drawn, ignore_row_order=True)
+    again = members(spark, audience("lucky", draw=lots("spring", closes_on=AS_OF, count=5)), former=as_written)
+    assert set(again["lucky"]) == won
+    other = members(spark, audience("lucky", draw=lots("autumn", count=5)), former=as_written)
+    assert len(other["lucky"]) == 5
+
+
+def test_a_merged_winner_is_the_one_who_stands_for_them(spark: SparkSession) -> None:
+    told = {"audience_id": "lucky", "as_of_date": DAY[1], "config_hash": "then"}
+    why = [("draw with seed spring", "0.5", "the 3 least lots", True)]
+    given = [{**told, "golden_id": one, "status": "stay", "entered_date": DAY[0], "why": why} for one in ("old", "b")]
+    events = rows(spark, IDENTITY_EVENT, merge("old", "a"))
+    former = by_todays_ids(rows(spark, AUDIENCE_MEMBER, *given), events)
+    assert members(spark, audience("lucky", draw=lots("spring")), former=former) == {"lucky": "ab"}
 
 
 def test_lookalikes_are_the_most_alike_outside_the_seed(spark: SparkSession) -> None:
@@ -139,7 +175,7 @@ def test_order_of_rows_and_partitions_change_nothing(spark: SparkSession) -> Non
     documents = [
         audience("best", visits(6), exclude=["suppression"]),
         audience("high", cap={"count": 4, "by": "spend_90d"}),
-        audience("drawn", {"not": {"audience": "high"}}, draw={"count": 2, "seed": "s"}),
+        audience("drawn", {"not": {"audience": "high"}}, draw=lots("s", count=2)),
         audience("twins", lookalike={"seed": "best", "features": ["visits_90d"], "count": 3}),
     ]
     plain = found(spark, *documents, suppressed="g")
@@ -185,6 +221,33 @@ def test_a_member_enters_stays_and_leaves_against_the_run_before(
     told = [(r["golden_id"], r["status"], r["entered_date"], r["config_hash"]) for r in actual.collect()]
     assert told == expected
     assert {row["as_of_date"] for row in actual.collect()} <= {AS_OF}
+
+
+def merge(old: str, new: str) -> dict[str, str]:
+    return {"identity_event_id": old, "event_type": "merge", "golden_id": old, "into_golden_id": new}
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "expected"),
+    [
+        # a member who was merged stays, since the older entry of the two
+        ([("old", "stay", DAY[1], DAY[0])], "x", [("x", "stay", DAY[0])]),
+        ([("old", "stay", DAY[1], DAY[0]), ("x", "enter", DAY[1], DAY[1])], "x", [("x", "stay", DAY[0])]),
+        ([("old", "enter", DAY[1], DAY[1]), ("x", "stay", DAY[1], DAY[0])], "x", [("x", "stay", DAY[0])]),
+        # one who is a member no more leaves once
+        ([("old", "stay", DAY[1], DAY[0]), ("x", "enter", DAY[1], DAY[1])], "", [("x", "exit", DAY[0])]),
+        # an old id that left on this day, before the merge was known
+        ([("old", "exit", AS_OF, DAY[0]), ("x", "enter", AS_OF, AS_OF)], "x", [("x", "enter", AS_OF)]),
+        ([("gone", "stay", DAY[1], DAY[0])], "", [("gone", "exit", DAY[0])]),
+    ],
+)
+def test_a_merged_customer_is_a_member_since_the_older_entry(
+    spark: SparkSession, former: list[tuple[str, str, date, date]], now: str, expected: list[tuple[str, str, date]]
+) -> None:
+    retired = {"identity_event_id": "r", "event_type": "retire", "golden_id": "gone"}
+    events = rows(spark, IDENTITY_EVENT, merge("old", "x"), retired)
+    actual = against_yesterday(today(spark, *now), by_todays_ids(before(spark, *former), events), AS_OF)
+    assert [(r["golden_id"], r["status"], r["entered_date"]) for r in actual.collect()] == expected
 
 
 def test_an_audience_knows_what_it_needs() -> None:

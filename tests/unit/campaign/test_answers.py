@@ -7,7 +7,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, functions as F, SparkSession
 
 from cdp_lib.contracts import identity, silver
-from cdp_lib.transforms.campaign.answers import answers_of_holders, with_recipients
+from cdp_lib.transforms.campaign.answers import answers_of_holders, with_recipients, without_former_addresses
 from cdp_lib.transforms.customer.traits import facts_of_people
 from tests.builders import rows
 from tests.unit.campaign.scene import deliveries, merges, states
@@ -31,6 +31,19 @@ def records(spark: SparkSession, *given: dict[str, Any]) -> DataFrame:
     return rows(spark, identity.GOLDEN_RECORD, *(given or known))
 
 
+def links(spark: SparkSession, *given: tuple[str, str, str]) -> DataFrame:
+    """Records of people as (source, id, golden_id): the surviving ones, if none is told."""
+    names = ("source_system", "source_record_id", "golden_id")
+    known = given or (("crm", "ann-1", "ann"), ("crm", "ben-1", "ben"))
+    return rows(spark, identity.IDENTITY_LINK, *[dict(zip(names, one, strict=True)) for one in known])
+
+
+def tied(asked: DataFrame, *known: DataFrame) -> list[tuple[Any, ...]]:
+    """What each answer is about; `known` are deliveries, events and golden records, and links if not `links()`."""
+    given = known if len(known) == 4 else (*known, links(asked.sparkSession))
+    return found(with_recipients(asked, *given))
+
+
 def sent(spark: SparkSession, *more: list[dict[str, Any]]) -> DataFrame:
     """Ann got a mail that the channel calls <M-1@relay>; and what else was sent."""
     mail = states("ann", "all", "planned", "sent", intent_id=INTENT)
@@ -43,7 +56,7 @@ def found(responses: DataFrame) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("message_id", "tied"),
+    ("message_id", "expected"),
     [
         (INTENT, ANN),
         (f"{INTENT}@cafe.example.com", ANN),
@@ -58,17 +71,17 @@ def found(responses: DataFrame) -> list[tuple[Any, ...]]:
     ],
 )
 def test_a_message_is_known_by_our_name_or_by_the_channels(
-    spark: SparkSession, message_id: str | None, tied: tuple[Any, ...]
+    spark: SparkSession, message_id: str | None, expected: tuple[Any, ...]
 ) -> None:
     given = answers(spark, {"message_id": message_id})
-    assert found(with_recipients(given, sent(spark), merges(spark), records(spark))) == [tied]
+    assert tied(given, sent(spark), merges(spark), records(spark)) == [expected]
 
 
 def test_a_channels_own_name_names_nothing_on_another_channel(spark: SparkSession) -> None:
     asked = [
         {"message_id": name, "channel": channel} for name in ("M-1@relay", INTENT) for channel in ("sms", None, "email")
     ]
-    told = found(with_recipients(answers(spark, *asked), sent(spark), merges(spark), records(spark)))
+    told = tied(answers(spark, *asked), sent(spark), merges(spark), records(spark))
     assert told == [NOBODY, NOBODY, ANN, ANN, ANN, ANN]
 
 
@@ -83,25 +96,45 @@ def test_a_name_that_several_customers_messages_bear_names_none_of_them(spark: S
     asked = answers(
         spark, *[{"message_id": name, "channel": "line", "person_id": "u"} for name in ("request-7", "request-8")]
     )
-    told = found(with_recipients(asked, sent(spark, *request, *twice), merges(spark), records(spark)))
+    told = tied(asked, sent(spark, *request, *twice), merges(spark), records(spark))
     assert told == [(None, "u", "news"), ANN]
 
 
 def test_lists_and_tools_send_no_message_that_could_be_answered(spark: SparkSession) -> None:
     added = states("ann", "all", "accepted", intent_id="c3" * 32, operation="add", provider_id="session-1")
     asked = answers(spark, {"message_id": "c3" * 32}, {"message_id": "session-1"})
-    told = found(with_recipients(asked, sent(spark, added), merges(spark), records(spark)))
+    told = tied(asked, sent(spark, added), merges(spark), records(spark))
     assert told == [NOBODY, NOBODY]
 
 
 def test_who_was_merged_is_found_under_todays_id_and_who_is_gone_is_nobody(spark: SparkSession) -> None:
     asked = answers(spark, {"message_id": INTENT, "person_id": "p"})
-    merged = with_recipients(asked, sent(spark), merges(spark, ("ann", "ben")), records(spark))
-    assert found(merged) == [("crm", "ben-1", "hello")]
+    assert tied(asked, sent(spark), merges(spark, ("ann", "ben")), records(spark)) == [("crm", "ben-1", "hello")]
     left = records(spark, {"golden_id": "ben"})
-    assert found(with_recipients(asked, sent(spark), merges(spark), left)) == [(None, "p", "news")]
+    assert tied(asked, sent(spark), merges(spark), left) == [(None, "p", "news")]
     retired = rows(spark, identity.IDENTITY_EVENT, {"event_type": "retire", "golden_id": "ann"})
-    assert found(with_recipients(asked, sent(spark), retired, records(spark))) == [(None, "p", "news")]
+    assert tied(asked, sent(spark), retired, records(spark)) == [(None, "p", "news")]
+
+
+def test_an_answer_is_said_by_the_record_that_the_address_is_from(spark: SparkSession) -> None:
+    """An unlink parts records: what was said by a mailbox goes with it. A record that is gone says nothing."""
+    texts = states("ann", "all", "sent", intent_id="d4" * 32, channel="sms")
+    pushed = states("ann", "all", "sent", intent_id="e5" * 32, channel="push")
+    asked = answers(
+        spark, {"message_id": INTENT}, {"message_id": "d4" * 32, "channel": "sms"}, {"message_id": "e5" * 32}
+    )
+    won = {"email": "web:w:1", "phone": "crm:ann-1"}
+    known = records(
+        spark, {"golden_id": "ann", "source_system": "crm", "source_record_id": "ann-1", "field_sources": won}
+    )
+    parts = (("crm", "ann-1", "ann"), ("web", "w:1", "ann"), ("app", "a-1", "ann"))
+    sends = sent(spark, texts, pushed)
+    whole = tied(asked, sends, merges(spark), known, links(spark, *parts))
+    assert whole == [("web", "w:1", "hello"), ANN, ANN]
+    without_web = tied(asked, sends, merges(spark), known, links(spark, *parts[:1], *parts[2:]))
+    assert without_web == [ANN, ANN, ANN]
+    neither = tied(asked, sends, merges(spark), known, links(spark, parts[2]))
+    assert neither == [("app", "a-1", "hello")] * 3
 
 
 def test_every_answer_stays_once_whatever_is_known_of_it(spark: SparkSession) -> None:
@@ -110,25 +143,18 @@ def test_every_answer_stays_once_whatever_is_known_of_it(spark: SparkSession) ->
         [(f"r{place}", *ANN) for place in range(3)] + [("r3", *NOBODY), ("r4", None, "p", "news")], FOUND
     )
     for parts in (1, 5):
-        told = with_recipients(asked.repartition(parts), sent(spark), merges(spark), records(spark))
+        told = with_recipients(asked.repartition(parts), sent(spark), merges(spark), records(spark), links(spark))
         assert told.columns == [*asked.columns, "person_source"]
         kept = told.select(*wanted.columns)
         assert_df_equality(kept, wanted, ignore_row_order=True, ignore_nullable=True)
-    nothing = with_recipients(asked, deliveries(spark), merges(spark), records(spark))
-    assert found(nothing) == [*[NOBODY] * 4, (None, "p", "news")]
+    assert tied(asked, deliveries(spark), merges(spark), records(spark)) == [*[NOBODY] * 4, (None, "p", "news")]
 
 
 def test_a_tied_answer_is_a_fact_of_the_customer_and_no_other_record_of_that_name(spark: SparkSession) -> None:
-    given = with_recipients(
-        answers(spark, {"message_id": INTENT}, {"person_id": "ann-1"}), sent(spark), merges(spark), records(spark)
-    )
-    held = (("crm", "ann-1", "ann"), ("post", "ann-1", "namesake"))
-    links = rows(
-        spark,
-        identity.IDENTITY_LINK,
-        *[{"source_system": one, "source_record_id": name, "golden_id": who} for one, name, who in held],
-    )
-    told = facts_of_people(given, links)
+    asked = answers(spark, {"message_id": INTENT}, {"person_id": "ann-1"})
+    held = links(spark, ("crm", "ann-1", "ann"), ("post", "ann-1", "namesake"))
+    given = with_recipients(asked, sent(spark), merges(spark), records(spark), held)
+    told = facts_of_people(given, held)
     assert told.columns == [*given.columns, "golden_id"]
     assert {(row["response_id"], row["golden_id"]) for row in told.collect()} == {("r0", "ann"), ("r1", "namesake")}
 
@@ -155,3 +181,24 @@ def test_a_mailbox_or_number_is_everybodys_who_holds_it(spark: SparkSession) -> 
         ("r0", "ben"),
         ("r1", "ann"),
     }
+
+
+def test_a_bounce_of_a_former_address_is_nobodys_and_all_else_stays(spark: SparkSession) -> None:
+    held = records(spark, {"golden_id": "ann", "email": "new@example.com", "phone": "+66800000001"})
+    bounced = {"response_type": "bounced"}
+    given = answers(
+        spark,
+        {**bounced, "sent_to": "old@example.com"},
+        {**bounced, "sent_to": " New@Example.com "},
+        {**bounced, "sent_to": "+66800000001", "channel": "sms"},
+        {**bounced, "sent_to": "+66800000002", "channel": "sms"},
+        {**bounced, "sent_to": None},
+        {**bounced, "sent_to": "token", "channel": "push"},
+        {"response_type": "complained", "sent_to": "old@example.com"},
+        {**bounced, "sent_to": "old@example.com", "channel": None},
+    ).withColumn("golden_id", F.lit("ann"))
+    told = without_former_addresses(given, held)
+    assert told.columns == given.columns
+    assert {row["response_id"] for row in told.collect()} == {"r1", "r2", "r4", "r5", "r6"}
+    gone = without_former_addresses(given, held.limit(0))
+    assert {row["response_id"] for row in gone.collect()} == {"r4", "r5", "r6"}

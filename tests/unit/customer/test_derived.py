@@ -1,14 +1,24 @@
+import io
+from contextlib import redirect_stdout
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from chispa import assert_df_equality
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from cdp_lib.errors import ConfigError
 from cdp_lib.settings.trait import Trait
 from cdp_lib.transforms.customer.derived import dependency_steps, derive_traits
 from tests.unit.customer.shop import pack_of, trait
+
+
+def plan_of(frame: DataFrame) -> str:
+    """What Spark will do."""
+    told = io.StringIO()
+    with redirect_stdout(told):
+        frame.explain()
+    return told.getvalue()
 
 
 def derived(name: str, select: str, **more: str) -> dict[str, str]:
@@ -69,3 +79,34 @@ def test_a_circle_is_named() -> None:
     ]
     with pytest.raises(ConfigError, match="in a circle: a, b"):
         dependency_steps(traits)
+
+
+def test_figures_of_all_customers_and_of_groups_are_joined_without_a_window(spark: SparkSession) -> None:
+    pack = pack_of(
+        derived("index", "round(100 * total_amount / avg(total_amount) OVER (), 1)", type="double"),
+        derived("peers", "count(*) OVER (PARTITION BY city, upper(postcode))", type="bigint"),
+        derived("rank", "rank() OVER (PARTITION BY city ORDER BY total_amount)", type="int"),
+        derived("above", "index > max(CASE WHEN city = 'b' THEN index END) OVER ()", type="boolean"),
+    )
+    schema = "golden_id string, city string, postcode string, total_amount decimal(18,2)"
+    given = [
+        ("1", "a", "x", 10),
+        ("2", "a", "X", 30),
+        ("3", "b", None, 20),
+        ("4", None, None, None),
+        ("5", None, None, 0),
+    ]
+    customers = spark.createDataFrame([(*row, None if n is None else Decimal(n)) for *row, n in given], schema)
+    actual = derive_traits(customers, pack)
+    # The one window left is that of the rank.
+    assert plan_of(actual).count("Window") == 1
+    found = {row["golden_id"]: (row["index"], row["peers"], row["above"]) for row in actual.collect()}
+    assert found == {
+        "1": (66.7, 2, False),
+        "2": (200.0, 2, True),
+        "3": (133.3, 1, False),
+        "4": (None, 2, None),
+        "5": (0.0, 2, False),
+    }
+    assert [row["rank"] for row in actual.orderBy("golden_id").collect()] == [1, 2, 1, 1, 2]
+    assert derive_traits(customers.limit(0), pack).count() == 0

@@ -36,9 +36,7 @@ def test_the_export_is_table_2_with_its_definitions(spark: SparkSession) -> None
         {"golden_id": "g3", "source_record_id": "C3", "gender": "male", "attributes": {"customer_age": "old"}},
         {"golden_id": "g4", "source_record_id": "C4"},
     )
-    carts = facts(
-        spark,
-        "order",
+    given = [
         # 31 December 22:00 and 1 March 09:00 in the shop: 60 days apart by calendar, 91 days before the as-of date.
         {"golden_id": "g1", "ordered_at": at("2025-01-01 03:00"), "paid_amount": "10.00"},
         {"golden_id": "g1", "ordered_at": at("2025-02-01 15:30"), "paid_amount": "20.00"},
@@ -50,7 +48,12 @@ def test_the_export_is_table_2_with_its_definitions(spark: SparkSession) -> None
         {"golden_id": "g3", "ordered_at": at("2025-03-02 17:00"), "paid_amount": "0.01"},
         # After the as-of date: not yet known.
         {"golden_id": "g3", "ordered_at": at("2025-04-02 04:00"), "paid_amount": "50.00"},
-    )
+        # Web orders of which nothing remains, before the first purchase and after the last, and of who bought nothing.
+        {"golden_id": "g1", "ordered_at": at("2024-06-01 12:00"), "status": "cancelled"},
+        {"golden_id": "g1", "ordered_at": at("2025-03-30 12:00"), "status": "returned"},
+        {"golden_id": "g4", "ordered_at": at("2025-03-30 12:00"), "status": "returned"},
+    ]
+    carts = facts(spark, "order", *[{"status": "paid", **order} for order in given])
     view = single_view(records, {"order": carts}, pack, as_of=date(2025, 4, 1))
     actual = export_rows(view, export, time_zone=pack.info.time_zone)
     noon = wall(2025, 3, 2, 12)

@@ -84,6 +84,17 @@ def test_one_purchase_has_no_gaps_and_refunds_alone_are_no_customer(spark: Spark
     assert [found["once"][name] for name in unknown] == [None] * 5
 
 
+@pytest.mark.parametrize("items", [None, 0])
+def test_an_order_of_which_nothing_remains_is_no_purchase(spark: SparkSession, items: int | None) -> None:
+    bought = orders(spark, ("a", "2025-05-01", "9.00"), items=1)
+    cancelled = orders(spark, ("a", "2025-06-20", "0.00"), ("never", "2025-06-20", "0.00"), items=items)
+    redeemed = orders(spark, ("redeems", "2025-06-20", "0.00"), items=2)
+    found = features(bought.unionByName(cancelled).unionByName(redeemed))
+
+    assert {who: row["recency_days"] for who, row in found.items()} == {"a": 60.0, "redeems": 10.0}
+    assert [found["a"][name] for name in ("frequency", "item_count")] == [0.0, 1.0]
+
+
 def test_the_last_basket_is_that_of_the_last_purchase_day_known_or_not(spark: SparkSession) -> None:
     told = orders(
         spark, ("a", "2025-01-01", "9.00"), ("b", "2025-06-01", "9.00"), ("b", "2025-06-02", "-9.00"), items=3

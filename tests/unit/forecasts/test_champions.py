@@ -247,6 +247,13 @@ def test_clusters_that_somebody_chose_stay() -> None:
     assert registry.champions == [1, 3]
 
 
+def test_chosen_clusters_stay_while_they_take_the_features_that_the_pack_names() -> None:
+    chosen = StoredModel("deli-segment_x", 1, {"settings_hash": "s", "customer_count": 9, "features": ["a", "b"]})
+    assert Fit("settings-2", 9, features=frozenset({"b", "a"})).unusable(chosen) == ""
+    told = Fit("s", 9, features=frozenset({"a", "c"})).unusable(chosen)
+    assert told == "takes other features than the pack names: b, c"
+
+
 def test_a_champion_whose_scores_drift_gives_way_to_one_that_is_not_worse() -> None:
     for worse, champions in ((True, [1]), (False, [1, 2])):
         registry = grown()

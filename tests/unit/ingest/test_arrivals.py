@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cdp_lib.io.arrivals import FileLedger
+from cdp_lib.io.arrivals import FileLedger, still_refused
 from cdp_lib.io.landing import LandingFile
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)
@@ -45,3 +45,15 @@ def test_only_a_file_that_never_could_be_read_is_unread() -> None:
     assert FileLedger.of([seen("refused", content_hash="")], "crm").is_unread(FILE)
     assert not FileLedger.of([seen("refused", content_hash=""), seen("ingested")], "crm").is_unread(FILE)
     assert not FileLedger.of([], "crm").is_unread(FILE)
+
+
+def told(run_number: int, status: str, path: str = "a.csv") -> dict[str, Any]:
+    return seen(status) | {"source_system": "till", "path": path, "run_number": run_number}
+
+
+def test_a_file_is_refused_as_long_as_nothing_else_became_of_it_since() -> None:
+    cured = [told(1, "refused"), told(2, "planned"), told(2, "ingested")]
+    broken = [told(1, "planned", "b.csv"), told(1, "ingested", "b.csv"), told(2, "refused", "b.csv")]
+    rows = [*cured, *broken]
+    for given in (rows, rows[::-1]):
+        assert [(row["path"], row["run_number"]) for row in still_refused(given)] == [("b.csv", 2)]

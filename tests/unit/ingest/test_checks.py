@@ -137,6 +137,30 @@ def test_a_feed_that_groups_judges_no_single_row(spark: SparkSession) -> None:
     assert rules(spark, contract, GOOD | {"at": None, "amount": None}) == [[]]
 
 
+def test_what_a_feed_groups_by_is_judged_by_row(spark: SparkSession) -> None:
+    grouped = {"order_id": "t", "ordered_at": "min(at)", "paid_amount": "sum(amount)", "source_updated_at": "max(at)"}
+    contract = source(COLUMNS, feeds=({"to": "order", "group_by": ["t"], "map": grouped},))
+    assert rules(spark, contract, GOOD | {"t": None}, GOOD) == [["feed order.order_id: null"], []]
+
+
+def test_a_value_that_breaks_the_entitys_check_breaks_the_row(spark: SparkSession) -> None:
+    """A till writes refunds with a negative count; an app rates of ten, and its kinds of entries are its own."""
+    contract = source(COLUMNS, feeds=({"to": "order", "map": {**ORDER, "item_count": "n * 2"}},))
+    kept, unknown, broken = rules(spark, contract, GOOD, GOOD | {"n": None}, GOOD | {"n": "-1"})
+    assert (kept, unknown, broken) == ([], [], ["feed order.item_count: not item_count >= 0"])
+
+    rated = {"review_id": "id", "reviewed_at": "at", "rating": "t", "source_updated_at": "at"}
+    contract = source(COLUMNS, feeds=({"to": "review", "map": rated},))
+    ((broken,), kept, none) = rules(spark, contract, GOOD | {"t": "10"}, GOOD, GOOD | {"t": "good"})
+    assert (broken, kept, none) == ("feed review.rating: not rating BETWEEN 0 AND 5", [], [])
+
+    earned = {"entry_id": "id", "person_id": "id", "entry_at": "at", "entry_type": "t", "points_count": "n"}
+    contract = source(COLUMNS, feeds=({"to": "loyalty_entry", "map": {**earned, "source_updated_at": "at"}},))
+    kept, (broken,) = rules(spark, contract, GOOD | {"t": "earn"}, GOOD | {"t": "bonus"})
+    assert kept == []
+    assert broken.startswith("feed loyalty_entry.entry_type: not entry_type IN ('earn', ")
+
+
 def test_a_literal_is_no_rule(spark: SparkSession) -> None:
     contract = source(COLUMNS, feeds=({"to": "order", "map": {**ORDER, "channel": "'desk'"}},))
     assert rules(spark, contract, GOOD) == [[]]

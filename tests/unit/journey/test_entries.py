@@ -113,6 +113,25 @@ def test_what_a_merged_id_has_been_through_counts_for_the_survivor(spark: SparkS
     )
 
 
+def test_a_merge_takes_nobody_through_again_who_might_not_enter_again(spark: SparkSession) -> None:
+    """`a` is through and `a_old` is inside; `b_old` is through and `b` is inside; `c_old` entered long after."""
+    once, again = pack_of(ONCE), pack_of(REST)
+    given = [
+        entry("a", ("rest", 1, "x"), known=5, ended=(5, "x")),
+        entry("a_old", ("rest", 14, None), known=19),
+        entry("b_old", ("rest", 1, "x"), known=5, ended=(5, "x")),
+        entry("b", ("rest", 14, None), known=19),
+        entry("c", ("rest", 1, "x"), known=5, ended=(5, "x")),
+        entry("c_old", ("rest", 15, None), known=19),
+    ]
+    what = known(spark, merges=[("a_old", "a"), ("b_old", "b"), ("c_old", "c")], members=["a", "b", "c"])
+    over = [entry(one, ("rest", 14, "merged"), known=20, ended=(20, "merged")) for one in ("a_old", "b")]
+    c_old = entry("c_old", ("rest", 15, "merged"), known=20, ended=(20, "merged"))
+    assert_states(after(states(spark, once, *given), what, once, 20), states(spark, once, *over, c_old))
+    onward = entry("c", ("rest", 15, None), known=20, entry_number=2)
+    assert_states(after(states(spark, again, *given), what, again, 20), states(spark, again, *over, c_old, onward))
+
+
 def test_entries_of_retired_people_and_of_journeys_that_are_gone_end(spark: SparkSession) -> None:
     pack = pack_of(ONCE)
     former = states(

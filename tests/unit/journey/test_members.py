@@ -63,6 +63,24 @@ def test_of_merged_people_the_one_who_goes_on_stays_on_the_list(spark: SparkSess
     assert [tuple(row) for row in rows] == [("ads", "now", day(1))]
 
 
+def test_a_merged_ids_messages_are_called_off_with_the_entry_that_went_on(spark: SparkSession) -> None:
+    """Both rows by today's id: merged on day 2; the entry that went on was called off on day 3, or came to its end."""
+    path, sends = (("write", 1, "sent"), ("stay", 1, None)), [("write", 1, 1)]
+    merged = {"known": 2, "ended": (2, "merged"), "sends": sends}
+    given = states(
+        spark,
+        pack_of(CARE),
+        entry("bought", *path, **merged),
+        entry("bought", *path, known=3, ended=(3, "exit_when"), entry_number=2),
+        entry("through", *path, **merged),
+        entry("through", *path, known=3, ended=(3, "end"), entry_number=2),
+        entry("later", *path, **merged),
+        entry("later", ("write", 4, "sent"), ("stay", 4, None), known=5, ended=(5, "exit_when"), entry_number=2),
+    )
+    rows = sends_of_journeys(given).collect()
+    assert sorted(row["golden_id"] for row in rows) == ["later", "through"]
+
+
 def test_messages_are_called_off_with_the_entry_but_not_where_it_came_to_its_end(spark: SparkSession) -> None:
     """Who bought meanwhile, is gone, or was on a journey that is gone, is not written to; who was merged is."""
     path, sends = (("write", 1, "sent"), ("stay", 1, None)), [("write", 1, 1)]

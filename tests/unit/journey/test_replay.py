@@ -34,7 +34,6 @@ class Walk:
         self.since = 1
         self.path: list[list[Any]] = [["hope", 1, None]]
         self.sends: list[tuple[str, int, int]] = []
-        self.left_by_fact: dict[str, int] = {}
         self.ended: tuple[int, str] | None = None
 
     def go(self, step: str, today: int, outcome: str) -> None:
@@ -49,10 +48,8 @@ class Walk:
     def moved(self, step: str, today: int) -> bool:
         if step in WAITS:
             within, then, other, above = WAITS[step]
-            first = max(self.since, self.left_by_fact.get(step, 0) + 1)
             end = self.since + within
-            if any(first <= on < end and on <= today and paid > above for on, paid in self.orders):
-                self.left_by_fact[step] = today
+            if any(self.since < on <= min(end, today) and paid > above for on, paid in self.orders):
                 self.go(then, today, "then")
                 return True
             if today >= end:

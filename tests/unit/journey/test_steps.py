@@ -43,39 +43,39 @@ def test_a_member_enters_at_the_first_step_and_a_wait_ends_on_its_day(spark: Spa
 
 
 def test_a_fact_within_the_wait_leads_on_and_its_end_leads_elsewhere(spark: SparkSession) -> None:
-    """Reached on day 4, within 3d: facts of days 4, 5 and 6 count; day 7 is the end."""
+    """Reached on day 4, within 3d: facts of days 5, 6 and 7 count, not what may have led there on day 4."""
     pack = pack_of(UNTIL)
-    names = ("before", "first", "last", "late", "shop", "unknown", "both", "none")
+    names = ("same_day", "first", "last", "late", "shop", "unknown", "both", "none")
     former = states(spark, pack, *[entry(name, ("hope", 4, None), known=4) for name in names])
     orders = [
-        order("before", "03 23:59", channel="web"),
-        order("first", "04 00:00", channel="web"),
-        order("last", "06 23:59", channel="web"),
-        order("late", "07 00:00", channel="web"),
+        order("same_day", "04 23:59", channel="web"),
+        order("first", "05 00:00", channel="web"),
+        order("last", "07 23:59", channel="web"),
+        order("late", "08 00:00", channel="web"),
         order("shop", "05", channel="store"),
         order("unknown", "05", channel=None),
         order("both", "05", channel="web"),
         order("both", "05", channel="web"),
-        order("both", "03", channel="web"),
+        order("both", "04", channel="web"),
     ]
 
     def thanked(name: str, on: int) -> dict[str, object]:
         path = (("hope", 4, "then"), ("thank", on, "sent"))
-        return entry(name, *path, known=7, ended=(on, "end"), sends=[("thank", 1, on)])
+        return entry(name, *path, known=8, ended=(on, "end"), sends=[("thank", 1, on)])
 
     def reminded(name: str) -> dict[str, object]:
         path = (("hope", 4, "else"), ("remind", 7, "sent"))
-        return entry(name, *path, known=7, ended=(7, "end"), sends=[("remind", 1, 7)])
+        return entry(name, *path, known=8, ended=(7, "end"), sends=[("remind", 1, 7)])
 
     expected = states(
         spark,
         pack,
-        *[reminded(name) for name in ("before", "late", "shop", "unknown", "none")],
+        *[reminded(name) for name in ("same_day", "late", "shop", "unknown", "none")],
         thanked("first", 5),
-        thanked("last", 6),
+        thanked("last", 7),
         thanked("both", 5),
     )
-    assert_states(after(former, known(spark, orders=orders), pack, 7), expected)
+    assert_states(after(former, known(spark, orders=orders), pack, 8), expected)
 
 
 def test_a_fact_that_came_late_counts_where_the_wait_has_not_ended(spark: SparkSession) -> None:
@@ -88,11 +88,11 @@ def test_a_fact_that_came_late_counts_where_the_wait_has_not_ended(spark: SparkS
 
 
 def test_a_facts_day_is_a_day_of_the_packs_zone(spark: SparkSession) -> None:
-    """23:30 UTC on the 6th is the 7th in Berlin: too late for a wait that ends there."""
+    """23:30 UTC on the 7th is the 8th in Berlin: too late for a wait that ends on the 7th."""
     pack = pack_of(UNTIL, time_zone="Europe/Berlin")
     former = states(spark, pack, *[entry(name, ("hope", 4, None), known=6) for name in ("ann", "bob")])
-    what = known(spark, orders=[order("ann", "06 22:30", channel="web"), order("bob", "06 23:30", channel="web")])
-    found = after(former, what, pack, 7).select("golden_id", F.col("path")[0]["outcome"].alias("outcome"))
+    what = known(spark, orders=[order("ann", "07 22:30", channel="web"), order("bob", "07 23:30", channel="web")])
+    found = after(former, what, pack, 8).select("golden_id", F.col("path")[0]["outcome"].alias("outcome"))
     expected = spark.createDataFrame([("ann", "then"), ("bob", "else")], "golden_id string, outcome string")
     assert_states(found, expected)
 

@@ -1,25 +1,35 @@
 """Unsubscribe tokens name recipient and list, and cannot be made or changed without the secret."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from cdp_lib.errors import DeliveryError
 from cdp_lib.messages.tokens import read_token, Subscription, unsubscribe_token
 
-TOKEN = unsubscribe_token("pepper", "g1", "email", "hello")
+HELLO = Subscription("g1", "email", "hello", "i1")
+TOKEN = unsubscribe_token("pepper", HELLO)
+OLD = "WyJnMSIsICJlbWFpbCIsICJoZWxsbyJd.NtpOWjeDE2WOOFPiH3IiUM-9BP-mfP0h1QW4V3AXJ-4"
+"""Of a version that named no message."""
 
 
 def test_a_token_tells_whose_it_is_and_fits_into_a_url() -> None:
-    assert read_token("pepper", TOKEN) == Subscription("g1", "email", "hello")
+    assert read_token("pepper", TOKEN) == HELLO
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", TOKEN)
-    assert unsubscribe_token("pepper", "g1", "email", "hello") == TOKEN
-    assert read_token("pepper", unsubscribe_token("pepper", 'g"|é', "any", "")) == Subscription('g"|é', "any", "")
+    assert unsubscribe_token("pepper", HELLO) == TOKEN
+    strange = Subscription('g"|é', "any", "", "i")
+    assert read_token("pepper", unsubscribe_token("pepper", strange)) == strange
+
+
+def test_a_token_that_was_sent_by_an_earlier_version_is_read() -> None:
+    assert read_token("pepper", OLD) == Subscription("g1", "email", "hello", None)
 
 
 def test_every_recipient_and_list_has_another_token() -> None:
     others = [("g2", "email", "hello"), ("g1", "sms", "hello"), ("g1", "email", "bye"), ("g1e", "mail", "hello")]
-    assert len({TOKEN, *(unsubscribe_token("pepper", *one) for one in others)}) == 5
+    tokens = {unsubscribe_token("pepper", Subscription(*one, "i1")) for one in others}
+    assert len({TOKEN, unsubscribe_token("pepper", replace(HELLO, intent_id="i2")), *tokens}) == 6
 
 
 @pytest.mark.parametrize("secret", ["salt", "Pepper"])
@@ -30,7 +40,7 @@ def test_another_secret_does_not_read_it(secret: str) -> None:
 
 def test_a_changed_body_is_refused() -> None:
     body, signature = TOKEN.split(".")
-    other = unsubscribe_token("pepper", "g2", "email", "hello").split(".")[0]
+    other = unsubscribe_token("pepper", replace(HELLO, golden_id="g2")).split(".")[0]
     for forged in (f"{other}.{signature}", f"{body}.{signature[:-4]}AAAA", f"{body}.", f".{signature}"):
         with pytest.raises(DeliveryError, match="its signature is wrong"):
             read_token("pepper", forged)
@@ -44,4 +54,4 @@ def test_what_is_no_token_is_refused(token: str) -> None:
 
 def test_nothing_is_signed_without_a_secret() -> None:
     with pytest.raises(DeliveryError, match="no secret to sign with"):
-        unsubscribe_token("", "g1", "email", "hello")
+        unsubscribe_token("", HELLO)

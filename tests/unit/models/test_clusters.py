@@ -158,14 +158,26 @@ def test_the_k_of_last_time_stays_while_it_is_about_as_good_else_the_smallest_of
 
 def test_few_or_equal_customers_are_one_cluster() -> None:
     few = ClusterModel.fit(FRAME.head(20), FEATURES)
-    assert (few.form, few.labels) == ("one_cluster", ("cluster_1",))
+    assert (few.form, few.labels) == ("one_cluster", ("everybody",))
     assert few.reason == "20 customers, 20 of them different: clusters need 50 and 3"
     assert (few.profiles[0].name, few.profiles[0].customer_count) == ("average", 20)
     equal = ClusterModel.fit(FRAME.assign(**dict.fromkeys(FEATURES, 1.0)), FEATURES)
     assert equal.form == "one_cluster"
     none = ClusterModel.fit(FRAME.head(0), FEATURES)
     assert none.profiles[0].medians == dict.fromkeys(FEATURES)
-    assert set(none.score(FRAME)["cluster"]) == {"cluster_1"}
+    assert set(none.score(FRAME)["cluster"]) == {"everybody"}
+
+
+def test_groups_keep_their_labels_over_a_week_in_which_everybody_is_one(model: ClusterModel) -> None:
+    week = ClusterModel.fit(FRAME.head(20), FEATURES, previous=model)
+    assert set(label_of(week, FRAME).values()) == {"everybody"}
+    stored = ClusterModel.from_dict(json.loads(json.dumps(week.to_dict())))
+    assert label_of(ClusterModel.fit(FRAME, FEATURES, previous=stored), FRAME) == label_of(model, FRAME)
+
+
+def test_groups_after_one_of_everybody_have_the_first_numbers(model: ClusterModel) -> None:
+    none_yet = ClusterModel.from_dict(json.loads(json.dumps(ClusterModel.fit(FRAME.head(20), FEATURES).to_dict())))
+    assert label_of(ClusterModel.fit(FRAME, FEATURES, previous=none_yet), FRAME) == label_of(model, FRAME)
 
 
 def test_clusters_smaller_than_the_least_share_are_refused() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from cdp_lib.errors import ModelError
 from cdp_lib.models.registry import ModelRegistry
@@ -100,6 +102,36 @@ def test_an_unknown_version_and_a_missing_champion_are_told(registry: ModelRegis
         registry.roll_back("doubling")
     with pytest.raises(ModelError, match=r"has no version 7; it has none"):
         registry.promote("doubling", 7)
+
+
+def test_a_store_that_does_not_answer_is_no_missing_champion(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for one, a new model would be trained and take the champion's place."""
+    registry.promote("doubling", registry.register("doubling", training(), run_name="run-1").version)
+
+    def locked(*given: object) -> None:
+        raise MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE)
+
+    monkeypatch.setattr(MlflowClient, "get_model_version_by_alias", locked)
+    with pytest.raises(ModelError, match=r"doubling: MLflow cannot be asked for its champion \(TEMPORARILY_UNAVAIL"):
+        registry.champion("doubling")
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "place"),
+    [("s3://bucket/models/", "s3://bucket/models/gym-doubling"), ("/srv/a b", "file:///srv/a%20b/gym-doubling")],
+)
+def test_files_of_runs_lie_in_a_folder_or_at_a_uri(
+    store: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, artifacts: str, place: str
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", lambda *given: None)
+    monkeypatch.setattr(
+        MlflowClient, "create_experiment", lambda *given, artifact_location, tags: made.append(artifact_location) or "1"
+    )
+    ModelRegistry(store[0], artifacts, "gym")._experiment("doubling")
+    assert made == [place]
 
 
 def test_a_run_that_a_kill_left_open_is_closed_by_the_next(registry: ModelRegistry, store: tuple[str, Path]) -> None:

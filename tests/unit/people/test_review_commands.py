@@ -125,7 +125,11 @@ def test_verdicts_become_decisions_with_one_deed_and_a_count_of_each_kind(doubtf
     rows = doubtful.overrides()
     assert sorted(row["decision"] for row in rows) == ["link", "unlink"]
     assert {(row["origin"], row["reason"]) for row in rows} == {("review", "looked at both")}
-    (deed,) = doubtful.deeds()
+    *exports, deed = doubtful.deeds()
+    assert [(one["action"], one["subject"], one["detail"]) for one in exports] == [
+        ("review_export", "silver.review_pair", "2 pairs"),
+        ("review_export", "silver.review_pair", "3 pairs"),
+    ]
     assert deed["action"] == "review_import"
     assert deed["detail"] == "1 linked, 1 unlinked, 1 left open, 0 already so"
 
@@ -138,7 +142,7 @@ def test_importing_a_file_again_changes_nothing(doubtful: Deli, exported: Path) 
 
     assert "0 linked, 0 unlinked, 0 left open, 2 already so. Nothing was written." in again.stdout
     assert doubtful.overrides() == before
-    assert len(doubtful.deeds()) == 1
+    assert [one["action"] for one in doubtful.deeds()] == ["review_export", "review_import"]
 
 
 def test_a_file_without_a_verdict_writes_nothing(doubtful: Deli, exported: Path) -> None:
@@ -165,7 +169,7 @@ def test_one_wrong_row_keeps_all_verdicts_out_and_every_wrong_row_is_told(doubtf
     assert f"{exported}: line 5: record_l, record_r and the ids do not belong together" in said
     assert "3 faults." in said
     assert doubtful.overrides() == []
-    assert doubtful.deeds() == []
+    assert [one["action"] for one in doubtful.deeds()] == ["review_export"]
 
 
 def test_two_verdicts_about_one_pair_are_refused(doubtful: Deli, exported: Path) -> None:

@@ -32,6 +32,12 @@ def test_a_basket_holds_what_was_kept_of_an_order_at_its_first_clock_time(spark:
     assert_rows(actual, BASKET, *expected)
 
 
+def test_what_was_weighed_and_taken_back_to_the_gram_is_not_kept(spark: SparkSession) -> None:
+    lines = [bought("ann", "tea", "2025-01-10", order_id="1", quantity=weight) for weight in ("0.1", "0.2", "-0.3")]
+    shop = products(spark, *SHOP)
+    assert_rows(baskets(purchases(spark, *lines), shop, as_of=AS_OF, time_zone="UTC"), BASKET)
+
+
 def test_lines_twice_in_another_order_and_no_lines(spark: SparkSession) -> None:
     draw = random.Random(2)
     names = ["tea", "rye", "soap", "gift"]

@@ -3,6 +3,7 @@
 import pytest
 
 from cdp_lib.io.yaml_files import load_pack
+from cdp_lib.settings.audience import Audience
 from tests.unit.settings.conftest import LoadFaults, TRAITS, WritePack
 
 MORE_TRAITS = (
@@ -56,6 +57,7 @@ def rule(where: str, **more: str) -> str:
          ": select 'paid_amount' is not one of count, count_distinct, sum, "
          "min, max, avg, first, last, most_frequent, list, distinct around one expression"),
         ("{did: order, window: 0d, gte: 1}", ": window '0d' is not a number of days such as 90d"),
+        ("{trait: city, is: A, until: 2025-01-31}", ": select, where, window and until belong to did, not to trait"),
         ("{trait: city, gte: A}", f".gte: 'city' is of type string: `gte` {NUMBERED}"),
         ("{trait: is_adult, lt: true}", f".lt: 'is_adult' is of type boolean: `lt` {NUMBERED}"),
         ("{trait: city, contains: A}", ".contains: 'city' is of type string: only a list contains something; "
@@ -100,6 +102,15 @@ def test_one_fault_beside_the_rule_gives_one_message(faults_of: LoadFaults, more
     found = faults_of(traits=MORE_TRAITS, models=SCORES, audiences=rule("{trait: visits_90d, gte: 1}", **more) + base)
     assert found[0].endswith(f"audiences.yml: audiences[0]{fault}")
     assert len(found) == (2 if "birth_date" in str(more) else 1)
+
+
+@pytest.mark.parametrize("until", ["", "until: 2025-02-16, "])
+def test_a_draw_asks_for_what_was_done_before_it_closed(faults_of: LoadFaults, until: str) -> None:
+    asked, draw = rule(f"{{did: order, {until}gte: 1}}"), {"count": 1, "seed": "spring", "closes_on": "2025-02-15"}
+    (found,) = faults_of(traits=MORE_TRAITS, audiences=f"{asked}draw: {draw}\n")
+    assert found.endswith("a draw asks what was done in time: say `until: 2025-02-15` in each `did`")
+    in_time = {"did": "order", "until": "2025-02-15", "gte": 1}
+    assert Audience.model_validate({"kind": "audience", "id": "vips", "where": in_time, "draw": draw})
 
 
 def test_the_place_in_a_nested_rule_is_the_key_path(faults_of: LoadFaults) -> None:

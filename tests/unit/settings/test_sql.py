@@ -115,6 +115,32 @@ def test_unknown_types_are_met_with_a_near_miss(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("reflect('java.lang.System', 'getenv', 'HOME')", "reflect"),
+        ("`java_method`('java.lang.System', 'nanoTime')", "java_method"),
+        ("system.builtin.try_reflect('java.lang.System', 'nanoTime')", "try_reflect"),
+        ("transform(xs, x -> Uuid ( ))", "uuid"),
+        ("a /* now */ + uniform(1, 2)", "uniform"),
+        ("current_user", "current_user"),
+        ("concat(a, CURRENT_DATE)", "current_date"),
+        ("localtimestamp", "localtimestamp"),
+        ("unix_timestamp() - a", "unix_timestamp()"),
+    ],
+)
+def test_what_is_not_of_the_rows_is_refused_however_it_is_written(text: str, name: str) -> None:
+    (fault,) = [one for one in expression_faults(text, None) if "reads more than its row" in one]
+    assert fault.startswith(f"'{name}' in ")
+
+
+@pytest.mark.parametrize(
+    "text", ["user", "a.version", "uuid", "first", "'now()'", "unix_timestamp(a)", "lower(reflect)"]
+)
+def test_columns_and_texts_may_be_called_like_a_function(text: str) -> None:
+    assert expression_faults(text, {"user", "a", "uuid", "first", "reflect"}) == []
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("strpos(a, 'x')", "unknown function 'strpos'"),
