@@ -2,7 +2,7 @@
 
 ONLY_IN_SQL = frozenset(
     {
-        "any", "approx_top_k", "array_binary_search", "bigint", "binary", "boolean", "cast", "date", "decimal", "div",
+        "any", "approx_top_k", "bigint", "binary", "boolean", "cast", "date", "decimal", "div",
         "double", "extract", "float", "if", "int", "len", "luhn_check", "mod", "nvl", "nvl2", "overlay",
         "percentile_cont", "percentile_disc", "position", "smallint", "space", "string", "struct", "time", "timestamp",
         "timestampadd", "timestampdiff", "tinyint", "trim", "try_cast",
