@@ -14,8 +14,8 @@ _VERSIONS_KEPT = dict.fromkeys(
     ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration"), "interval 3650 days"
 )
 """A run reads what the one before it found, however long ago that was; scores are compared once their horizon has
-passed; `cdp why` asks of any day. Delta would refuse to read a version that was replaced a week ago, and forget those of
-a month ago with every tenth commit; its log takes a few kilobytes a version."""
+passed; `cdp why` asks of any day. Delta would refuse to read a version that was replaced a week ago, and forget those
+of a month ago with every tenth commit; its log takes a few kilobytes a version."""
 _CONSTRAINT = "delta.constraints."
 _STATISTICS_LIMIT = 32
 _INDEXABLE = (T.StringType, T.NumericType, T.DateType, T.TimestampType)
