@@ -5,7 +5,7 @@ import json
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, field_validator, StringConstraints
+from pydantic import BaseModel, ConfigDict, field_validator, StringConstraints, ValidationInfo
 
 from cdp_lib.errors import near_miss
 
@@ -16,6 +16,9 @@ SqlText = Annotated[str, StringConstraints(min_length=1)]
 """A Spark SQL expression over the columns of its source or entity."""
 
 NOTHING_BEHIND = "has nothing behind it: write a value, or remove the key"
+
+AS_WRITTEN = {"as": "written"}
+"""Validation's context for what a person wrote, where a key with nothing behind it is an error."""
 
 
 def known_zone(name: str) -> str:
@@ -35,8 +38,8 @@ class Frozen(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _has_something_behind_it(cls, value: Any) -> Any:
-        if value is None:
+    def _has_something_behind_it(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None and info.context == AS_WRITTEN:
             raise ValueError(NOTHING_BEHIND)
         return value
 

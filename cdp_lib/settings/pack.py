@@ -16,7 +16,7 @@ from cdp_lib.settings.export import Export
 from cdp_lib.settings.forecast import Churn, LifetimeValue
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.journey import Journey
-from cdp_lib.settings.kind import Frozen, known_zone, Name
+from cdp_lib.settings.kind import AS_WRITTEN, Frozen, known_zone, Name
 from cdp_lib.settings.purchase_pattern import PurchasePattern
 from cdp_lib.settings.recommendation import Recommendation
 from cdp_lib.settings.review_topics import ReviewTopics
@@ -290,7 +290,7 @@ def _parse(document: Document, kinds: Mapping[str, type[Frozen]], faults: list[F
         faults.append(Fault(document.file, document.path, f"{said}.{near_miss(kind, kinds)}"))
         return None
     try:
-        return model.model_validate(document.body)
+        return model.model_validate(document.body, context=AS_WRITTEN)
     except ValidationError as problem:
         faults += [
             Fault(document.file, document.path + path, message)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 
 from cdp_lib.errors import ConfigError, Fault, near_miss
-from cdp_lib.settings.kind import Frozen, NOTHING_BEHIND
+from cdp_lib.settings.kind import AS_WRITTEN, Frozen, NOTHING_BEHIND
 
 SecretResolver = Callable[[str], str | None]
 """The value of a named secret, or None when nobody knows it; `os.environ.get` is one."""
@@ -158,7 +158,7 @@ def merge_settings(*layers: SettingsLayer, resolve_secret: SecretResolver | None
     secrets = {name: resolve_secret(name) if resolve_secret else None for name in names}
     faults = [fault for path, text in texts for fault in _secret_faults(path, text, secrets, layers)]
     try:
-        settings = Settings.model_validate(_reveal(merged, secrets))
+        settings = Settings.model_validate(_reveal(merged, secrets), context=AS_WRITTEN)
     except ValidationError as problem:
         faults += [fault for error in problem.errors(include_url=False) for fault in _faults(error, layers)]
         raise ConfigError(sorted(set(faults))) from None

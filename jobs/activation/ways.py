@@ -10,6 +10,7 @@ from cdp_lib.connectors import kind_named
 from cdp_lib.connectors.protocol import Connector, ConnectorKind, types_in
 from cdp_lib.errors import ConfigError, DeliveryError, Fault
 from cdp_lib.settings.activation import Activation, Destination
+from cdp_lib.settings.kind import AS_WRITTEN
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.settings import SecretResolver
 from cdp_lib.settings.validation import shape_faults
@@ -40,7 +41,7 @@ def destination_faults(pack: Pack) -> Iterator[Fault]:
             yield Fault(file, f"{path}.settings{key}", message)
         body = _revealed(destination.settings, lambda name: "secret")
         try:
-            kind.settings.model_validate(body)
+            kind.settings.model_validate(body, context=AS_WRITTEN)
         except ValidationError as problem:
             hidden = set(_secret_places(destination.settings))
             for key, message in shape_faults(kind.settings, body, problem):

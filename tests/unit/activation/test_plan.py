@@ -124,7 +124,8 @@ def test_without_an_address_nothing_is_sent(world: World, people: tuple[Any, ...
     ],
 )
 def test_an_offer_is_made_within_its_time_only(world: World, times: Any, at: datetime, decision: str) -> None:
-    pack = pack_of({**OFFER, **times}, zone="Europe/Berlin")
+    offer = {key: said for key, said in {**OFFER, **times}.items() if said is not None}
+    pack = pack_of(offer, zone="Europe/Berlin")
     assert world.but(pack=pack).decisions(message_way(offer="gift")) == {HELLO: decision}
 
 
