@@ -26,9 +26,14 @@ def show_run(console: Console, suite: Suite, reports: Sequence[RunReport]) -> No
     )
     if all(one.changed_nothing for one in reports):
         console.print("Nothing new: no table changed.")
-    _show_rows(console, [row for row in suite.ledger.rows(ops.ROW_ACCOUNT) if row["run_id"] in runs])
-    _show_files(console, [row for row in suite.ledger.rows(ops.SOURCE_FILE) if row["run_id"] in runs])
-    _show_verdicts(console, [row for row in suite.ledger.rows(ops.QUALITY_RESULT) if row["run_id"] in runs])
+    place = {source.id: number for number, source in enumerate(suite.pack.sources)}
+    accounts, files, results = (
+        [row for row in suite.ledger.rows(table) if row["run_id"] in runs]
+        for table in (ops.ROW_ACCOUNT, ops.SOURCE_FILE, ops.QUALITY_RESULT)
+    )
+    _show_rows(console, sorted(accounts, key=lambda row: place.get(row["source_system"], len(place))))
+    _show_files(console, sorted(files, key=lambda row: (place.get(row["source_system"], len(place)), row["path"])))
+    _show_verdicts(console, sorted(results, key=lambda row: row["checked_at"]))
     _show_jobs(console, reports)
     _show_customers(console, suite)
     _show_next(console, suite)
