@@ -154,32 +154,31 @@ class Suite:
             sending=sending,
         )
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
-            to_finish = self._with_half_done(options.workflow, jobs)
+            history = History(tuple(self.ledger.states()))
+            to_finish = self._with_half_done(history, options.workflow, jobs)
             if options.resume:
                 return (self._run(to_finish, options, services),)
-            if not self._was_cut_off(options.workflow, to_finish):
+            if not self._was_cut_off(history, options.workflow, to_finish):
                 return (self._run(jobs, options, services),)
             silent = replace(services, sending=_NOTHING_LEAVES)
             cut_off = self._run(to_finish, replace(options, resume=True, as_of=None), silent)
             return (cut_off, self._run(jobs, options, services))
 
-    def _with_half_done(self, workflow: str, jobs: Sequence[Job]) -> Sequence[Job]:
+    def _with_half_done(self, history: History, workflow: str, jobs: Sequence[Job]) -> Sequence[Job]:
         """These jobs, and those that the workflow's last run began and did not end: it has not ended before they have.
 
         Some jobs of a workflow may be asked for alone, after a run of others.
         """
-        history = History(tuple(self.ledger.states()))
         last, names = history.last_run(workflow), {job.name for job in jobs}
         begun = () if last is None or last.status == "succeeded" else history.half_done(last.run_id)
         more = [job_named(name) for name in begun if name not in names and name in job_names()]
         return ordered((*jobs, *more), self.pack) if more else jobs
 
-    def _was_cut_off(self, workflow: str, jobs: Sequence[Job]) -> bool:
+    def _was_cut_off(self, history: History, workflow: str, jobs: Sequence[Job]) -> bool:
         """Whether a kill left the workflow's last run half done, and no other run has done its work since.
 
         Where the settings of the job that it was in changed meanwhile, a new run takes its place.
         """
-        history = History(tuple(self.ledger.states()))
         last = history.last_run(workflow)
         if last is None or last.status != "started":
             return False

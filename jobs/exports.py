@@ -1,7 +1,6 @@
 """Write a pack's exports: CSV with literal headers, a document of what each header means, companion files."""
 
 import csv
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pyspark.sql import DataFrame
 from cdp_lib.connectors.drop import harmless
 from cdp_lib.contracts import activation, gold, identity, silver
 from cdp_lib.errors import ConfigError, near_miss, StorageError
+from cdp_lib.io.private_file import private_file
 from cdp_lib.settings.export import Export
 from cdp_lib.transforms.activation.receivers import receivers
 from cdp_lib.transforms.customer.export import also_known_as, export_rows
@@ -67,16 +67,12 @@ def write_csv(rows: DataFrame, path: Path) -> tuple[Path, int]:
     Only its owner may read it. Text that a spreadsheet would run as a formula bears an apostrophe in front.
     """
     count = 0
-    whole = path.with_name(f".{path.name}.part")
-    whole.unlink(missing_ok=True)
-    opened = os.open(whole, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with open(opened, "w", newline="", encoding="utf-8") as file:
+    with private_file(path, newline="") as file:
         writer = csv.writer(file)
         writer.writerow(rows.columns)
         for row in rows.toLocalIterator():
             writer.writerow(_texts(row))
             count += 1
-    whole.replace(path)
     return path, count
 
 

@@ -1,10 +1,8 @@
 """`cdp review`: uncertain pairs go out as a file for people to judge, and their verdicts come back."""
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +12,7 @@ from rich.console import Console
 from cdp_lib.contracts import matching, silver
 from cdp_lib.errors import ConfigError, Fault, StorageError
 from cdp_lib.io.lock import run_lock
+from cdp_lib.io.private_file import private_file
 from cdp_lib.io.selection import select_rows
 from jobs.audit import note_deed
 from jobs.compose import build_suite, Place, Suite
@@ -114,17 +113,10 @@ def _exported(suite: Suite) -> Iterator[dict[str, Any]]:
 
 
 def _write_private(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The file appears whole or not at all, and is readable by its owner alone from its first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_name(f".{path.name}.part")
-    with suppress(FileNotFoundError):
-        whole.unlink()
-    handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(handle, "w", newline="", encoding="utf-8") as file:
+    with private_file(path, newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
-    whole.replace(path)
 
 
 def _inert(value: object) -> object:

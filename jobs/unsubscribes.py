@@ -1,7 +1,6 @@
 """`cdp unsubscribe`: whose ways out were used, as a file for the next run."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cdp_lib.errors import ConfigError, DeliveryError
+from cdp_lib.io.private_file import private_file
 from cdp_lib.messages.tokens import read_token, Subscription
 from cdp_lib.settings.source import Source
 from jobs.audit import note_deed
@@ -121,9 +121,6 @@ def _write(place: Path, uses: Sequence[Use]) -> int:
         }
         for use in sorted(uses, key=lambda use: use.at)
     }
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".{place.name}.part")
-    with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+    with private_file(place) as file:
         file.writelines(f"{json.dumps(row)}\n" for row in rows.values())
-    part.replace(place)
     return len(rows)

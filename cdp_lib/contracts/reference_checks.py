@@ -36,9 +36,8 @@ def fact_faults(
 
 def feed_fault(entity: str, pack: Pack) -> str:
     """Why there will be no fact of the entity; empty where a source feeds it, or a faulty one may be meant to."""
-    fed = {feed.to for source in pack.sources for feed in source.feeds}
-    is_known = pack.knows_all("source") and fed <= ENTITIES.keys()
-    if entity in fed or entity not in ENTITIES or not is_known:
+    is_known = pack.knows_all("source") and pack.fed <= ENTITIES.keys()
+    if entity in pack.fed or entity not in ENTITIES or not is_known:
         return ""
     return f"no source feeds {entity}. Add a feed `to: {entity}`."
 

@@ -52,20 +52,18 @@ class FileLedger:
 
     def planned(self, run_id: str) -> dict[str, str]:
         """Path: content hash of the files that the run set out to ingest; empty where it had not come so far."""
-        return {
-            row["path"]: row["content_hash"]
-            for row in self.rows
-            if row["run_id"] == run_id and row["status"] == "planned"
-        }
+        return {row["path"]: row["content_hash"] for row in self._of_run(run_id, "planned")}
 
     def planned_under(self, run_id: str) -> frozenset[str]:
         """Hashes of the contracts under which the run set out to ingest files."""
-        own = [row for row in self.rows if row["run_id"] == run_id and row["status"] == "planned"]
-        return frozenset(row["contract_hash"] for row in own)
+        return frozenset(row["contract_hash"] for row in self._of_run(run_id, "planned"))
 
     def ingested(self, run_id: str) -> set[str]:
         """Paths that the run has already ingested whole."""
-        return {row["path"] for row in self.rows if row["run_id"] == run_id and row["status"] == "ingested"}
+        return {row["path"] for row in self._of_run(run_id, "ingested")}
+
+    def _of_run(self, run_id: str, status: str) -> list[Mapping[str, Any]]:
+        return [row for row in self.rows if row["run_id"] == run_id and row["status"] == status]
 
     def _of_path(self, path: str) -> list[Mapping[str, Any]]:
         return [row for row in self.rows if row["path"] == path]

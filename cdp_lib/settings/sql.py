@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp, TokenType
+from sqlglot import exp, Token, TokenType
 from sqlglot.errors import SqlglotError
 
 from cdp_lib.errors import near_miss
@@ -163,7 +163,8 @@ def expression_faults(text: str, columns: Collection[str] | None, functions: Col
     except ValueError as problem:
         return [str(problem)]
     faults = [] if columns is None else _unknown_columns(tree, text, columns)
-    refused = _refused(tree, text)
+    tokens = sqlglot.tokenize(text, dialect="spark")
+    refused = _refused(tree, tokens)
     faults += [
         f"'{name}' in {text!r} may answer otherwise in another run, or reads more than its row; use a column, or "
         "as_of_date in traits from customer"
@@ -172,15 +173,14 @@ def expression_faults(text: str, columns: Collection[str] | None, functions: Col
     called = {call.name.lower() for call in tree.find_all(exp.Anonymous)}
     faults += [
         f"unknown function '{name}' in {text!r}.{near_miss(name, functions)}"
-        for name in (sorted({*called, *_called_as_written(text)} - set(refused)) if functions else ())
+        for name in (sorted({*called, *_called_as_written(tokens)} - set(refused)) if functions else ())
         if name not in functions
     ]
     return faults
 
 
-def _refused(tree: exp.Expr, text: str) -> list[str]:
+def _refused(tree: exp.Expr, tokens: Sequence[Token]) -> list[str]:
     """What is called of `REFUSED`, as it is written: quoted, qualified, or a key word without brackets too."""
-    tokens = sqlglot.tokenize(text, dialect="spark")
     after = [*[token.token_type for token in tokens[1:]], None]
     named = {
         token.text.lower()
@@ -194,9 +194,9 @@ def _refused(tree: exp.Expr, text: str) -> list[str]:
     return sorted(found | {"unix_timestamp()"} if is_now else found)
 
 
-def _called_as_written(text: str) -> Iterator[str]:
+def _called_as_written(tokens: Sequence[Token]) -> Iterator[str]:
     """Names before a bracket: the syntax tree has those that sqlglot knows of any dialect under names of its own."""
-    for name, after in pairwise(sqlglot.tokenize(text, read="spark")):
+    for name, after in pairwise(tokens):
         is_call = name.token_type == TokenType.VAR and after.token_type == TokenType.L_PAREN
         if is_call and name.text.lower() != "group":  # WITHIN GROUP (...)
             yield name.text.lower()

@@ -1,7 +1,6 @@
 """What a dry run would have sent, as files that people can read: one line of JSON for each message."""
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp_lib.errors import DeliveryError
+from cdp_lib.io.private_file import private_file
 from cdp_lib.io.staging import StagedRows
 from jobs.activation.rendering import Writer
 from jobs.activation.sender import Tally
@@ -24,14 +24,11 @@ def write_outbox(staged: StagedRows, writer: Writer, folder: Path) -> Tally:
         one.mkdir(parents=True, exist_ok=True, mode=0o700)
     tally: Tally = Counter()
     for activation in sorted({group["activation_id"] for group in staged.counts("activation_id")}):
-        whole = folder / f"{activation}.jsonl"
-        part = whole.with_suffix(".part")
-        with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        with private_file(folder / f"{activation}.jsonl") as file:
             for row in staged.rows({"activation_id": activation}):
                 line, status = _rendered(row, writer)
                 tally[activation, status] += 1
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        part.replace(whole)
     return tally
 
 
