@@ -91,10 +91,11 @@ def peers(task: Task) -> dict[str, np.ndarray]:
     logs, scored_logs = (np.log1p(rows[RFM].fillna(0)).to_numpy() for rows in (frame, task.scored))
     logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(logs, churned)
     trees = HistGradientBoostingClassifier(random_state=0)
-    trees.fit(frame[list(COLUMNS)].to_numpy(), churned)
+    told = [name for name in COLUMNS if frame[name].notna().any()]
+    trees.fit(frame[told].to_numpy(), churned)
     return {
         LOGISTIC: logistic.predict_proba(scored_logs)[:, 1],
-        TREES: trees.predict_proba(task.scored[list(COLUMNS)].to_numpy())[:, 1],
+        TREES: trees.predict_proba(task.scored[told].to_numpy())[:, 1],
         CLOSED: np.clip(task.scored[CLOSED_FORM].to_numpy(), 0, 1),
         TRAP: np.clip(1 - task.scored["alive"].to_numpy(), 0, 1),
     }

@@ -14,7 +14,7 @@ import pandas as pd
 from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 
-COLUMNS = ["golden_id", "purchase_date", "amount", "item_count"]
+COLUMNS = ["golden_id", "purchase_date", "amount", "item_count", "again_product_count"]
 CANCELLED_AT_ONCE = ("581483", "541431")
 """Orders of Online Retail for 80,995 and 74,215 items that were taken back within minutes."""
 
@@ -46,6 +46,7 @@ CHURN_SPLITS = {
 def purchase_days(name: str, data_dir: Path | None = None) -> pd.DataFrame:
     """One row per golden_id and purchase_date (midnight): amount spent and items bought, by customer and day.
 
+    `again_product_count`: products bought for the second time that day, counting days; unknown in CDNOW.
     Raises ModelError for a data set that is not known or whose file is not there.
     """
     known: dict[str, Callable[[Path | None], pd.DataFrame]] = {
@@ -56,11 +57,19 @@ def purchase_days(name: str, data_dir: Path | None = None) -> pd.DataFrame:
     }
     if name not in known:
         raise ModelError(f"No purchases named {name!r}; there are {', '.join(known)}.")
-    lines = known[name](data_dir)
-    days = lines.assign(
-        golden_id=lines["golden_id"].astype(str), purchase_date=lines["purchase_date"].dt.normalize()
-    ).groupby(["golden_id", "purchase_date"], as_index=False)[["amount", "item_count"]]
-    return days.sum()[COLUMNS]
+    read = known[name](data_dir)
+    lines = read.assign(golden_id=read["golden_id"].astype(str), purchase_date=read["purchase_date"].dt.normalize())
+    by_day = ["golden_id", "purchase_date"]
+    days = lines.groupby(by_day)[["amount", "item_count"]].sum()
+    days["again_product_count"] = _bought_again(lines).reindex(days.index) if "product_id" in lines else np.nan
+    return days.reset_index()[COLUMNS]
+
+
+def _bought_again(lines: pd.DataFrame) -> pd.Series:
+    """By golden_id and purchase_date: products that the customer bought on just one day before."""
+    bought = lines[["golden_id", "product_id", "purchase_date"]].drop_duplicates().sort_values("purchase_date")
+    is_second = bought.groupby(["golden_id", "product_id"]).cumcount() == 1
+    return is_second.groupby([bought["golden_id"], bought["purchase_date"]]).sum().astype(np.float64)
 
 
 def features(days: pd.DataFrame, cut: pd.Timestamp) -> pd.DataFrame:
@@ -92,6 +101,7 @@ def features(days: pd.DataFrame, cut: pd.Timestamp) -> pd.DataFrame:
     latest = previous.drop_duplicates("golden_id", keep="last").set_index("golden_id")
     frame["previous_recency_days"] = (cut - latest["previous"]).dt.days
     frame["last_item_count"] = latest["item_count"]
+    frame["repeated_product_count"] = by_customer["again_product_count"].sum(min_count=1)
     frame["history_days"] = (cut - first.min()).days
     return frame.astype(np.float64).reset_index()
 
@@ -158,6 +168,7 @@ def _online_retail(data_dir: Path | None) -> pd.DataFrame:
             "purchase_date": pd.to_datetime(raw.loc[kept, "InvoiceDate"]),
             "amount": (quantity * price)[kept],
             "item_count": quantity[kept].astype(float),
+            "product_id": raw.loc[kept, "StockCode"].astype(str),
         }
     )
 
@@ -170,6 +181,7 @@ def _complete_journey(data_dir: Path | None) -> pd.DataFrame:
             "purchase_date": raw["transaction_timestamp"],
             "amount": raw["sales_value"],
             "item_count": raw["quantity"].astype(float),
+            "product_id": raw["product_id"].astype(str),
         }
     )
 

@@ -18,7 +18,7 @@ from cdp_lib.workflow.job import job
 from jobs.forecasts.alike import as_others_did, SLACK
 from jobs.forecasts.champions import in_force
 from jobs.forecasts.churn import band_limits, CHURN, churn_fit, learn_churn, unheard
-from jobs.forecasts.history import History, purchase_history, READS
+from jobs.forecasts.history import History, purchase_history, READS_WITH_PRODUCTS
 from jobs.forecasts.monitor import Compared, watch, Watched
 from jobs.forecasts.published import drift_of, is_too_early, publish
 from jobs.moves import moves_of
@@ -28,7 +28,7 @@ _SCHEMA = "golden_id string, churn_probability double, churn_band string, reason
 
 
 @job(
-    reads=READS,
+    reads=READS_WITH_PRODUCTS,
     writes=(scores.churn,),
     remembers=(scores.churn,),
     shaped_by=("pack", "churn"),
@@ -37,7 +37,7 @@ _SCHEMA = "golden_id string, churn_probability double, churn_band string, reason
 def run(ctx: JobContext) -> None:
     """Score everybody who ever bought with the model in force; without one, train it first."""
     settings = ctx.pack.churn or Churn()
-    with purchase_history(ctx) as history:
+    with purchase_history(ctx, with_products=True) as history:
         if is_too_early(ctx, scores.CHURN_SCORE, history, settings.sanity):
             return
         why = unheard(history, settings)

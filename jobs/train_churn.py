@@ -8,16 +8,16 @@ from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.forecasts.champions import compete
 from jobs.forecasts.churn import CHURN, churn_fit, learn_churn, unheard
-from jobs.forecasts.history import purchase_history, READS
+from jobs.forecasts.history import purchase_history, READS_WITH_PRODUCTS
 from jobs.forecasts.published import is_drifting
 from jobs.page import run_page
 
 
-@job(reads=READS, writes=(), shaped_by=("pack", "churn"))
+@job(reads=READS_WITH_PRODUCTS, writes=(), shaped_by=("pack", "churn"))
 def run(ctx: JobContext) -> None:
     """Nothing is trained from too short a history; what was promoted scores from the next daily run on."""
     settings = ctx.pack.churn or Churn()
-    with purchase_history(ctx) as history:
+    with purchase_history(ctx, with_products=True) as history:
         if history.length_days < settings.sanity.least_history_days:
             return
         why = unheard(history, settings)

@@ -31,6 +31,7 @@ FEATURES: tuple[Column, ...] = (
     _figure("item_count", "Items bought; null: unknown."),
     _figure("previous_recency_days", "Days from the last purchase day but one to the cut; null: bought on one day."),
     _figure("last_item_count", "Items bought on the last purchase day; null: unknown."),
+    _figure("repeated_product_count", "Products bought on more than one day up to the cut; null: no products known."),
     _figure("history_days", "Days from anybody's first purchase to the cut: no tenure can be longer."),
 )
 """Columns of a row of features, as `transforms/features/purchases.py` makes them and models read them."""

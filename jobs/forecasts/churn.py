@@ -22,7 +22,7 @@ from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
-from jobs.forecasts.history import History, input_versions, Labelled
+from jobs.forecasts.history import History, input_versions, Labelled, READS_WITH_PRODUCTS
 from jobs.forecasts.published import has_seen, model_body
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ def learn_churn(ctx: JobContext, history: History, settings: Churn, champion: St
             "trained_as_of": ",".join(cut.day.isoformat() for cut in cuts),
         },
         metrics={"customer_count": float(history.customer_count), **(_metrics(trial) if trial else {})},
-        inputs=input_versions(ctx),
+        inputs=input_versions(ctx, READS_WITH_PRODUCTS),
         documents={"settings.json": settings.model_dump(mode="json")},
         charts={} if trial is None else _charts(trial),
     )

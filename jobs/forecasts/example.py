@@ -25,6 +25,7 @@ _ROWS = {
     "item_count": [2, 40, 14],
     "previous_recency_days": [None, 20, 280],
     "last_item_count": [2, 1, 3],
+    "repeated_product_count": [0, 5, 1],
     "history_days": [420, 420, 420],
 }
 

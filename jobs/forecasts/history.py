@@ -21,6 +21,9 @@ from cdp_lib.workflow.context import JobContext
 READS: tuple[Table, ...] = (silver.ORDER, identity.IDENTITY_LINK)
 """What a job must declare to look at the history."""
 
+READS_WITH_PRODUCTS: tuple[Table, ...] = (*READS, silver.ORDER_LINE)
+"""The same, where it looks at which products were bought again as well."""
+
 _SHARES = 1_000_000
 
 
@@ -105,10 +108,13 @@ def drawn_by_id(customers: DataFrame, customer_count: int, most: int) -> DataFra
 
 
 @contextmanager
-def purchase_history(ctx: JobContext) -> Iterator[History]:
-    """The history as of the run's date; usable while the block runs."""
-    orders = facts_of_people(ctx.read(silver.ORDER), ctx.read(identity.IDENTITY_LINK))
-    days = purchase_days(orders, ctx.pack.info.time_zone).where(F.col("purchase_date") <= F.lit(ctx.as_of))
+def purchase_history(ctx: JobContext, *, with_products: bool = False) -> Iterator[History]:
+    """The history as of the run's date; usable while the block runs. Without products,
+    nothing is known of what was bought again."""
+    links = ctx.read(identity.IDENTITY_LINK)
+    orders = facts_of_people(ctx.read(silver.ORDER), links)
+    lines = facts_of_people(ctx.read(silver.ORDER_LINE), links) if with_products else None
+    days = purchase_days(orders, ctx.pack.info.time_zone, lines).where(F.col("purchase_date") <= F.lit(ctx.as_of))
     with cached(days) as kept:
         # Dates are few: a day is one of them, whoever bought.
         seen = (
@@ -125,7 +131,7 @@ def purchase_history(ctx: JobContext) -> Iterator[History]:
         )
 
 
-def input_versions(ctx: JobContext) -> dict[str, int]:
+def input_versions(ctx: JobContext, reads: tuple[Table, ...] = READS) -> dict[str, int]:
     """Versions of what a training sees."""
-    versions = {table.name: ctx.input_version(table) for table in READS}
+    versions = {table.name: ctx.input_version(table) for table in reads}
     return {name: version for name, version in versions.items() if version is not None}

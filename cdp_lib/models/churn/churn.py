@@ -1,10 +1,11 @@
 """Who will buy nothing in the next N days: a probability, a band and reasons for each customer.
 
 Nobody tells a shop that they leave, so churn is a statement about the future: no purchase in (cut, cut + horizon]. The
-score is the mean, in log odds, of a logistic regression and of a few shallow trees on log-scaled purchase features and,
-where given, the closed-form P(no purchase in N days) of a purchase process; then calibrated by Platt's method on
-customers that the members had not seen. Log odds are averaged because both members are additive there, so a customer's
-reasons add up to the score; equal weights, because they are not worth the labels that fitting them would take.
+score is the mean, in log odds, of a logistic regression (two thirds) and of a few shallow trees (one third) on
+log-scaled purchase features and, where given, the closed-form P(no purchase in N days) of a purchase process; then
+calibrated by Platt's method on customers that the members had not seen. Log odds are averaged because both members are
+additive there, so a customer's reasons add up to the score; by fixed weights, because they are not worth the labels
+that fitting them would take.
 1 - P(alive) is no churn score: in BG/NBD it is 0 for everybody who bought once, who mostly never come back, and in
 Pareto/NBD it is of having left for good, not of staying away for a horizon.
 """

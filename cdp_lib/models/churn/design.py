@@ -35,10 +35,11 @@ COLUMNS = (
     "item_count",
     "previous_recency_days",
     "last_item_count",
+    "repeated_product_count",
 )
 """Columns of the feature frame that every customer has, NaN where unknown."""
 _RATIOS = ("recency_to_mean_gap", "recency_to_largest_gap", "recency_share", "is_one_time", "history_share")
-_FIRST_ADDED = ("previous_recency_days", "last_item_count", "history_share")
+_ADDED_SINCE = ("previous_recency_days", "last_item_count", "history_share", "repeated_product_count")
 _SURE = 1e-6
 
 SUBJECT: Mapping[str, str] = MappingProxyType(
@@ -57,6 +58,7 @@ SUBJECT: Mapping[str, str] = MappingProxyType(
         "tenure_days": "tenure",
         "history_share": "tenure",
         "last_item_count": "basket",
+        "repeated_product_count": "habits",
         CLOSED_FORM: "rhythm",
     }
 )
@@ -73,7 +75,7 @@ def feature_names(*, closed_form: bool) -> tuple[str, ...]:
 
 def names_of_first_version(*, closed_form: bool) -> tuple[str, ...]:
     """The columns of models that do not tell theirs: those from before any was added."""
-    return tuple(name for name in feature_names(closed_form=closed_form) if name not in _FIRST_ADDED)
+    return tuple(name for name in feature_names(closed_form=closed_form) if name not in _ADDED_SINCE)
 
 
 def monotone(names: tuple[str, ...]) -> list[int]:

@@ -100,6 +100,12 @@ def _basket(_: int, items: float) -> str:
     return f"{items:.0f} item{'' if round(items) == 1 else 's'} on the last purchase day"
 
 
+def _habits(_: int, repeated: float) -> str:
+    if np.isnan(repeated):
+        return "no products known"
+    return f"{repeated:.0f} product{'' if round(repeated) == 1 else 's'} bought on more than one day"
+
+
 def _rhythm(horizon: int, chance: float) -> str:
     if np.isnan(chance):
         return "no buying rhythm known"
@@ -114,5 +120,6 @@ _SENTENCES: dict[str, tuple[tuple[str, ...], Callable[..., str]]] = {
     "gaps": (("mean_gap_days", "largest_gap_days"), _gaps),
     "tenure": (("tenure_days",), _tenure),
     "basket": (("last_item_count",), _basket),
+    "habits": (("repeated_product_count",), _habits),
     "rhythm": (("no_purchase_probability",), _rhythm),
 }

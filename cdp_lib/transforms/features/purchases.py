@@ -10,23 +10,20 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, functions as F
 
 from cdp_lib.contracts.purchases import FEATURES, LABELS, WINDOWS, YEAR_DAYS
+from cdp_lib.transforms.purchase.lines import kept_quantity
 
 
-def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
-    """One row per golden_id and day with an order: purchase_date, amount, item_count, is_purchase.
+def purchase_days(orders: DataFrame, time_zone: str, lines: DataFrame | None = None) -> DataFrame:
+    """One row per golden_id and day with an order: purchase_date, amount, item_count, is_purchase, again_product_count.
 
     `orders` are rows of silver.order with golden_id. `amount` is the day's net spend, refunds subtracted; a day of
     refunds, cancelled and wholly returned orders alone is no purchase, though its amount counts. `item_count` is null
-    where no purchase of the day tells it.
+    where no purchase of the day tells it. `again_product_count` are the products that the customer bought on that day
+    for the second time, counting days: of `lines`, rows of silver.order_line with golden_id; null: none known that day.
     The rows of a customer lie together, so that what follows needs no other shuffle.
     """
-    dated = orders.select(
-        "golden_id",
-        F.to_date(F.from_utc_timestamp("ordered_at", time_zone)).alias("purchase_date"),
-        "paid_amount",
-        "item_count",
-    )
-    return (
+    dated = orders.select("golden_id", _local_date(time_zone), "paid_amount", "item_count")
+    days = (
         dated.repartition("golden_id")
         .groupBy("golden_id", "purchase_date")
         .agg(
@@ -35,6 +32,29 @@ def purchase_days(orders: DataFrame, time_zone: str) -> DataFrame:
             F.max(is_purchase()).alias("is_purchase"),
         )
     )
+    if lines is None:
+        return days.withColumn("again_product_count", F.lit(None).cast("bigint"))
+    # Joined by customer alone: by day as well, Spark would shuffle both sides again.
+    again = days.join(_bought_again(lines, time_zone), "golden_id", "left")
+    return again.withColumn("again_product_count", F.try_element_at("by_day", "purchase_date")).drop("by_day")
+
+
+def _local_date(time_zone: str) -> Column:
+    return F.to_date(F.from_utc_timestamp("ordered_at", time_zone)).alias("purchase_date")
+
+
+def _bought_again(lines: DataFrame, time_zone: str) -> DataFrame:
+    """One row per golden_id that bought a known product; `by_day`: of each such day, the products bought again."""
+    bought = lines.where(F.col("product_id").isNotNull() & (kept_quantity() > 0))
+    of_product = (
+        bought.select("golden_id", "product_id", _local_date(time_zone))
+        .repartition("golden_id")
+        .groupBy("golden_id", "product_id")
+        .agg(F.array_sort(F.collect_set("purchase_date")).alias("days"))
+    )
+    placed = of_product.select("golden_id", F.posexplode("days").alias("place", "day"))
+    of_day = placed.groupBy("golden_id", "day").agg(F.count_if(F.col("place") == 1).alias("again"))
+    return of_day.groupBy("golden_id").agg(F.map_from_entries(F.collect_list(F.struct("day", "again"))).alias("by_day"))
 
 
 def is_purchase() -> Column:
@@ -74,6 +94,7 @@ def purchase_features(days: DataFrame, cut: date, first_day: date) -> DataFrame:
         *[F.coalesce(F.sum(F.when(ago < days, spent)), F.lit(0)).alias(f"amount_{days}d") for days in WINDOWS],
         F.sum("item_count").alias("item_count"),
         F.max_by(F.when(is_purchase, F.col("item_count")), bought_on).alias("last_item_count"),
+        F.sum("again_product_count").alias("repeated_product_count"),
     )
     bought = summed.where(F.size("ages") > 0).select(
         "*",

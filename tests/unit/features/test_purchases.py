@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, datetime, timedelta, UTC
+from decimal import Decimal
 
 import pytest
 from chispa import assert_df_equality
@@ -29,6 +30,16 @@ def orders(spark: SparkSession, *given: tuple[str, str, str], items: int | None 
         for place, (who, when, paid) in enumerate(given)
     ]
     return rows(spark, silver.ORDER, *made).withColumnRenamed("person_id", "golden_id")
+
+
+def lines(spark: SparkSession, *given: tuple[str, str, str | None, str]) -> DataFrame:
+    """Order lines of (golden_id, local day or instant, product, quantity)."""
+    names = ("line_id", "person_id", "ordered_at", "product_id", "quantity")
+    made = [
+        dict(zip(names, (f"l{place}", who, _at(when), what, Decimal(size)), strict=True))
+        for place, (who, when, what, size) in enumerate(given)
+    ]
+    return rows(spark, silver.ORDER_LINE, *made).withColumnRenamed("person_id", "golden_id")
 
 
 def _at(when: str) -> datetime:
@@ -71,6 +82,7 @@ def test_figures_of_a_customer_with_three_purchase_days_and_a_refund(spark: Spar
         "item_count": 8.0,
         "previous_recency_days": 120.0,
         "last_item_count": 2.0,
+        "repeated_product_count": None,
         "history_days": 546.0,
     }
 
@@ -104,6 +116,43 @@ def test_the_last_basket_is_that_of_the_last_purchase_day_known_or_not(spark: Sp
 
     assert [found[who]["last_item_count"] for who in ("a", "b")] == [None, 3.0]
     assert [found[who]["previous_recency_days"] for who in ("a", "b")] == [180.0, None]
+
+
+def test_products_bought_on_more_than_one_day_are_counted_once_and_by_the_day_they_became_so(
+    spark: SparkSession,
+) -> None:
+    dates = ["2025-05-01", "2025-05-02", "2025-06-10", "2025-06-30", "2025-07-02"]
+    bought = orders(spark, *[(who, day, "9.00") for who in ("a", "once", "unknown") for day in dates])
+    of_a = [
+        ("a", dates[0], "tea", "1"),
+        ("a", dates[0], "tea", "1"),  # twice on one day is not yet again
+        ("a", dates[1], "tea", "2"),
+        ("a", dates[2], "tea", "1"),  # the third day makes no second product
+        ("a", dates[0], "cup", "1"),
+        ("a", dates[1], "cup", "-1"),  # taken back
+        ("a", dates[2], None, "1"),
+        ("a", dates[3], None, "1"),
+        ("a", dates[0], "jam", "1"),
+        ("a", "2025-06-30T20:00:00", "jam", "1"),  # the 1st of July in Bangkok, where nothing was ordered
+        ("a", dates[2], "pie", "1"),
+        ("a", dates[4], "pie", "1"),  # after the cut
+    ]
+    known = lines(spark, *of_a, ("once", dates[0], "tea", "1"))
+
+    def counts(cut: date) -> dict[str, float | None]:
+        made = purchase_features(purchase_days(bought, ZONE, known), cut, FIRST)
+        return {row["golden_id"]: row["repeated_product_count"] for row in made.collect()}
+
+    assert counts(CUT) == {"a": 1.0, "once": 0.0, "unknown": None}
+    assert counts(date(2025, 5, 1)) == {"a": 0.0, "once": 0.0, "unknown": None}
+    assert counts(date(2025, 7, 2)) == {"a": 2.0, "once": 0.0, "unknown": None}
+
+
+def test_the_rows_of_a_customer_are_shuffled_once_also_with_what_was_bought_again(spark: SparkSession) -> None:
+    bought, known = orders(spark, ("a", "2025-05-01", "9.00")), lines(spark, ("a", "2025-05-01", "tea", "1"))
+    plan = purchase_days(bought, ZONE, known)._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
+
+    assert plan.count("Exchange hashpartitioning") == 2, "one of orders, one of lines"
 
 
 def test_days_are_those_of_the_packs_zone(spark: SparkSession) -> None:
@@ -143,10 +192,15 @@ def test_nothing_after_the_cut_is_seen(spark: SparkSession, cut: date) -> None:
     draw = random.Random(5)
     known = [(f"c{draw.randrange(9)}", str(cut - timedelta(days=draw.randrange(300))), "5.00") for _ in range(80)]
     future = [(f"c{draw.randrange(12)}", str(cut + timedelta(days=1 + draw.randrange(90))), "7.00") for _ in range(80)]
-    before = purchase_features(purchase_days(orders(spark, *known, items=2), ZONE), cut, FIRST)
-    after = purchase_features(purchase_days(orders(spark, *known, *future, items=2), ZONE), cut, FIRST)
 
-    assert before.count() > 0
+    def seen(*given: tuple[str, str, str]) -> DataFrame:
+        of_products = lines(spark, *[(who, when, f"p{place % 3}", "1") for place, (who, when, _) in enumerate(given)])
+        days = purchase_days(orders(spark, *given, items=2), ZONE, of_products)
+        return purchase_features(days, cut, FIRST)
+
+    before, after = seen(*known), seen(*known, *future)
+
+    assert before.where("repeated_product_count > 0").count() > 0
     assert_df_equality(after, before, ignore_row_order=True, ignore_nullable=True)
 
 

@@ -29,6 +29,7 @@ def feature_frame(size: int, seed: int = 1, *, prefix: str = "g") -> pd.DataFram
             "item_count": frequency * 2 + 1,
             "previous_recency_days": np.where(frequency > 0, (recency + tenure) / 2, np.nan),
             "last_item_count": np.ceil(spend / 10),
+            "repeated_product_count": np.floor(frequency / 2),
             "history_days": 400.0,
         }
     )

@@ -232,7 +232,7 @@ def test_labels_of_a_part_of_the_horizon_teach_the_weights_and_change_no_level()
 
 def test_a_body_of_the_first_version_scores_with_the_columns_that_it_knows(logistic: ChurnModel) -> None:
     body = json.loads(json.dumps(logistic.to_dict()))
-    added = ("previous_recency_days", "last_item_count", "history_share")
+    added = ("previous_recency_days", "last_item_count", "history_share", "repeated_product_count")
     kept = [place for place, name in enumerate(body.pop("features")) if name not in added]
     member = body["members"]["logistic"]
     member |= {name: [member[name][place] for place in kept] for name in ("typical", "mean", "deviation", "weight")}
@@ -257,6 +257,32 @@ def test_the_last_basket_is_told_in_words() -> None:
         ["12 items on the last purchase day"],
         ["items of the last purchase day unknown"],
     ]
+
+
+def test_habits_are_told_in_words() -> None:
+    by_subject = np.zeros((3, len(SUBJECTS)))
+    by_subject[:, SUBJECTS.index("habits")] = 1.0
+    frame = FRAME.head(3).assign(repeated_product_count=[1.0, 12.0, np.nan])
+
+    assert tell_reasons(frame, by_subject, 90) == [
+        ["1 product bought on more than one day"],
+        ["12 products bought on more than one day"],
+        ["no products known"],
+    ]
+
+
+def test_trees_weigh_half_as_much_as_the_logistic_member_and_as_much_in_earlier_bodies(blend: ChurnModel) -> None:
+    members = blend.members
+    assert members.logistic is not None
+    assert members.boosted is not None
+    design = design_matrix(OTHERS, closed_form=blend.closed_form)
+    own, trees = members.logistic.logit(design), members.boosted.logit(design)
+
+    np.testing.assert_allclose(members.logit(design), members.intercept + members.slope * (2 * own + trees) / 3)
+    body = json.loads(json.dumps(blend.to_dict()))
+    del body["members"]["logistic_share"]
+    earlier = ChurnModel.from_dict(body).members
+    np.testing.assert_allclose(earlier.logit(design), members.intercept + members.slope * (own + trees) / 2)
 
 
 def test_labels_that_end_after_the_cut_are_refused() -> None:
