@@ -44,8 +44,8 @@ CLTV = Table(
         _CURRENCY,
         _probability(
             "probability_alive",
-            "That the customer has not left for good; no churn score. 1 with one purchase day in BG/NBD; in the "
-            "last-period form 1 with a purchase in that period, else 0. Never null.",
+            "That the customer has not left for good; no churn score. 1 with one purchase day in BG/NBD; in "
+            "the forms without a model 1 with a purchase in about the last horizon, else 0. Never null.",
         ),
         _VERSION,
         _RUN,

@@ -82,15 +82,18 @@ class Outlook:
 
 
 def doubts(outlook: Outlook, settings: Sanity) -> dict[str, str]:
-    """Check: why the scores may not be published, in figures; empty where they may."""
-    if outlook.customer_count < settings.least_customers:
-        return {}
+    """Check: why the scores may not be published, in figures; empty where they may.
+
+    Days without a purchase are told of any number of customers, the rest from `least_customers` on.
+    """
     found: dict[str, str] = {}
     if outlook.silent_days > max(settings.silent_days, _SILENCES * outlook.longest_silence_days):
         found[SILENCE] = (
             f"nobody has bought for {outlook.silent_days} days, {outlook.longest_silence_days} at most before: "
             "does the order feed still run? (sanity.silent_days)"
         )
+    if outlook.customer_count < settings.least_customers:
+        return found
     if _is_far(outlook, settings.most_times_naive):
         found[TOTAL] = (
             f"{outlook.what}: forecast {outlook.expected:,.0f}, as in the last period {outlook.naive:,.0f}, more than "

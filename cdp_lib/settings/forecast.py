@@ -16,7 +16,9 @@ class Sanity(Frozen):
     most_drift: float = Field(
         default=0.5, gt=0, description="Population stability index of the scores against those of the training, at most"
     )
-    least_customers: int = Field(default=500, ge=1, description="Below so many customers none of these is judged")
+    least_customers: int = Field(
+        default=500, ge=1, description="Below so many customers neither total nor drift is judged"
+    )
     silent_days: int = Field(
         default=7, ge=1, description="Days without a purchase that are no doubt; more are, if twice the longest before"
     )

@@ -38,6 +38,7 @@ class _Trial:
 
     verdict: Verdict
     predicted: Floats
+    """By what is registered: where the model lost to the naive figure, by that."""
     churned: Floats
 
 
@@ -153,7 +154,8 @@ def _try(history: History, settings: Churn, champion: StoredModel | None, *, is_
         champion=None if former is None else (former - churned) ** 2,
         champion_saw=champion is not None and has_seen(champion.body, cut.day),
     )
-    return _Trial(judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, churned)
+    verdict = judge(losses, naive_name=_NAIVE, is_naive=is_naive)
+    return _Trial(verdict, naive if verdict.loses_to_naive else predicted, churned)
 
 
 def _probability(scorer: ChurnScorer, features: pd.DataFrame) -> Floats:

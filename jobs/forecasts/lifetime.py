@@ -9,25 +9,34 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cdp_lib.errors import ModelError
 from cdp_lib.models.charts import Bars, Curves
 from cdp_lib.models.contest import judge, Losses, Verdict
 from cdp_lib.models.cuts import Cut, spend_cuts
 from cdp_lib.models.lifetime.evaluation import decile_table, spend_scores
 from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime
-from cdp_lib.models.lifetime.lifetime_value import LAST_PERIOD, LifetimeModel, LifetimeSettings
+from cdp_lib.models.lifetime.lifetime_value import LAST_PERIOD, LifetimeModel, LifetimeSettings, REPEAT_RATE
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.champions import Fit, Lesson
 from jobs.forecasts.example import example_features
-from jobs.forecasts.history import History, input_versions
+from jobs.forecasts.history import History, input_versions, Labelled
 from jobs.forecasts.published import has_seen, model_body
 
 Floats = NDArray[np.float64]
 
 CLTV = "cltv"
 """What the registry calls the model, after the pack's name."""
-_NAIVE = "as in the last period"
+_NAIVE, _SIMPLEST = "as in the last period", "the rate of repeat purchases"
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A forecast of the trial's customers: spend, and how far off its purchases were."""
+
+    spend: Floats
+    purchases_mae: float
 
 
 @dataclass(frozen=True)
@@ -35,20 +44,21 @@ class _Trial:
     """How a model fitted as of an earlier day did on the days after it."""
 
     verdict: Verdict
-    predicted: Floats
     actual: Floats
-    purchases_mae: float
+    registered: _Said
+    """By what is registered: where the model lost to the naive forecast, by that."""
+    rejected: _Said | None
+    """By the model that lost to it."""
 
 
 def learn_lifetime(ctx: JobContext, history: History, settings: LifetimeValue, champion: StoredModel | None) -> Lesson:
     """A model of all history, and how one of the history up to a horizon ago did on the days since."""
     present = history.sample(settings.most_trained_on)
     model = fit_lifetime(present, _examples(history, history.as_of, settings), settings_of(settings))
-    trial = _try(history, settings, champion, is_naive=model.form == LAST_PERIOD)
-    if model.closed is not None:
-        model = replace(model, closed=model.closed.with_purchases_of(history.collapsed()))
+    trial = _try(history, settings, champion, is_simplest=model.form == REPEAT_RATE)
     if trial is not None and trial.verdict.loses_to_naive:
-        model = last_period_of(model, trial.verdict.reason)
+        model = replace(without_model(model, LAST_PERIOD), reason=f"the trained model was {trial.verdict.reason}")
+    model = with_purchases_of_all(model, history)
     scored = model.score(present)["cltv_amount"].to_numpy(np.float64)
     training = Training(
         body=model_body(model.to_dict(), cltv_fit(history, settings), scored, history.as_of),
@@ -84,17 +94,19 @@ def settings_of(settings: LifetimeValue) -> LifetimeSettings:
     )
 
 
-def last_period_of(model: LifetimeModel, why: str) -> LifetimeModel:
-    """The same history with the naive forecast: who spent will spend again."""
-    naive = fit_naive(model)
-    return replace(naive, reason=f"the trained model was {why}")
+def without_model(model: LifetimeModel, form: str) -> LifetimeModel:
+    """The same customers' forecast in one of the forms without a model: LAST_PERIOD or REPEAT_RATE."""
+    return replace(model, form=form, closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None)
 
 
-def fit_naive(model: LifetimeModel) -> LifetimeModel:
-    """The model's last-period form."""
-    return replace(
-        model, form=LAST_PERIOD, closed=None, boosted=None, boosted_weight=0.0, last_weight=0.0, interval=None
-    )
+def with_purchases_of_all(model: LifetimeModel, history: History) -> LifetimeModel:
+    """Its purchases fitted to the histories of all customers; where they cannot be, the sample's fit stays."""
+    if model.closed is None:
+        return model
+    try:
+        return replace(model, closed=model.closed.with_purchases_of(history.collapsed()))
+    except ModelError as problem:
+        return replace(model, reason=f"{model.reason}; purchases are a sample's: {problem}")
 
 
 def _examples(history: History, known_until: date, settings: LifetimeValue) -> list[Example]:
@@ -106,8 +118,14 @@ def _examples(history: History, known_until: date, settings: LifetimeValue) -> l
     return [Example(one.features, one.labels, one.cut.horizon_days) for one in known]
 
 
-def _try(history: History, settings: LifetimeValue, champion: StoredModel | None, *, is_naive: bool) -> _Trial | None:
-    """Fitted as of a horizon ago (half the history ago where that is later); compared on spend, not discounted."""
+def _try(
+    history: History, settings: LifetimeValue, champion: StoredModel | None, *, is_simplest: bool
+) -> _Trial | None:
+    """Fitted as of a horizon ago (half the history ago where that is later); compared on spend, not discounted.
+
+    The rival is what each customer spent in the horizon before; of what is registered in the simplest form for want of
+    customers, that form itself.
+    """
     horizon = min(settings.horizon_days, history.length_days // 2)
     cut = Cut(history.as_of - timedelta(days=horizon), horizon)
     if history.length_days - horizon < settings.sanity.least_history_days:
@@ -116,20 +134,24 @@ def _try(history: History, settings: LifetimeValue, champion: StoredModel | None
     plain = replace(settings_of(settings), horizon_days=horizon, discount_rate=0.0)
     model = fit_lifetime(test.features, _examples(history, cut.day, settings), plain)
     actual = test.labels["future_amount"].to_numpy(np.float64)
-    said = model.score(test.features)
-    predicted = said["cltv_amount"].to_numpy(np.float64)
-    naive = fit_naive(model).score(test.features)["cltv_amount"].to_numpy(np.float64)
+    said = _said(model, test)
+    naive = _said(without_model(model, REPEAT_RATE if is_simplest else LAST_PERIOD), test)
     former = None if champion is None else _spend_by(champion.body, test.features, horizon)
     losses = Losses(
-        challenger=np.abs(predicted - actual),
-        naive=np.abs(naive - actual),
+        challenger=np.abs(said.spend - actual),
+        naive=np.abs(naive.spend - actual),
         champion=None if former is None else np.abs(former - actual),
         champion_saw=champion is not None and has_seen(champion.body, cut.day),
     )
-    purchases = said["predicted_purchase_count"].to_numpy() - test.labels["future_purchase_count"].to_numpy()
-    return _Trial(
-        judge(losses, naive_name=_NAIVE, is_naive=is_naive), predicted, actual, float(np.abs(purchases).mean())
-    )
+    verdict = judge(losses, naive_name=_SIMPLEST if is_simplest else _NAIVE, is_naive=is_simplest)
+    registered = naive if is_simplest or verdict.loses_to_naive else said
+    return _Trial(verdict, actual, registered, said if verdict.loses_to_naive else None)
+
+
+def _said(model: LifetimeModel, test: Labelled) -> _Said:
+    scores = model.score(test.features)
+    off = scores["predicted_purchase_count"].to_numpy() - test.labels["future_purchase_count"].to_numpy()
+    return _Said(scores["cltv_amount"].to_numpy(np.float64), float(np.abs(off).mean()))
 
 
 def _spend_by(body: Mapping[str, Any], features: pd.DataFrame, horizon_days: int) -> Floats:
@@ -139,27 +161,36 @@ def _spend_by(body: Mapping[str, Any], features: pd.DataFrame, horizon_days: int
 
 
 def _metrics(trial: _Trial) -> dict[str, float]:
-    scores = spend_scores(trial.predicted, trial.actual)
+    rejected = {} if trial.rejected is None else _figures(trial.rejected, trial.actual)
     figures = {
-        "spend_mae": scores.mae,
-        "spend_gini": scores.gini,
-        "spend_top10": scores.top_decile_share,
-        "spend_aggregate_error": scores.aggregate_error,
-        "transactions_mae": trial.purchases_mae,
+        **_figures(trial.registered, trial.actual),
+        **{f"rejected.{name}": figure for name, figure in rejected.items()},
         **trial.verdict.figures,
     }
     return {name: figure for name, figure in figures.items() if np.isfinite(figure)}
 
 
+def _figures(said: _Said, actual: Floats) -> dict[str, float]:
+    scores = spend_scores(said.spend, actual)
+    return {
+        "spend_mae": scores.mae,
+        "spend_gini": scores.gini,
+        "spend_top10": scores.top_decile_share,
+        "spend_aggregate_error": scores.aggregate_error,
+        "transactions_mae": said.purchases_mae,
+    }
+
+
 def _charts(trial: _Trial) -> dict[str, Bars | Curves]:
-    table = decile_table(trial.predicted, trial.actual)
+    predicted, actual = trial.registered.spend, trial.actual
+    table = decile_table(predicted, actual)
     both = table[["predicted_amount", "actual_amount"]].to_numpy(np.float64).tolist()
     rows = {f"decile {decile}": pair for decile, pair in zip(table["decile"], both, strict=True)}
     means = (table["predicted_amount"].tolist(), table["actual_amount"].tolist())
-    order = np.argsort(-trial.predicted, kind="stable")
-    total = max(float(trial.actual.sum()), 1e-9)
+    order = np.argsort(-predicted, kind="stable")
+    total = max(float(actual.sum()), 1e-9)
     share = np.linspace(0, 1, 51)
-    held = np.interp(share * len(order), np.arange(len(order) + 1), np.r_[0, np.cumsum(trial.actual[order])]) / total
+    held = np.interp(share * len(order), np.arange(len(order) + 1), np.r_[0, np.cumsum(actual[order])]) / total
     return {
         "spend_by_decile.png": Bars(
             "Mean spend in the horizon by decile of forecast", "amount", {"deciles": rows}, ("forecast", "came true")

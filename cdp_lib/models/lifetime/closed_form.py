@@ -10,7 +10,13 @@ import pandas as pd
 from cdp_lib.errors import ModelError, near_miss
 from cdp_lib.models.lifetime.bg_nbd import BgNbd
 from cdp_lib.models.lifetime.discount import present_worth
-from cdp_lib.models.lifetime.gamma_gamma import GammaGamma, spend_frequency_correlation, spend_history, spend_known
+from cdp_lib.models.lifetime.gamma_gamma import (
+    GammaGamma,
+    kept_share,
+    spend_frequency_correlation,
+    spend_history,
+    spend_known,
+)
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 from cdp_lib.models.lifetime.pareto_nbd import ParetoNbd
 from cdp_lib.models.lifetime.purchase_counts import purchase_counts
@@ -53,11 +59,13 @@ class ClosedFormModel:
     spend: GammaGamma | None
     """None where Gamma-Gamma has no answer: then every customer is expected to spend `pooled_amount`."""
     pooled_amount: float
-    """Mean spend per purchase day over all customers."""
+    """Mean net spend per purchase day over all customers."""
     spend_correlation: float
     """Of purchases and mean spend over customers; Gamma-Gamma assumes 0."""
     first_included: bool
     """Whether the first purchase counts in a customer's mean spend."""
+    kept_share: float = 1.0
+    """What refunds leave of what Gamma-Gamma expects; bodies of earlier versions do not tell."""
 
     @classmethod
     def fit(cls, features: pd.DataFrame, kind: str, *, first_included: bool = True) -> "ClosedFormModel":
@@ -73,7 +81,8 @@ class ClosedFormModel:
             spend = fitted if fitted.has_mean else None
         except ModelError:
             spend = None
-        return cls(kind, purchases, spend, pooled_amount(features), correlation, first_included)
+        kept = kept_share(features) if first_included else 1.0  # the mean of repeat purchases alone is net
+        return cls(kind, purchases, spend, pooled_amount(features), correlation, first_included, kept)
 
     def with_purchases_of(self, histories: pd.DataFrame) -> "ClosedFormModel":
         """The same with purchases fitted to other histories, e.g. those of all customers with `customer_count` each.
@@ -113,12 +122,14 @@ class ClosedFormModel:
         future = self.purchases.draw_purchases(purchase_counts(features), horizon_days, rng)
         if self.spend is None:
             return future * self.pooled_amount
-        return self.spend.draw_spend(*spend_known(features, first_included=self.first_included), future, rng)
+        known = spend_known(features, first_included=self.first_included)
+        return self.kept_share * self.spend.draw_spend(*known, future, rng)
 
     def _amount(self, features: pd.DataFrame) -> Floats:
         if self.spend is None:
             return np.full(len(features), self.pooled_amount)
-        return self.spend.expected_spend(*spend_known(features, first_included=self.first_included))
+        known = spend_known(features, first_included=self.first_included)
+        return self.kept_share * self.spend.expected_spend(*known)
 
     def to_dict(self) -> dict[str, Any]:
         """Names and numbers, for a JSON body."""
@@ -129,6 +140,7 @@ class ClosedFormModel:
             "pooled_amount": self.pooled_amount,
             "spend_correlation": self.spend_correlation,
             "first_included": self.first_included,
+            "kept_share": self.kept_share,
         }
 
     @classmethod
@@ -141,6 +153,7 @@ class ClosedFormModel:
             float(body["pooled_amount"]),
             float(body["spend_correlation"]),
             bool(body["first_included"]),
+            float(body.get("kept_share", 1.0)),
         )
 
 

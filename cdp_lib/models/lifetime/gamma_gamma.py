@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import digamma, gammaln  # type: ignore[import-untyped]  # SciPy ships no types
 
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.maximum_likelihood import Floats, likeliest
 
+_HALF_A_COIN, _ROUNDING = 0.005, 1e-6
+"""What rounding may part a total from its mean times its days: in the currency, and as a share."""
 _STARTS = ((1.0, 1.0, 1.0), (6.0, 4.0, 0.5))
 
 
@@ -49,12 +52,14 @@ def spend_known(features: pd.DataFrame, *, first_included: bool) -> tuple[Floats
     """Per row of the feature frame: purchase days that count, and the mean amount over them; 0 and 0 where none does.
 
     The literature fits repeat purchases alone. With the first one included every customer says something, and days
-    without spend are left out: the frame's `monetary_amount` is the mean over the others.
+    without spend are left out: the frame's `monetary_amount` is the mean over the others. Where refunds make the total
+    say nothing of how many these are, all count.
     """
     total, frequency = features["total_amount"].to_numpy(np.float64), features["frequency"].to_numpy(np.float64)
     if first_included:
         mean = np.nan_to_num(features["monetary_amount"].to_numpy(np.float64))
-        days = np.clip(np.rint(total / np.where(mean > 0, mean, 1.0)), 1.0, frequency + 1)
+        told = np.clip(_days_of_spend(total, mean), 1, frequency + 1)
+        days = np.where(_tells_of_refunds(features), frequency + 1, told)
     else:
         days = frequency
         mean = (total - features["first_amount"].to_numpy(np.float64)) / np.maximum(frequency, 1.0)
@@ -62,6 +67,33 @@ def spend_known(features: pd.DataFrame, *, first_included: bool) -> tuple[Floats
         mean = np.where(mean > 1e-9 * np.maximum(np.abs(total), 1.0), mean, 0.0)
     known = (days > 0) & (mean > 0)
     return np.where(known, days, 0.0), np.where(known, mean, 0.0)
+
+
+def kept_share(features: pd.DataFrame) -> float:
+    """What refunds leave of a unit spent, over all customers, 0 to 1; 1 where no customer's total tells of a refund.
+
+    Refunds that come as orders of their own, days later, are in `total_amount` and not in `monetary_amount`. Where
+    there are any, a purchase day without spend counts as a refunded one: it brings as little.
+    """
+    gross = np.nan_to_num(features["monetary_amount"].to_numpy(np.float64)) @ (features["frequency"].to_numpy() + 1)
+    if not _tells_of_refunds(features).any() or gross <= 0:
+        return 1.0
+    return float(np.clip(features["total_amount"].sum() / gross, 0.0, 1.0))
+
+
+def _tells_of_refunds(features: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows whose total is not one mean spend per day with spend, to half of the smallest coin."""
+    mean = np.nan_to_num(features["monetary_amount"].to_numpy(np.float64))
+    total, days = features["total_amount"].to_numpy(np.float64), features["frequency"].to_numpy(np.float64) + 1
+    whole = np.clip(_days_of_spend(total, mean), mean > 0, days)
+    told: NDArray[np.bool_] = np.abs(total - whole * mean) > _HALF_A_COIN + _ROUNDING * np.abs(total)
+    return told
+
+
+def _days_of_spend(total: Floats, mean: Floats) -> Floats:
+    """Purchase days with spend, by their total and their mean."""
+    days: Floats = np.rint(total / np.where(mean > 0, mean, 1.0))
+    return days
 
 
 def spend_history(features: pd.DataFrame, *, first_included: bool) -> SpendHistory:

@@ -1,6 +1,7 @@
 """Fitting lifetime value: which form the customers bear out, on earlier cuts and what came after them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -10,10 +11,12 @@ import pandas as pd
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.boosted import Boosted, design_frame
 from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel, pooled_amount, PURCHASE_MODELS
+from cdp_lib.models.lifetime.gamma_gamma import kept_share
 from cdp_lib.models.lifetime.last_period import last_period_spend
-from cdp_lib.models.lifetime.lifetime_value import BLEND, CLOSED_FORM, LAST_PERIOD, LifetimeModel, LifetimeSettings
+from cdp_lib.models.lifetime.lifetime_value import BLEND, CLOSED_FORM, LifetimeModel, LifetimeSettings, REPEAT_RATE
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
 from cdp_lib.models.lifetime.purchase_counts import purchase_counts
+from cdp_lib.models.lifetime.repeat_rate import pooled_repeat_rate
 from cdp_lib.models.lifetime.spend_interval import SpendInterval
 
 WEIGHTS = (0.5, 0.25, 0.75)
@@ -53,16 +56,19 @@ def fit_lifetime(features: pd.DataFrame, earlier: Sequence[Example], settings: L
     """The richest form that the customers bear out; never fails for too few of them.
 
     `earlier` are cuts before the present one. The purchase model is the one that told the purchases after them best
-    (mean absolute error), without any the likelier one. The boosters learn from them; their share of the blend, and
-    that of the last period's spend, are those of WEIGHTS and LAST_WEIGHTS with the least mean absolute error there,
-    over customers that they had not learnt from. The same back-test calibrates the interval; without one, futures drawn
-    from the closed form do.
+    (mean absolute error), without any the likelier one; where one cannot be fitted, the other. The boosters learn from
+    them; their share of the blend, and that of the last period's spend, are those of WEIGHTS and LAST_WEIGHTS with the
+    least mean absolute error there, over customers that they had not learnt from. The same back-test calibrates the
+    interval; without one, futures drawn from the closed form do.
     Raises ModelError for a feature frame without the columns or with histories that cannot be.
     """
     purchase_counts(features)
     _check_labels(earlier)
-    pooled = pooled_amount(features)
-    simple = LifetimeModel(settings, LAST_PERIOD, "", None, None, 0.0, None, pooled)
+    simple = LifetimeModel(
+        *(settings, REPEAT_RATE, "", None, None, 0.0, None, pooled_amount(features)),
+        repeat_rate=pooled_repeat_rate(features, settings.horizon_days),
+        kept_share=kept_share(features),
+    )
     short = _too_little(features, settings)
     if short:
         return replace(simple, reason=short)
@@ -107,35 +113,65 @@ def _too_few(example: Example, settings: LifetimeSettings) -> str:
 def _choose_kind(
     features: pd.DataFrame, earlier: Sequence[Example], settings: LifetimeSettings
 ) -> tuple[ClosedFormModel, str, list[_BackTest]]:
-    """The closed form with the better model of purchases, why it is that one, and its back-tests."""
-    tests = {kind: _back_tests(earlier, kind, settings) for kind in PURCHASE_MODELS}
-    if not any(tests.values()):
-        fitted = [_fitted(features, kind, settings) for kind in PURCHASE_MODELS]
-        best = max(fitted, key=lambda model: model.purchases.log_likelihood)
+    """The closed form with the better model of purchases, why it is that one, and its back-tests.
+
+    Where one of the models cannot be fitted, now or at an earlier cut, the other stands. Raises ModelError where
+    neither can.
+    """
+    usable = [example for example in earlier if not _too_little(example.features, settings)]
+    tests = {kind: _back_tests(usable, kind, settings) for kind in PURCHASE_MODELS}
+    error = _purchase_errors(tests)
+    if not error:
+        best = max(_fits(features, tuple(PURCHASE_MODELS), settings), key=lambda one: one.purchases.log_likelihood)
         told = best.purchases.log_likelihood
         return best, f"{best.kind} is the likelier model of purchases ({told:.4f} per customer)", []
-    error = {kind: float(np.mean([test.purchase_error for test in tests[kind]])) for kind in PURCHASE_MODELS}
-    kind = least_wrong(error)
-    why = f"{kind} told purchases best after the earlier cut ({error[kind]:.3f} off per customer)"
-    return _fitted(features, kind, settings), why, tests[kind]
-
-
-def least_wrong(error: Mapping[str, float]) -> str:
-    """The name with the smallest error; one that is no number counts as the largest. Raises ModelError without any."""
-    told = {name: value for name, value in error.items() if np.isfinite(value)}
-    if not told:
+    told_best = in_order(error)
+    kinds = (*told_best, *(kind for kind in PURCHASE_MODELS if kind not in error))
+    if not kinds:
         raise ModelError(f"{' and '.join(sorted(error))} gave no number for customers of an earlier cut.")
-    return min(told, key=lambda name: told[name])
+    closed = next(_fits(features, kinds, settings))
+    off = f"{error[closed.kind]:.3f} off per customer" if closed.kind in error else "not tried on an earlier cut"
+    is_best = closed.kind in told_best[:1]
+    first = "told purchases best after the earlier cut" if is_best else "is the one that could be fitted"
+    return closed, f"{closed.kind} {first} ({off})", list(tests[closed.kind].values())
 
 
-def _fitted(features: pd.DataFrame, kind: str, settings: LifetimeSettings) -> ClosedFormModel:
-    return ClosedFormModel.fit(features, kind, first_included=settings.first_included)
+def in_order(error: Mapping[str, float]) -> tuple[str, ...]:
+    """The names from the smallest error up; without those whose error is no number."""
+    return tuple(sorted((name for name in error if np.isfinite(error[name])), key=lambda name: error[name]))
 
 
-def _back_tests(earlier: Sequence[Example], kind: str, settings: LifetimeSettings) -> list[_BackTest]:
-    """Of the earlier cuts with enough customers for a closed form."""
-    usable = [example for example in earlier if not _too_little(example.features, settings)]
-    return [_BackTest(example, _fitted(example.features, kind, settings)) for example in usable]
+def _fits(features: pd.DataFrame, kinds: Sequence[str], settings: LifetimeSettings) -> Iterator[ClosedFormModel]:
+    """The closed forms of those kinds that can be fitted, in order. Raises ModelError at the end where none could."""
+    problems = []
+    for kind in kinds:
+        try:
+            fitted = ClosedFormModel.fit(features, kind, first_included=settings.first_included)
+        except ModelError as problem:
+            problems.append(f"{kind}: {problem}")
+        else:
+            yield fitted
+    if len(problems) == len(kinds):
+        raise ModelError("; ".join(problems))
+
+
+def _back_tests(usable: Sequence[Example], kind: str, settings: LifetimeSettings) -> dict[int, _BackTest]:
+    """By place of the cut, of those at which the kind can be fitted."""
+    found = {}
+    for place, example in enumerate(usable):
+        with suppress(ModelError):  # its other cuts, and the other kind, are judged all the same
+            found[place] = _BackTest(example, next(_fits(example.features, [kind], settings)))
+    return found
+
+
+def _purchase_errors(tests: Mapping[str, Mapping[int, _BackTest]]) -> dict[str, float]:
+    """Mean error by kind, over the cuts at which every kind could be fitted that could be at any; else over its own."""
+    tried = {kind: by_cut for kind, by_cut in tests.items() if by_cut}
+    shared = set[int]().union(*tried.values()).intersection(*tried.values())
+    return {
+        kind: float(np.mean([test.purchase_error for place, test in by_cut.items() if place in (shared or by_cut)]))
+        for kind, by_cut in tried.items()
+    }
 
 
 def _check_labels(earlier: Sequence[Example]) -> None:

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import nbinom  # type: ignore[import-untyped]  # SciPy ships no types
 
-from cdp_lib.contracts.purchases import WINDOWS
 from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.boosted import Boosted, design_frame
 from cdp_lib.models.lifetime.closed_form import ClosedForm, ClosedFormModel
 from cdp_lib.models.lifetime.discount import present_worth
-from cdp_lib.models.lifetime.last_period import days_known, last_period_spend
+from cdp_lib.models.lifetime.last_period import last_period_purchases, last_period_spend
 from cdp_lib.models.lifetime.maximum_likelihood import Floats
+from cdp_lib.models.lifetime.repeat_rate import expected_repeats, LENT, repeats
 from cdp_lib.models.lifetime.spend_interval import SpendInterval
 
-BLEND, CLOSED_FORM, LAST_PERIOD = "blend", "closed form", "last period"
+BLEND, CLOSED_FORM, REPEAT_RATE, LAST_PERIOD = "blend", "closed form", "repeat rate", "last period"
 SCORES = (
     "predicted_purchase_count",
     "expected_spend_amount",
@@ -72,7 +72,11 @@ class LifetimeModel:
     interval: SpendInterval | None
     pooled_amount: float
     last_weight: float = 0.0
-    """The last period's share of a blend. Bodies of earlier versions have none."""
+    """The last period's share of a blend. Bodies of earlier versions have none, nor the figures below."""
+    repeat_rate: float = 0.0
+    """Purchase days after the first per customer and day, over all customers."""
+    kept_share: float = 1.0
+    """What refunds leave of a unit spent, over all customers."""
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
         """One row per row of the feature frame, in its order: golden_id and SCORES, none missing, none negative.
@@ -80,12 +84,13 @@ class LifetimeModel:
         `predicted_purchase_count` are purchase days within the horizon; `expected_spend_amount` is per purchase day, by
         the closed form alone; `cltv_amount` is all spend within the horizon, discounted to the cut, blended where the
         form is a blend, so it need not be the product of the two; the bounds hold it with the settings' confidence.
-        `probability_alive` is that of not having left for good; in the last-period form, 1 with a purchase in it.
+        `probability_alive` is that of not having left for good; in the forms without a model, 1 with a purchase in
+        about the last horizon.
         Raises ModelError for a frame without the columns.
         """
         if features.empty:
             return pd.DataFrame({"golden_id": features["golden_id"], **{name: np.empty(0) for name in SCORES}})
-        columns = self._last_period(features) if self.closed is None else self._modelled(features, self.closed)
+        columns = self._plain(features) if self.closed is None else self._modelled(features, self.closed)
         known = dict(zip(SCORES, columns, strict=True))
         return pd.DataFrame({"golden_id": features["golden_id"].to_numpy(), **known})
 
@@ -109,23 +114,26 @@ class LifetimeModel:
         last = last_period_spend(features, self.settings.horizon_days)
         return (1 - self.last_weight) * modelled + self.last_weight * last
 
-    def _last_period(self, features: pd.DataFrame) -> tuple[Floats, ...]:
-        """As often as in the last days before the cut, at the customer's own mean spend, or at all customers'.
+    def _plain(self, features: pd.DataFrame) -> tuple[Floats, ...]:
+        """By the customer's own mean spend, or all customers': as often as repeat rates say, or as in the last period.
 
         The bounds take the rate as Gamma(count + 1/2, days), which a Poisson count leaves behind (Jeffreys).
         """
         horizon = self.settings.horizon_days
-        window = next((days for days in WINDOWS if days >= horizon), WINDOWS[-1])
-        days = np.minimum(float(window), days_known(features))
-        count = features[f"purchase_count_{window}d"].to_numpy(np.float64)
-        amount = features["monetary_amount"].fillna(self.pooled_amount).to_numpy(np.float64)
-        worth = present_worth(horizon / 2, self.settings.discount_rate)
+        own = features["monetary_amount"].to_numpy(np.float64) * self.kept_share
+        amount = np.where(np.isnan(own), self.pooled_amount, own)
+        recent = last_period_purchases(features, horizon)
+        if self.form == LAST_PERIOD:
+            expected, spend, shape = recent, last_period_spend(features, horizon), recent + LENT
+            mean = shape
+        else:
+            expected = expected_repeats(features, horizon, self.repeat_rate)
+            spend, shape, mean = expected * amount, repeats(features, horizon)[0] + LENT, expected
         tail = (1 - self.settings.confidence) / 2
-        low, high = (nbinom.ppf(share, count + 0.5, days / (days + horizon)) for share in (tail, 1 - tail))
-        expected = count * horizon / days
-        value = worth * amount
-        bounds = np.minimum(low, expected) * value, np.maximum(high, expected) * value
-        return expected, amount, expected * value, *bounds, (count > 0).astype(np.float64)
+        low, high = (nbinom.ppf(share, shape, shape / (shape + mean)) * amount for share in (tail, 1 - tail))
+        worth = present_worth(horizon / 2, self.settings.discount_rate)
+        bounds = worth * np.minimum(low, spend), worth * np.maximum(high, spend)
+        return expected, amount, worth * spend, *bounds, (recent > 0).astype(np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """Names, numbers and the boosters' text, for a JSON body."""
@@ -137,6 +145,8 @@ class LifetimeModel:
             "boosted_weight": self.boosted_weight,
             "last_weight": self.last_weight,
             "pooled_amount": self.pooled_amount,
+            "repeat_rate": self.repeat_rate,
+            "kept_share": self.kept_share,
             **{name: None if part is None else part.to_dict() for name, part in parts.items()},
         }
 
@@ -153,4 +163,6 @@ class LifetimeModel:
             None if body["interval"] is None else SpendInterval.from_dict(body["interval"]),
             float(body["pooled_amount"]),
             float(body.get("last_weight", 0.0)),
+            float(body.get("repeat_rate", 0.0)),
+            float(body.get("kept_share", 1.0)),
         )

@@ -100,7 +100,7 @@ def test_each_doubt_is_told_in_figures(changed: dict, check: str, told: str) -> 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"customer_count": 499, "expected": 900.0, "drift": 9.0, "silent_days": 99},
+        {"customer_count": 499, "expected": 900.0, "drift": 9.0},
         # Too few were known a horizon ago, or they were seen for less than one, when they were new and bought most.
         {"naive": None, "expected": 900.0},
         {"naive": 400.0, "is_bound": True},
@@ -113,6 +113,11 @@ def test_each_doubt_is_told_in_figures(changed: dict, check: str, told: str) -> 
 )
 def test_what_is_no_doubt(changed: dict) -> None:
     assert doubts(replace(CALM, **changed), Sanity()) == {}
+
+
+def test_a_feed_that_stopped_is_told_of_few_customers_too() -> None:
+    few = replace(CALM, customer_count=3, expected=900.0, drift=9.0, silent_days=8)
+    assert list(doubts(few, Sanity())) == ["orders_still_arrive"]
 
 
 def test_an_upper_bound_still_stops_what_is_far_above_it() -> None:

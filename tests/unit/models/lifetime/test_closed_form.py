@@ -63,6 +63,37 @@ def test_where_gamma_gamma_has_no_answer_the_pooled_mean_stands_in(frame):
     assert said.draw_spend(free, 90, np.random.default_rng(1)).max() == 0.0
 
 
+def refunded(frame: pd.DataFrame, every: int) -> pd.DataFrame:
+    """The same purchases, of which every so many customers return all a few days later, as orders of their own."""
+    returns = np.arange(len(frame)) % every == 0
+    return frame.assign(total_amount=frame["total_amount"].where(~returns, 0.0))
+
+
+def test_refunds_that_come_as_orders_of_their_own_are_no_spend(frame):
+    plain, half, all_of_it = (
+        ClosedFormModel.fit(one, "bg_nbd") for one in (frame, refunded(frame, 2), refunded(frame, 1))
+    )
+    share = refunded(frame, 2)["total_amount"].sum() / frame["total_amount"].sum()
+
+    assert plain.kept_share == 1.0
+    assert half.forecast(frame, 90).spend.sum() == pytest.approx(
+        share * plain.forecast(frame, 90).spend.sum(), rel=1e-3
+    )
+    drawn = half.draw_spend(frame, 90, np.random.default_rng(1)).sum()
+    assert drawn == pytest.approx(half.forecast(frame, 90).spend.sum(), rel=0.1)
+    assert all_of_it.forecast(frame, 90).spend.max() == 0.0
+
+
+def test_the_mean_of_repeat_purchases_is_net_of_refunds_already(frame):
+    assert ClosedFormModel.fit(refunded(frame, 2), "bg_nbd", first_included=False).kept_share == 1.0
+
+
+def test_a_body_of_an_earlier_version_keeps_all(model):
+    body = {name: value for name, value in model.to_dict().items() if name != "kept_share"}
+
+    assert ClosedFormModel.from_dict(json.loads(json.dumps(body))) == model
+
+
 def test_the_pooled_amount_is_spend_per_purchase_day():
     rows = pd.DataFrame({"frequency": [1.0, 0.0], "total_amount": [20.0, 40.0]})
 

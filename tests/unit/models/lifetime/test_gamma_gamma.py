@@ -12,6 +12,7 @@ from cdp_lib.errors import ModelError
 from cdp_lib.models.lifetime.gamma_gamma import (
     _Likelihood,
     GammaGamma,
+    kept_share,
     spend_frequency_correlation,
     spend_history,
     spend_known,
@@ -50,6 +51,38 @@ def test_with_the_first_purchase_free_days_do_not_count():
 
     assert days.tolist() == [1.0, 3.0, 1.0, 0.0, 3.0]
     assert mean.tolist() == [30.0, 30.0, 20.0, 0.0, 20.0]
+
+
+REFUNDED = pd.DataFrame(
+    {
+        # Three purchases of 50 of which one came back, one that came back whole, one of 20 after a free one.
+        "frequency": [2.0, 0.0, 1.0],
+        "total_amount": [80.0, 0.0, 20.0],
+        "first_amount": [50.0, 50.0, 0.0],
+        "monetary_amount": [50.0, 50.0, 20.0],
+    }
+)
+
+
+def test_refunds_leave_a_share_of_what_was_spent():
+    assert kept_share(REFUNDED) == pytest.approx(100.0 / (150.0 + 50.0 + 40.0))
+    assert kept_share(REFUNDED.assign(total_amount=[-70.0, -10.0, 20.0])) == 0.0
+
+
+def test_without_a_refund_all_is_kept_though_some_purchases_were_free():
+    assert kept_share(FRAME) == 1.0
+    assert kept_share(FRAME.assign(total_amount=0.0, monetary_amount=np.nan)) == 1.0
+    assert kept_share(FRAME.iloc[:0]) == 1.0
+    # What is told to six decimals, as Spark has a mean of money.
+    third = pd.DataFrame({"frequency": [2.0], "total_amount": [100.01], "monetary_amount": [33.336667]})
+    assert kept_share(third) == 1.0
+
+
+def test_where_refunds_hide_how_many_days_had_spend_all_count():
+    days, mean = spend_known(REFUNDED, first_included=True)
+
+    assert days.tolist() == [3.0, 1.0, 1.0]
+    assert mean.tolist() == [50.0, 50.0, 20.0]
 
 
 def test_the_gradient_is_that_of_the_likelihood():

@@ -9,15 +9,17 @@ import pandas as pd
 import pytest
 
 from cdp_lib.errors import ModelError
+from cdp_lib.models.lifetime.closed_form import ClosedFormModel, PURCHASE_MODELS
 from cdp_lib.models.lifetime.evaluation import spend_scores
 from cdp_lib.models.lifetime.last_period import last_period_spend
-from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, LAST_WEIGHTS, least_wrong, WEIGHTS
+from cdp_lib.models.lifetime.lifetime_fit import Example, fit_lifetime, in_order, LAST_WEIGHTS, WEIGHTS
 from cdp_lib.models.lifetime.lifetime_value import (
     BLEND,
     CLOSED_FORM,
     LAST_PERIOD,
     LifetimeModel,
     LifetimeSettings,
+    REPEAT_RATE,
     SCORES,
 )
 from tests.unit.models.lifetime.simulated_purchases import bought_days, features_at, labels_after
@@ -51,8 +53,12 @@ def closed(frame) -> LifetimeModel:
     return fit_lifetime(frame, [], SETTINGS)
 
 
-def last_period(frame: pd.DataFrame) -> LifetimeModel:
-    return fit_lifetime(frame.head(40), [], SETTINGS)
+def without_model(frame: pd.DataFrame, form: str) -> LifetimeModel:
+    return replace(fit_lifetime(frame.head(40), [], SETTINGS), form=form)
+
+
+def of_form(form: str, frame: pd.DataFrame, request: pytest.FixtureRequest) -> LifetimeModel:
+    return without_model(frame, form) if form in (LAST_PERIOD, REPEAT_RATE) else request.getfixturevalue(form)
 
 
 def test_many_customers_with_an_earlier_cut_bear_a_blend(blend):
@@ -99,10 +105,10 @@ def test_all_or_nothing_after_an_earlier_cut_leaves_the_boosters_out(frame, exam
         (slice(0, 40), "40 customers, 100 needed"),
     ],
 )
-def test_too_few_customers_are_forecast_by_their_last_period(frame, rows, reason):
+def test_too_few_customers_are_forecast_by_the_rate_at_which_they_return(frame, rows, reason):
     model = fit_lifetime(frame.iloc[rows], [], SETTINGS)
 
-    assert model.form == LAST_PERIOD
+    assert model.form == REPEAT_RATE
     assert reason in model.reason
     assert len(model.score(frame)) == len(frame)
 
@@ -117,19 +123,16 @@ def test_too_few_repeaters_and_too_little_history_are_said(frame):
 
 
 def test_the_last_period_is_what_was_bought_in_it(frame):
-    model = last_period(frame)
-    scores = model.score(frame)
+    scores = without_model(frame, LAST_PERIOD).score(frame)
 
     np.testing.assert_allclose(scores["predicted_purchase_count"], frame["purchase_count_90d"])
-    np.testing.assert_allclose(
-        scores["cltv_amount"], frame["purchase_count_90d"] * frame["monetary_amount"].fillna(model.pooled_amount)
-    )
+    np.testing.assert_allclose(scores["cltv_amount"], frame["amount_90d"])
     assert (scores["cltv_high_amount"] > 0).all()
 
 
-@pytest.mark.parametrize("form", ["blend", "closed", "last"])
+@pytest.mark.parametrize("form", ["blend", "closed", LAST_PERIOD, REPEAT_RATE])
 def test_every_customer_is_scored_in_order_and_within_bounds(form, frame, request):
-    model = last_period(frame) if form == "last" else request.getfixturevalue(form)
+    model = of_form(form, frame, request)
     scores = model.score(frame)
 
     assert list(scores.columns) == ["golden_id", *SCORES]
@@ -141,9 +144,9 @@ def test_every_customer_is_scored_in_order_and_within_bounds(form, frame, reques
     assert (scores["cltv_amount"] <= scores["cltv_high_amount"]).all()
 
 
-@pytest.mark.parametrize("form", ["blend", "closed", "last"])
+@pytest.mark.parametrize("form", ["blend", "closed", LAST_PERIOD, REPEAT_RATE])
 def test_no_rows_and_one_row_are_scored_as_in_the_whole(form, frame, request):
-    model = last_period(frame) if form == "last" else request.getfixturevalue(form)
+    model = of_form(form, frame, request)
     whole = model.score(frame)
 
     assert list(model.score(frame.iloc[:0]).columns) == list(whole.columns)
@@ -197,9 +200,9 @@ def test_rows_in_another_order_give_the_same_scores(blend, frame, example):
     pd.testing.assert_frame_equal(again.score(frame), blend.score(frame), check_exact=False, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("form", ["blend", "closed", "last"])
+@pytest.mark.parametrize("form", ["blend", "closed", LAST_PERIOD, REPEAT_RATE])
 def test_the_body_brings_the_model_back(form, frame, request):
-    model = last_period(frame) if form == "last" else request.getfixturevalue(form)
+    model = of_form(form, frame, request)
 
     back = LifetimeModel.from_dict(json.loads(json.dumps(model.to_dict())))
 
@@ -227,7 +230,8 @@ def test_regulars_whose_spend_differs_are_forecast_beside_their_last_period(fram
 
 def test_a_body_of_an_earlier_version_has_no_share_of_the_last_period(blend, frame):
     body = replace(blend, last_weight=0.0).to_dict()
-    earlier = {name: value for name, value in body.items() if name != "last_weight"}
+    later = ("last_weight", "repeat_rate", "kept_share")
+    earlier = {name: value for name, value in body.items() if name not in later}
 
     back = LifetimeModel.from_dict(json.loads(json.dumps(earlier)))
 
@@ -254,10 +258,101 @@ def test_settings_that_mean_nothing_are_refused():
 
 
 def test_a_model_without_numbers_is_never_the_best():
-    assert least_wrong({"bg_nbd": float("nan"), "pareto_nbd": 3.0}) == "pareto_nbd"
-    assert least_wrong({"bg_nbd": 2.0, "pareto_nbd": float("inf")}) == "bg_nbd"
-    with pytest.raises(ModelError, match=r"bg_nbd and pareto_nbd gave no number for customers of an earlier cut"):
-        least_wrong({"pareto_nbd": float("inf"), "bg_nbd": float("nan")})
+    assert in_order({"bg_nbd": float("nan"), "pareto_nbd": 3.0}) == ("pareto_nbd",)
+    assert in_order({"bg_nbd": 2.0, "pareto_nbd": 1.0}) == ("pareto_nbd", "bg_nbd")
+    assert in_order({"bg_nbd": float("inf"), "pareto_nbd": float("nan")}) == ()
+
+
+def subscribers(customers: int = 150, days: int = 400) -> pd.DataFrame:
+    """They pay every thirtieth day from their first on: at some cuts BG/NBD finds no parameters for them."""
+    starts = np.random.default_rng(1).integers(0, days - 30, customers)
+    paid = [(f"c{one:03}", day) for one, start in enumerate(starts) for day in range(start, days, 30)]
+    return pd.DataFrame(paid, columns=["golden_id", "day"]).assign(amount=9.99)
+
+
+def test_where_one_model_of_purchases_cannot_be_fitted_the_other_stands():
+    bought = subscribers()
+    late = features_at(bought, 320)
+    with pytest.raises(ModelError, match="BG/NBD: no likeliest parameters found"):
+        ClosedFormModel.fit(late, "bg_nbd")
+    earlier = Example(late, labels_after(bought, 320, 79), 79)
+
+    model = fit_lifetime(features_at(bought, 399), [earlier], SETTINGS)
+    now = fit_lifetime(late, [], SETTINGS)
+
+    assert (model.form, model.closed.kind) == (CLOSED_FORM, "pareto_nbd")
+    assert "pareto_nbd told purchases best after the earlier cut" in model.reason
+    assert (now.form, now.closed.kind) == (CLOSED_FORM, "pareto_nbd")
+    assert "pareto_nbd is the likelier model" in now.reason
+
+
+def test_where_the_better_model_cannot_be_fitted_today_the_other_stands():
+    bought = subscribers()
+    early, late = features_at(bought, 300), features_at(bought, 320)
+    said = ClosedFormModel.fit(early, "bg_nbd").forecast(early, 20).purchases
+    as_bg_nbd_has_it = labels_after(bought, 300, 20).assign(future_purchase_count=said)
+
+    model = fit_lifetime(late, [Example(early, as_bg_nbd_has_it, 20)], SETTINGS)
+
+    assert (model.form, model.closed.kind) == (CLOSED_FORM, "pareto_nbd")
+    assert re.match(r"pareto_nbd is the one that could be fitted \(0\.\d+ off per customer\)", model.reason)
+
+
+class Unfit:
+    """A model of purchases that no history bears out."""
+
+    @classmethod
+    def fit(cls, counts):
+        raise ModelError("no parameters")
+
+
+def test_a_model_that_fits_today_alone_is_not_tried_and_says_so(frame, example, monkeypatch):
+    fits = PURCHASE_MODELS["bg_nbd"].fit
+    few = Example(example.features.head(300), example.labels, HORIZON)
+
+    class OnlyToday(Unfit):
+        @classmethod
+        def fit(cls, counts):
+            return fits(counts) if counts.total > 300 else super().fit(counts)
+
+    class OnlyThen(Unfit):
+        @classmethod
+        def fit(cls, counts):
+            return fits(counts) if counts.total == 300 else super().fit(counts)
+
+    monkeypatch.setitem(PURCHASE_MODELS, "bg_nbd", OnlyThen)
+    monkeypatch.setitem(PURCHASE_MODELS, "pareto_nbd", OnlyToday)
+
+    model = fit_lifetime(frame, [few], SETTINGS)
+
+    assert model.reason.startswith(
+        "pareto_nbd is the one that could be fitted (not tried on an earlier cut); no boosters"
+    )
+
+
+def test_where_neither_model_of_purchases_can_be_fitted_there_is_no_closed_form(frame, example, monkeypatch):
+    for kind in PURCHASE_MODELS:
+        monkeypatch.setitem(PURCHASE_MODELS, kind, Unfit)
+
+    model = fit_lifetime(frame, [example], SETTINGS)
+
+    assert model.form == REPEAT_RATE
+    told = "the closed form could not be fitted: bg_nbd: no parameters; pareto_nbd: no parameters"
+    assert model.reason == told
+
+
+def test_where_neither_gives_a_number_there_is_no_closed_form(frame, example, monkeypatch):
+    class Nameless(PURCHASE_MODELS["bg_nbd"]):
+        def purchases_if_alive(self, counts, horizon_days):
+            return np.full(len(counts.tenure), np.nan)
+
+    for kind in PURCHASE_MODELS:
+        monkeypatch.setitem(PURCHASE_MODELS, kind, Nameless)
+
+    model = fit_lifetime(frame, [example], SETTINGS)
+
+    assert model.form == REPEAT_RATE
+    assert "bg_nbd and pareto_nbd gave no number for customers of an earlier cut" in model.reason
 
 
 def test_customers_who_buy_like_clockwork_are_forecast():
@@ -278,23 +373,24 @@ def test_customers_who_buy_like_clockwork_are_forecast():
     assert np.isfinite(model.score(late)[list(SCORES)]).all(axis=None)
 
 
-@pytest.mark.parametrize(("weight", "asked"), [(0.0, LAST_PERIOD), (0.5, BLEND)])
-def test_the_last_period_grows_with_the_history_after_the_training(weight, asked, blend):
+@pytest.mark.parametrize("form", [LAST_PERIOD, REPEAT_RATE, BLEND])
+def test_what_is_repeated_grows_with_the_history_after_the_training(form, blend):
     # 80 customers buy for 10 every ten days; the model is trained on the first month and asked for half a year.
     every = [(f"c{one:02}", float(one % 10 + day)) for one in range(80) for day in range(0, 221, 10)]
     bought = pd.DataFrame(every, columns=["golden_id", "day"]).assign(amount=10.0)
     half_year = replace(SETTINGS, horizon_days=180)
-    trained = fit_lifetime(features_at(bought, 30), [], half_year)
-    model = trained if asked == LAST_PERIOD else replace(blend, settings=half_year, last_weight=weight)
+    trained = replace(fit_lifetime(features_at(bought, 30), [], half_year), form=form)
+    model = replace(blend, settings=half_year, last_weight=0.5) if form == BLEND else trained
 
     for cut in (60, 120, 200):
         frame = features_at(bought, cut)
         said = model.score(frame)["cltv_amount"].to_numpy()
-        if asked == BLEND:
+        if form == BLEND:
             said = 2 * said - replace(model, last_weight=0.0).score(frame)["cltv_amount"].to_numpy()
-        assert said.mean() == pytest.approx(180.0, rel=0.1)
+        # The rate counts the days since the last purchase, in which none was due yet.
+        assert said.mean() == pytest.approx(180.0, rel=0.15 if form == REPEAT_RATE else 0.1)
 
 
 def test_a_frame_that_does_not_tell_how_much_is_known_is_refused(frame):
     with pytest.raises(ModelError, match=r"Last period: the feature frame lacks history_days; it has golden_id"):
-        last_period(frame).score(frame.drop(columns="history_days"))
+        without_model(frame, LAST_PERIOD).score(frame.drop(columns="history_days"))
