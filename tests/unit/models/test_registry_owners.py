@@ -1,5 +1,6 @@
 """Lakehouses that keep their models in one store, and what a kill leaves of a training."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from cdp_lib.io.ledger import JobState, RUN_ITSELF, utc_now
 from cdp_lib.models.owner import Owner
 from cdp_lib.models.registry import ModelRegistry
 from cdp_lib.models.training import Training
+from cdp_lib.settings.settings import MlflowSettings
+from jobs.compose import build_suite, Place, Suite
 
 PRODUCTION = Owner("aaaaaaaa-0000-4000-8000-000000000001", founded_ms=1)
 STAGING = Owner("bbbbbbbb-0000-4000-8000-000000000002", founded_ms=4_000_000_000_000)
@@ -136,3 +140,25 @@ def test_a_training_that_was_cut_off_after_its_version_is_found_and_finished(
     production.register("churn", training(), run_name="daily-2")
     experiment = client.get_experiment_by_name(production.name("churn")).experiment_id
     assert [run.info.status for run in client.search_runs([experiment])] == ["FINISHED", "FINISHED"]
+
+
+def suite_of(lakehouse: Path, mlflow: MlflowSettings) -> Suite:
+    """A suite whose lakehouse has begun a run."""
+    suite = build_suite(Place("coffee_shop", None, str(lakehouse)))
+    run = JobState("coffee_shop-daily-000001", 1, "daily", RUN_ITSELF, 1, "started", "c", utc_now())
+    suite.ledger.record(run)
+    return replace(suite, settings=suite.settings.model_copy(update={"mlflow": mlflow}))
+
+
+def test_suites_of_two_lakehouses_are_two_owners_on_a_server_and_each_the_only_one_at_home(
+    tmp_path: Path, store: tuple[str, Path]
+) -> None:
+    server = MlflowSettings(tracking_uri=store[0], artifacts=str(store[1]))
+    first, second = (suite_of(tmp_path / name, server) for name in ("production", "staging"))
+    assert first.models().register("churn", training(), run_name="1").label == "coffee_shop-churn/1"
+    made = second.models().register("churn", training(), run_name="1")
+    founded = second.ledger.founding()
+    assert founded is not None
+    assert made.label == f"coffee_shop-churn-{founded[0][:8]}/1"
+    at_home = replace(second, settings=second.settings.model_copy(update={"mlflow": MlflowSettings()}))
+    assert at_home.models().name("churn") == "coffee_shop-churn"
