@@ -96,7 +96,7 @@ def in_force(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> StoredModel
     """
     champion: StoredModel | None = ctx.models.champion(model)
     if champion is None:
-        return _renewed(ctx, model, learn, None)
+        return _renewed(ctx, model, fit, learn, None)
     foreseen = days_seen_after(champion.body, ctx.as_of)
     misfit = _foresight(ctx, foreseen) if foreseen else fit.misfit(champion)
     if not misfit:
@@ -107,11 +107,11 @@ def in_force(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> StoredModel
         return champion
     if foreseen:
         ctx.say(f"{champion.label} {misfit}: one as of that day is trained, for this run alone")
-        return _trained(ctx, model, learn, None)[0]
+        return _trained(ctx, model, fit, learn, None)[0]
     if not fit.mismatch(champion) and _has_won_already(ctx, model, champion, fit):
         return champion
     ctx.say(f"{champion.label} {misfit}: a new one is trained")
-    return _renewed(ctx, model, learn, None if fit.mismatch(champion) else champion)
+    return _renewed(ctx, model, fit, learn, None if fit.mismatch(champion) else champion)
 
 
 def _foresight(ctx: JobContext, days: int) -> str:
@@ -132,9 +132,9 @@ def _has_won_already(ctx: JobContext, model: str, champion: StoredModel, fit: Fi
     return not fit.misfit(challenger) and bool(then.outgrown(champion))
 
 
-def _renewed(ctx: JobContext, model: str, learn: Learn, champion: StoredModel | None) -> StoredModel:
+def _renewed(ctx: JobContext, model: str, fit: Fit, learn: Learn, champion: StoredModel | None) -> StoredModel:
     """One trained now and promoted, unless it is worse than the champion."""
-    trained, verdict = _trained(ctx, model, learn, champion)
+    trained, verdict = _trained(ctx, model, fit, learn, champion)
     if champion is not None and verdict is not None and verdict.is_worse:
         _challenge(ctx, model, trained, champion)
         return champion
@@ -151,7 +151,7 @@ def compete(ctx: JobContext, model: str, fit: Fit, learn: Learn, *, is_drifting:
     champion: StoredModel | None = ctx.models.champion(model)
     stays = champion is not None and champion.is_chosen and not fit.unusable(champion)
     is_compared = champion is not None and (stays or not fit.mismatch(champion))
-    trained, verdict = _trained(ctx, model, learn, champion if is_compared else None)
+    trained, verdict = _trained(ctx, model, fit, learn, champion if is_compared else None)
     if _is_settled(ctx, model, champion, trained):
         return
     if champion is None or not is_compared or _takes_over(champion, verdict, fit, is_drifting and not stays):
@@ -175,7 +175,7 @@ def _challenge(ctx: JobContext, model: str, trained: StoredModel, champion: Stor
 def renew(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> None:
     """Train anew and promote, where there is nothing to compare by; one that somebody chose, and can score, stays."""
     champion: StoredModel | None = ctx.models.champion(model)
-    trained, _ = _trained(ctx, model, learn, champion)
+    trained, _ = _trained(ctx, model, fit, learn, champion)
     if _is_settled(ctx, model, champion, trained):
         return
     if champion is not None and champion.is_chosen and not fit.unusable(champion):
@@ -222,11 +222,14 @@ def _promote(ctx: JobContext, model: str, trained: StoredModel, action: str) -> 
 
 
 def _trained(
-    ctx: JobContext, model: str, learn: Learn, champion: StoredModel | None
+    ctx: JobContext, model: str, fit: Fit, learn: Learn, champion: StoredModel | None
 ) -> tuple[StoredModel, Verdict | None]:
-    """What this run trained, also where it was cut off after it, and what its trial said; without a trial, None."""
+    """What this run trained, also where it was cut off after it, and what its trial said; without a trial, None.
+
+    Where the settings changed before it went on, it trains again.
+    """
     earlier: StoredModel | None = ctx.models.of_run(model, ctx.run.run_id)
-    if earlier is not None:
+    if earlier is not None and not fit.mismatch(earlier):
         said = earlier.body.get(_VERDICT)
         return earlier, None if said is None else Verdict(**said)
     lesson = learn(champion)

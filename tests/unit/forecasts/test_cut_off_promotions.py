@@ -82,6 +82,15 @@ def test_a_champion_that_another_run_moved_is_not_noted_as_this_ones() -> None:
     assert ctx.deeds == []
 
 
+def test_what_was_trained_before_the_settings_changed_is_not_what_the_run_goes_on_with() -> None:
+    registry = Registry()
+    with pytest.raises(KeyboardInterrupt):
+        in_force(context(registry, dies_at="registered"), "churn", FITS, lambda _: lesson(True))
+    other = Fit("settings-2", 100)
+    stored = in_force(context(registry), "churn", other, lambda _: lesson(True, "settings-2"))
+    assert (stored.version, stored.body["settings_hash"], registry.champions) == (2, "settings-2", [2])
+
+
 def test_a_verdict_can_be_kept_with_the_model() -> None:
     far, near = np.array([1.0, 2.0, 3.0, 2.0]), np.array([0.5, 0.5, 0.5, 0.5])
     registry = ruled()
