@@ -20,6 +20,7 @@ from cdp_lib.io.lock import run_lock
 from cdp_lib.io.session import build_session
 from cdp_lib.io.store import DeltaStore
 from cdp_lib.io.yaml_files import load_pack, load_rules, load_settings_files, load_workflows
+from cdp_lib.models.owner import Owner
 from cdp_lib.settings.functions import ONLY_IN_PYTHON, ONLY_IN_SQL
 from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.rule import Rule
@@ -202,10 +203,12 @@ class Suite:
         registry = importlib.import_module("cdp_lib.models.registry")
         named, root = self.settings.mlflow, self.lakehouse.absolute()
         root.mkdir(parents=True, exist_ok=True)
+        lakehouse, founded_ms = self.ledger.founding() or ("", None)
         found: ModelRegistry = registry.ModelRegistry(
             named.tracking_uri or f"sqlite:///{root}/mlflow.db",
             named.artifacts or root / "mlflow_artifacts",
             self.pack.name,
+            Owner(lakehouse, founded_ms, is_alone=named.tracking_uri is None),
         )
         return found
 

@@ -3,9 +3,9 @@
 from functools import partial
 
 import numpy as np
-from pyspark.sql import DataFrame, functions as F
+from pyspark.sql import Column, DataFrame, functions as F
 
-from cdp_lib.contracts import scores
+from cdp_lib.contracts import identity, scores
 from cdp_lib.io.caching import cached
 from cdp_lib.models.churn.evaluation import auc_of_counts
 from cdp_lib.models.churn.scorer import ChurnScorer
@@ -28,7 +28,7 @@ _SCHEMA = "golden_id string, churn_probability double, churn_band string, reason
 
 
 @job(
-    reads=READS_WITH_PRODUCTS,
+    reads=(*READS_WITH_PRODUCTS, identity.IDENTITY_EVENT),
     writes=(scores.churn,),
     remembers=(scores.churn,),
     shaped_by=("pack", "churn"),
@@ -50,7 +50,7 @@ def run(ctx: JobContext) -> None:
         with cached(score_rows(history.features(), scorer.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CHURN_SCORE, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
-        watch(ctx, Watched(scores.CHURN_SCORE, settings.horizon_days), history, _compare)
+        watch(ctx, Watched(scores.CHURN_SCORE, settings.horizon_days, _merged()), history, _compare)
 
 
 def _rows(ctx: JobContext, scored: DataFrame, settings: Churn, label: str) -> DataFrame:
@@ -82,6 +82,11 @@ def _outlook(scored: DataFrame, history: History, stored: StoredModel, settings:
         silent_days=history.silent_days,
         longest_silence_days=history.longest_silence_days,
     )
+
+
+def _merged() -> dict[str, Column]:
+    """Somebody known by several ids stays away where none of them comes back."""
+    return {"churn_probability": F.product("churn_probability")}
 
 
 def _compare(judged: DataFrame, share: float) -> dict[str, Compared]:

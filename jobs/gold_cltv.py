@@ -4,7 +4,7 @@ from functools import partial
 
 from pyspark.sql import DataFrame, functions as F
 
-from cdp_lib.contracts import scores
+from cdp_lib.contracts import identity, scores
 from cdp_lib.io.caching import cached
 from cdp_lib.models.lifetime.discount import present_worth
 from cdp_lib.models.lifetime.lifetime_value import LifetimeModel, SCORES
@@ -27,7 +27,7 @@ _SCHEMA = ", ".join(["golden_id string", *(f"{name} double" for name in SCORES)]
 
 
 @job(
-    reads=READS,
+    reads=(*READS, identity.IDENTITY_EVENT),
     writes=(scores.cltv,),
     remembers=(scores.cltv,),
     shaped_by=("pack", "lifetime_value"),
@@ -45,7 +45,8 @@ def run(ctx: JobContext) -> None:
         with cached(score_rows(history.features(), model.score, _SCHEMA)) as scored:
             outlook = _outlook(scored, history, stored, settings)
             publish(ctx, scores.CLTV, _rows(ctx, scored, settings, stored.label), outlook, settings.sanity)
-        watched = Watched(scores.CLTV, settings.horizon_days, settings.yearly_discount)
+        summed = {name: F.sum(name) for name in ("predicted_purchase_count", "cltv_amount")}
+        watched = Watched(scores.CLTV, settings.horizon_days, summed, settings.yearly_discount)
         watch(ctx, watched, history, _compare)
 
 

@@ -13,7 +13,7 @@ from cdp_lib.io.lock import run_lock
 from cdp_lib.models.training import StoredModel
 from jobs.audit import note_deed
 from jobs.compose import build_suite, Place, Suite
-from jobs.moves import PROMOTED
+from jobs.moves import moved, PROMOTED, was_last_moved_to
 from jobs.options import EnvOption, LakehouseOption, PackOption, told_plainly
 
 app = typer.Typer(help="Trained models: list them, choose the one that scores.", no_args_is_help=True)
@@ -87,9 +87,10 @@ def promote_version(suite: Suite, name: str, version: int | None) -> str:
         before = registry.champion_version(name)
         is_done = before == wanted and registry.stored(name, wanted).is_chosen
         promoted = registry.promote(name, wanted, is_choice=True)
-        if is_done and _is_noted(suite, promoted):
+        subject = moved(suite.pack.name, name)
+        if is_done and was_last_moved_to(promoted.label, subject, suite.ledger.rows(ops.AUDIT)):
             return f"{promoted.label} is the champion already: nothing was changed."
-        note_deed(suite, PROMOTED, promoted.name, promoted.label)
+        note_deed(suite, PROMOTED, subject, promoted.label)
     return _told(suite, promoted.label)
 
 
@@ -100,7 +101,7 @@ def roll_back(suite: Suite, name: str) -> str:
         _check_name(suite, name, registry.known())
         _check_use(suite, name, registry.stored(name, registry.before_champion(name)))
         restored = registry.roll_back(name)
-        note_deed(suite, "model_rollback", restored.name, restored.label)
+        note_deed(suite, "model_rollback", moved(suite.pack.name, name), restored.label)
     return _told(suite, restored.label)
 
 
@@ -112,12 +113,6 @@ def _check_use(suite: Suite, name: str, wanted: StoredModel) -> None:
             f"{wanted.label} {reason}: the next run would train another. Set the pack to what it was then, or choose "
             f"another version: cdp model list --pack {suite.place.pack}"
         )
-
-
-def _is_noted(suite: Suite, champion: StoredModel) -> bool:
-    """Whether the audit's newest row of the model is this version's."""
-    rows = [row for row in suite.ledger.rows(ops.AUDIT) if row["subject"] == champion.name]
-    return bool(rows) and max(rows, key=lambda row: row["happened_at"])["detail"] == champion.label
 
 
 def _told(suite: Suite, label: str) -> str:

@@ -123,7 +123,11 @@ MODEL_MONITOR = Table(
         Column("scored_as_of_date", "date", "The scores' as-of date.", required=True),
         Column("horizon_days", "int", "Days after it that the scores speak of.", required=True),
         Column("elapsed_days", "int", "Days of them that have passed; predictions are taken pro rata.", required=True),
-        text("metric", "E.g. purchase_count, spend_amount, auc, brier.", required=True),
+        text(
+            "metric",
+            "E.g. purchase_count, spend_amount, auc, brier; left_out_count: scored, but not known today.",
+            required=True,
+        ),
         Column("predicted", "double", "What the scores said; null: the metric has no such side."),
         Column("observed", "double", "What came true, or the metric itself.", required=True),
         number("customer_count", "Customers compared.", required=True),

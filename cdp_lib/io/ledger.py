@@ -70,6 +70,14 @@ class OpsLedger:
         """Where the table lies."""
         return f"{self.root}/{table.layer}/{table.noun}"
 
+    def founding(self) -> tuple[str, int] | None:
+        """The lakehouse's id for this pack, and when its first run began, in milliseconds since 1970; None before it.
+
+        Delta made the id with ops.job_run, and keeps it. A copy of the lakehouse has the same.
+        """
+        stored = self._stored(ops.JOB_RUN)
+        return None if stored is None else (str(stored.metadata().id), stored.metadata().created_time)
+
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in one commit; none, no commit."""
         if rows:

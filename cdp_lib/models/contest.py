@@ -18,8 +18,8 @@ class Losses:
     naive: Floats
     champion: Floats | None
     """None: there is no champion yet."""
-    champion_saw: bool = False
-    """Whether it was trained on days of the back-test."""
+    champion_saw: int = 0
+    """Days of the back-test that it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Verdict:
 
     is_promoted: bool
     loses_to_naive: bool
-    """The naive figure is better beyond chance: then it is registered in the challenger's place."""
+    """It does not beat the naive figure beyond chance: then that is registered in the challenger's place."""
     reason: str
     figures: dict[str, float]
     is_worse: bool = False
@@ -38,24 +38,29 @@ class Verdict:
 def judge(losses: Losses, *, naive_name: str, is_naive: bool = False, seed: int = 0) -> Verdict:
     """Promoted: its loss is lower than the naive figure's and than the champion's, each beyond chance (paired, 95%).
 
-    What *is* the naive figure, because there was too little for a model (`is_naive`) or because the model lost to it,
-    cannot be better than itself: it is compared with the champion alone.
+    What *is* the naive figure, because there was too little for a model (`is_naive`) or because the model did not beat
+    it, cannot be better than itself: it is compared with the champion alone.
     A champion that was trained on days of the back-test has seen them, which makes it harder to beat, never easier.
     """
     against_naive = paired_difference(losses.challenger, losses.naive, seed)
-    loses = against_naive.low > 0 and not is_naive
+    loses = not against_naive.is_better and not is_naive
     stands_as_naive = is_naive or loses
     said = [f"it is {naive_name}"] if is_naive else [_told(against_naive, naive_name)]
     figures = _figures("naive", against_naive, losses.naive) | {"challenger.loss": float(losses.challenger.mean())}
-    is_promoted, is_worse = stands_as_naive or against_naive.is_better, False
+    is_promoted, is_worse = True, False
     if losses.champion is not None:
         candidate = losses.naive if stands_as_naive else losses.challenger
         against_champion = paired_difference(candidate, losses.champion, seed)
-        said.append(f"{f'{naive_name} is ' if loses else ''}{_told(against_champion, 'the champion')}")
+        said.append(f"{f'{naive_name} is ' if loses else ''}{_told(against_champion, _champion_name(losses))}")
         figures |= _figures("champion", against_champion, losses.champion)
-        is_promoted, is_worse = is_promoted and against_champion.is_better, against_champion.low > 0
-        is_worse = is_worse and not losses.champion_saw
+        figures["champion.days_seen"] = float(losses.champion_saw)
+        is_promoted = against_champion.is_better
+        is_worse = against_champion.low > 0 and not losses.champion_saw
     return Verdict(is_promoted, loses, "; ".join(said), figures, is_worse)
+
+
+def _champion_name(losses: Losses) -> str:
+    return "the champion" + (f" (which has seen {losses.champion_saw} of these days)" if losses.champion_saw else "")
 
 
 def _told(difference: PairedDifference, other: str) -> str:

@@ -3,6 +3,9 @@
 Every training is a run of the pack's experiment for that model, and a version of the registered model of the same name.
 `champion` names the version that scores; it moves only to a version that was loaded and has scored its own example.
 `challenger` names the newest version that was compared with it and did not take its place.
+
+Lakehouses may share a store, and their packs' names and run ids are the same: an experiment bears the id of the
+lakehouse that made it, and another one takes another name beside it, so nobody uses or moves a champion not its own.
 """
 
 import json
@@ -19,12 +22,14 @@ import mlflow.pyfunc
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, ViewType
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from cdp_lib.errors import ModelError, near_miss
 from cdp_lib.models.charts import draw
+from cdp_lib.models.owner import Owner
 from cdp_lib.models.training import Score, StoredModel, Training
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -32,21 +37,14 @@ _CHAMPIONS = "champions"
 """Tag of a registered model: the versions that were champion, in that order, the present one last."""
 _CHOSEN = "chosen"
 """Tag of a registered model: the version that somebody made champion by hand; gone once a run promotes another."""
+_LAKEHOUSE = "cdp.lakehouse"
+"""Tag of experiments and runs: the id of the lakehouse that made them."""
 _BODY = "body.json"
 _MODEL = "model"
 _IN_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """MLflow's page shows an experiment without it among those of language models."""
-_UNLOADABLE = (
-    MlflowException,
-    AttributeError,
-    EOFError,
-    ImportError,
-    KeyError,
-    OSError,
-    PickleError,
-    TypeError,
-    ValueError,
-)
+_FAULTY_FILES = (MlflowException, OSError, ValueError)
+_UNLOADABLE = (*_FAULTY_FILES, AttributeError, EOFError, ImportError, KeyError, PickleError, TypeError)
 """What a pickled model may fail with, of its files or of the code that it names."""
 _NO_ALIAS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 """What MLflow says of an alias that a model lacks, and of a model that it lacks."""
@@ -60,12 +58,12 @@ _QUIET = {
 
 
 class ModelRegistry:
-    """Models of one pack, named `<pack>-<model>`, in the MLflow store at a URI.
+    """Models of one pack of one lakehouse, named `<pack>-<model>`, in the MLflow store at a URI.
 
     Files of runs lie under `artifacts`, a folder or a URI.
     """
 
-    def __init__(self, tracking_uri: str, artifacts: Path | str, pack: str) -> None:
+    def __init__(self, tracking_uri: str, artifacts: Path | str, pack: str, owner: Owner) -> None:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         # It warns of how models are stored and tells each file that it copies, for every training.
@@ -73,10 +71,14 @@ class ModelRegistry:
         self._client = MlflowClient(tracking_uri, tracking_uri)
         self._artifacts = str(artifacts)
         self._pack = pack
+        self._owner = owner
 
     def name(self, model: str) -> str:
-        """The name of experiment and registered model."""
-        return f"{self._pack}-{model}"
+        """The name of experiment and registered model: with the lakehouse's id where another lakehouse has this one."""
+        plain = f"{self._pack}-{model}"
+        known = None if self._owner.is_alone else self._client.get_experiment_by_name(plain)
+        is_own = known is None or self._owner.owns(known.tags.get(_LAKEHOUSE), known.creation_time or 0)
+        return plain if is_own else self._owner.apart(plain)
 
     def champion(self, model: str) -> StoredModel | None:
         """The version that scores; None before the first one is promoted. Raises ModelError where its body is gone."""
@@ -96,19 +98,18 @@ class ModelRegistry:
 
     def versions(self, model: str) -> tuple[int, ...]:
         """Every registered version, oldest first."""
-        found = self._client.search_model_versions(f"name = '{self.name(model)}'")
-        return tuple(sorted(int(version.version) for version in found))
+        return tuple(sorted(int(version.version) for version in self._found(model)))
 
     def known(self) -> tuple[str, ...]:
         """Models of the pack that have been registered, by the names that the other methods take."""
-        mark = self.name("")
-        names = (entry.name for entry in self._client.search_registered_models(f"name LIKE '{mark}%'"))
-        return tuple(sorted(name.removeprefix(mark) for name in names if name.startswith(mark)))
+        mark, apart = f"{self._pack}-", self._owner.apart("")
+        names = {entry.name for entry in self._client.search_registered_models(f"name LIKE '{mark}%'")}
+        models = {name.removeprefix(mark).removesuffix(apart) for name in names if name.startswith(mark)}
+        return tuple(sorted(model for model in models if self.name(model) in names))
 
     def metrics(self, model: str) -> dict[int, dict[str, float]]:
         """What every version was measured by in its training, oldest version first."""
-        found = self._client.search_model_versions(f"name = '{self.name(model)}'")
-        ordered = sorted(found, key=lambda version: int(version.version))
+        ordered = sorted(self._found(model), key=lambda version: int(version.version))
         runs = {int(version.version): self._client.get_run(str(version.run_id)) for version in ordered}
         return {number: dict(run.data.metrics) for number, run in runs.items()}
 
@@ -117,27 +118,27 @@ class ModelRegistry:
         known = self._client.get_experiment_by_name(self.name(model))
         if known is None:
             return None
-        named = f"attributes.run_name = '{run_name}' and attributes.status = 'FINISHED'"
+        named = f"attributes.run_name = '{run_name}' and {self._of_lakehouse}"
         runs = {run.info.run_id for run in self._client.search_runs([known.experiment_id], named)}
-        found = self._client.search_model_versions(f"name = '{self.name(model)}'")
-        versions = [int(version.version) for version in found if version.run_id in runs]
+        versions = [int(version.version) for version in self._found(model) if version.run_id in runs]
         return self._stored(model, max(versions)) if versions else None
 
     def register(self, model: str, training: Training, *, run_name: str) -> StoredModel:
         """Record a training as a run and a version; no alias moves. A run that a kill left open is closed first."""
-        experiment = self._experiment(model)
-        self._close_killed(experiment)
-        run_id = self._client.create_run(experiment, run_name=run_name).info.run_id
+        experiment, name = self._experiment(model), self.name(model)
+        self._close_killed(model, experiment)
+        tags = {_LAKEHOUSE: self._owner.lakehouse}
+        run_id = self._client.create_run(experiment, tags=tags, run_name=run_name).info.run_id
         outcome = "FAILED"
         try:
             source = self._record(run_id, training)
-            outcome = "FINISHED"
+            if not self._client.search_registered_models(f"name = '{name}'"):
+                self._client.create_registered_model(name)
+            version = self._client.create_model_version(name, source, run_id)
+            outcome = "FINISHED"  # with its version, never without
         finally:
             self._client.set_terminated(run_id, outcome)
-        if not self._client.search_registered_models(f"name = '{self.name(model)}'"):
-            self._client.create_registered_model(self.name(model))
-        version = self._client.create_model_version(self.name(model), source, run_id)
-        return StoredModel(self.name(model), int(version.version), training.body)
+        return StoredModel(name, int(version.version), training.body)
 
     def promote(self, model: str, version: int, *, is_choice: bool = False) -> StoredModel:
         """Make a version the champion once its body was read and it has scored its own example; twice is once.
@@ -221,19 +222,32 @@ class ModelRegistry:
             return None
 
     def _experiment(self, model: str) -> str:
-        known = self._client.get_experiment_by_name(self.name(model))
+        name = self.name(model)
+        known = self._client.get_experiment_by_name(name)
         if known is not None:
+            if known.tags.get(_LAKEHOUSE) is None:  # made before there were marks
+                self._client.set_experiment_tag(known.experiment_id, _LAKEHOUSE, self._owner.lakehouse)
             return str(known.experiment_id)
         folder = self._artifacts if "://" in self._artifacts else Path(self._artifacts).absolute().as_uri()
-        place = f"{folder.rstrip('/')}/{quote(self.name(model))}"
-        told = f"Every training of the pack {self._pack}'s model {model}: a run, and a version of {self.name(model)}."
-        tags = {**_IN_MODEL_TRAINING, MLFLOW_RUN_NOTE: told}
-        return str(self._client.create_experiment(self.name(model), artifact_location=place, tags=tags))
+        told = f"Every training of the pack {self._pack}'s model {model}: a run, and a version of {name}."
+        tags = {**_IN_MODEL_TRAINING, MLFLOW_RUN_NOTE: told, _LAKEHOUSE: self._owner.lakehouse}
+        place = f"{folder.rstrip('/')}/{quote(name)}"
+        return str(self._client.create_experiment(name, artifact_location=place, tags=tags))
 
-    def _close_killed(self, experiment: str) -> None:
-        """One run at a time holds the lakehouse, so a run that is still open belongs to a process that is gone."""
-        for run in self._client.search_runs([experiment], "attributes.status = 'RUNNING'", ViewType.ALL):
-            self._client.set_terminated(run.info.run_id, "KILLED")
+    def _close_killed(self, model: str, experiment: str) -> None:
+        """One run at a time holds the lakehouse: one of its own that is still open is of a process that is gone."""
+        done = {version.run_id for version in self._found(model)}
+        still_open = f"attributes.status = 'RUNNING' and {self._of_lakehouse}"
+        for run in self._client.search_runs([experiment], still_open, ViewType.ALL):
+            self._client.set_terminated(run.info.run_id, "FINISHED" if run.info.run_id in done else "KILLED")
+
+    @property
+    def _of_lakehouse(self) -> str:
+        """What MLflow's search says of the lakehouse's own runs."""
+        return f"tags.`{_LAKEHOUSE}` = '{self._owner.lakehouse}'"
+
+    def _found(self, model: str) -> list[ModelVersion]:
+        return list(self._client.search_model_versions(f"name = '{self.name(model)}'"))
 
     def _record(self, run_id: str, training: Training) -> str:
         for key, value in training.parameters.items():
@@ -265,7 +279,7 @@ class ModelRegistry:
             with tempfile.TemporaryDirectory() as scratch:
                 path = self._client.download_artifacts(str(found.run_id), _BODY, scratch)
                 body = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (MlflowException, OSError, ValueError) as problem:
+        except _FAULTY_FILES as problem:
             raise ModelError(
                 f"{self.name(model)}/{version}: its {_BODY} cannot be read ({type(problem).__name__}). "
                 f"Restore the files of its run, or choose another version: cdp model promote {model} --version N"

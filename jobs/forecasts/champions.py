@@ -1,7 +1,9 @@
 """The model in force: the registry's champion, or one trained now; and the weekly contest for its place."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
 
 from cdp_lib.contracts import ops
 from cdp_lib.errors import ModelError
@@ -9,12 +11,16 @@ from cdp_lib.io.ledger import owner
 from cdp_lib.models.contest import Verdict
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.workflow.context import JobContext
-from jobs.moves import PROMOTED, RENEWED
+from jobs.moves import moved, PROMOTED, RENEWED, was_last_moved_to
 
 SETTINGS_HASH, CUSTOMER_COUNT = "settings_hash", "customer_count"
 HORIZON_DAYS, IS_LABELLED, FEATURES = "horizon_days", "is_labelled", "features"
+AS_OF = "as_of"
 """Keys of a model's body: under which settings it was trained, how many customers there were, how far it looks ahead,
-whether it was known of any of them what came true, and which columns of the single view it takes."""
+whether it was known of any of them what came true, which columns of the single view it takes, and the last day that it
+has seen; without the last, no day says more of it than another."""
+_VERDICT = "verdict"
+"""Key of a model's body, added to it here: what its trial said, for a run that goes on after it was registered."""
 
 OUTGROWN = 2.0
 """A model is trained anew once there are so many times the customers that it was trained on: a young business grows
@@ -78,21 +84,38 @@ Learn = Callable[[StoredModel | None], Lesson]
 """Trains; a champion of the same settings is given to be compared with."""
 
 
+def days_seen_after(body: Mapping[str, Any], day: date) -> int:
+    """How many days after this one a model was trained on; 0: none."""
+    return max((date.fromisoformat(body[AS_OF]) - day).days, 0) if AS_OF in body else 0
+
+
 def in_force(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> StoredModel:
-    """The champion, if it fits or somebody chose it; else one trained now, unless the champion turns out better."""
+    """The champion, if it fits or somebody chose it; else one trained now, unless the champion turns out better.
+
+    A run as of an earlier day than the champion has seen is scored by a model of that day, which stays without alias.
+    """
     champion: StoredModel | None = ctx.models.champion(model)
     if champion is None:
-        return _renewed(ctx, model, learn, None)
-    misfit = fit.misfit(champion)
+        return _renewed(ctx, model, fit, learn, None)
+    foreseen = days_seen_after(champion.body, ctx.as_of)
+    misfit = _foresight(ctx, foreseen) if foreseen else fit.misfit(champion)
     if not misfit:
+        _make_good(ctx, model, champion, RENEWED)
         return champion
     if champion.is_chosen and not fit.unusable(champion):
         ctx.say(f"{champion.label} {misfit}, but stays: somebody chose it")
         return champion
+    if foreseen:
+        ctx.say(f"{champion.label} {misfit}: one as of that day is trained, for this run alone")
+        return _trained(ctx, model, fit, learn, None)[0]
     if not fit.mismatch(champion) and _has_won_already(ctx, model, champion, fit):
         return champion
     ctx.say(f"{champion.label} {misfit}: a new one is trained")
-    return _renewed(ctx, model, learn, None if fit.mismatch(champion) else champion)
+    return _renewed(ctx, model, fit, learn, None if fit.mismatch(champion) else champion)
+
+
+def _foresight(ctx: JobContext, days: int) -> str:
+    return f"has seen {days} days after {ctx.as_of}"
 
 
 def _has_won_already(ctx: JobContext, model: str, champion: StoredModel, fit: Fit) -> bool:
@@ -109,9 +132,9 @@ def _has_won_already(ctx: JobContext, model: str, champion: StoredModel, fit: Fi
     return not fit.misfit(challenger) and bool(then.outgrown(champion))
 
 
-def _renewed(ctx: JobContext, model: str, learn: Learn, champion: StoredModel | None) -> StoredModel:
+def _renewed(ctx: JobContext, model: str, fit: Fit, learn: Learn, champion: StoredModel | None) -> StoredModel:
     """One trained now and promoted, unless it is worse than the champion."""
-    trained, verdict = _trained(ctx, model, learn, champion)
+    trained, verdict = _trained(ctx, model, fit, learn, champion)
     if champion is not None and verdict is not None and verdict.is_worse:
         _challenge(ctx, model, trained, champion)
         return champion
@@ -123,13 +146,14 @@ def compete(ctx: JobContext, model: str, fit: Fit, learn: Learn, *, is_drifting:
     """Train a challenger. It becomes champion where there is none that fits, or where it beats that one.
 
     A champion that is outgrown, or whose scores are withheld because they drift, gives way to one that is not worse.
+    One that has seen later days than the run's stays, and what is trained has no alias.
     """
     champion: StoredModel | None = ctx.models.champion(model)
     stays = champion is not None and champion.is_chosen and not fit.unusable(champion)
     is_compared = champion is not None and (stays or not fit.mismatch(champion))
-    trained, verdict = _trained(ctx, model, learn, champion if is_compared else None)
-    if champion is not None and champion.version == trained.version:
-        return  # this run promoted it before it was cut off
+    trained, verdict = _trained(ctx, model, fit, learn, champion if is_compared else None)
+    if _is_settled(ctx, model, champion, trained):
+        return
     if champion is None or not is_compared or _takes_over(champion, verdict, fit, is_drifting and not stays):
         _promote(ctx, model, trained, PROMOTED)
     else:
@@ -151,11 +175,35 @@ def _challenge(ctx: JobContext, model: str, trained: StoredModel, champion: Stor
 def renew(ctx: JobContext, model: str, fit: Fit, learn: Learn) -> None:
     """Train anew and promote, where there is nothing to compare by; one that somebody chose, and can score, stays."""
     champion: StoredModel | None = ctx.models.champion(model)
-    trained, _ = _trained(ctx, model, learn, champion)
+    trained, _ = _trained(ctx, model, fit, learn, champion)
+    if _is_settled(ctx, model, champion, trained):
+        return
     if champion is not None and champion.is_chosen and not fit.unusable(champion):
         _challenge(ctx, model, trained, champion)
-    elif champion is None or champion.version != trained.version:
+    else:
         _promote(ctx, model, trained, PROMOTED)
+
+
+def _is_settled(ctx: JobContext, model: str, champion: StoredModel | None, trained: StoredModel) -> bool:
+    """Whether no place is open: this run gave it away before it was cut off, or who has it has seen later days."""
+    if champion is None:
+        return False
+    if champion.version == trained.version:
+        _make_good(ctx, model, champion, PROMOTED)
+        return True
+    foreseen = days_seen_after(champion.body, ctx.as_of)
+    if foreseen:
+        ctx.say(f"{champion.label} {_foresight(ctx, foreseen)} and stays champion; {trained.label} takes no part")
+    return foreseen > 0
+
+
+def _make_good(ctx: JobContext, model: str, champion: StoredModel, action: str) -> None:
+    """Promotes a champion again that this run made one, where it was cut off before it left word of it."""
+    if was_last_moved_to(champion.label, moved(ctx.pack.name, model), ctx.recorded(ops.AUDIT)):
+        return
+    own: StoredModel | None = ctx.models.of_run(model, ctx.run.run_id)
+    if own is not None and own.version == champion.version:
+        _promote(ctx, model, champion, action)
 
 
 def _promote(ctx: JobContext, model: str, trained: StoredModel, action: str) -> None:
@@ -165,7 +213,7 @@ def _promote(ctx: JobContext, model: str, trained: StoredModel, action: str) -> 
         "happened_at": ctx.run.started_at,
         "actor": owner(),
         "action": action,
-        "subject": trained.name,
+        "subject": moved(ctx.pack.name, model),
         "detail": trained.label,
     }
     ctx.record(ops.AUDIT, [deed])
@@ -174,14 +222,20 @@ def _promote(ctx: JobContext, model: str, trained: StoredModel, action: str) -> 
 
 
 def _trained(
-    ctx: JobContext, model: str, learn: Learn, champion: StoredModel | None
+    ctx: JobContext, model: str, fit: Fit, learn: Learn, champion: StoredModel | None
 ) -> tuple[StoredModel, Verdict | None]:
-    """What this run trained, also where it was cut off after it; without a verdict then, or without a trial."""
+    """What this run trained, also where it was cut off after it, and what its trial said; without a trial, None.
+
+    Where the settings changed before it went on, it trains again.
+    """
     earlier: StoredModel | None = ctx.models.of_run(model, ctx.run.run_id)
-    if earlier is not None:
-        return earlier, None
+    if earlier is not None and not fit.mismatch(earlier):
+        said = earlier.body.get(_VERDICT)
+        return earlier, None if said is None else Verdict(**said)
     lesson = learn(champion)
-    stored: StoredModel = ctx.models.register(model, lesson.training, run_name=ctx.run.run_id)
+    said = None if lesson.verdict is None else asdict(replace(lesson.verdict, figures={}))
+    training = replace(lesson.training, body={**lesson.training.body, _VERDICT: said})
+    stored: StoredModel = ctx.models.register(model, training, run_name=ctx.run.run_id)
     ctx.reached("registered")
     ctx.say(f"{stored.label} trained: {lesson.told}")
     if lesson.verdict is not None:

@@ -20,10 +20,10 @@ from cdp_lib.models.cuts import all_churn_cuts, Cut
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import Churn
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import Fit, Lesson
+from jobs.forecasts.champions import days_seen_after, Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled, READS_WITH_PRODUCTS
-from jobs.forecasts.published import has_seen, model_body
+from jobs.forecasts.published import model_body
 
 Floats = NDArray[np.float64]
 
@@ -152,7 +152,7 @@ def _try(history: History, settings: Churn, champion: StoredModel | None, *, is_
         challenger=(predicted - churned) ** 2,
         naive=(naive - churned) ** 2,
         champion=None if former is None else (former - churned) ** 2,
-        champion_saw=champion is not None and has_seen(champion.body, cut.day),
+        champion_saw=0 if champion is None else days_seen_after(champion.body, cut.day),
     )
     verdict = judge(losses, naive_name=_NAIVE, is_naive=is_naive)
     return _Trial(verdict, naive if verdict.loses_to_naive else predicted, churned)

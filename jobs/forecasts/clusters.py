@@ -15,7 +15,7 @@ from cdp_lib.settings.pack import Pack
 from cdp_lib.settings.segmentation import Segmentation
 from cdp_lib.transforms.customer.derived import columns_read
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, FEATURES, Fit, Learn, Lesson, SETTINGS_HASH
+from jobs.forecasts.champions import AS_OF, CUSTOMER_COUNT, FEATURES, Fit, Learn, Lesson, SETTINGS_HASH
 from jobs.forecasts.history import drawn_by_id
 
 MOST_TRAINED_ON = 200_000
@@ -68,6 +68,7 @@ def _learn(ctx: JobContext, segmentation: Segmentation, figures: DataFrame, cham
             SETTINGS_HASH: cluster_fit(ctx.pack, segmentation).settings_hash,
             CUSTOMER_COUNT: count,
             FEATURES: list(segmentation.features),
+            AS_OF: ctx.as_of.isoformat(),
             "model": model.to_dict(),
         },
         scorer=model.score,

@@ -19,10 +19,10 @@ from cdp_lib.models.lifetime.lifetime_value import LAST_PERIOD, LifetimeModel, L
 from cdp_lib.models.training import StoredModel, Training
 from cdp_lib.settings.forecast import LifetimeValue
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import Fit, Lesson
+from jobs.forecasts.champions import days_seen_after, Fit, Lesson
 from jobs.forecasts.example import example_features
 from jobs.forecasts.history import History, input_versions, Labelled
-from jobs.forecasts.published import has_seen, model_body
+from jobs.forecasts.published import model_body
 
 Floats = NDArray[np.float64]
 
@@ -141,7 +141,7 @@ def _try(
         challenger=np.abs(said.spend - actual),
         naive=np.abs(naive.spend - actual),
         champion=None if former is None else np.abs(former - actual),
-        champion_saw=champion is not None and has_seen(champion.body, cut.day),
+        champion_saw=0 if champion is None else days_seen_after(champion.body, cut.day),
     )
     verdict = judge(losses, naive_name=_SIMPLEST if is_simplest else _NAIVE, is_naive=is_simplest)
     registered = naive if is_simplest or verdict.loses_to_naive else said

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
-from cdp_lib.contracts import ops
+from cdp_lib.contracts import identity, ops
 from cdp_lib.contracts.table import Table
+from cdp_lib.transforms.features.merged import by_todays_people
 from cdp_lib.transforms.features.purchases import discounted, purchase_labels
 from cdp_lib.workflow.context import JobContext
 from jobs.forecasts.history import History
@@ -22,16 +23,23 @@ class Compared:
     observed: float
 
 
+LEFT_OUT = "left_out_count"
+"""Metric of customers who had scores and of whom nothing is known today; no row where there are none."""
+
 Compare = Callable[[DataFrame, float], Mapping[str, Compared]]
 """From scores joined with their labels and the share of the horizon that has passed, to figures by metric."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A table of scores, and how the pack asks for them today."""
+    """A table of scores, and how the pack asks for them today.
+
+    `merged` has the columns that are compared, each as the aggregate over customers who have turned out to be one.
+    """
 
     table: Table
     horizon_days: int
+    merged: Mapping[str, Column]
     yearly_discount: float = 0.0
 
 
@@ -40,6 +48,8 @@ def watch(ctx: JobContext, watched: Watched, history: History, compare: Compare)
 
     As-of date and horizon are those that the scores tell, whatever the pack asks for today; what was spent since is
     discounted to their day, by the pack's rate. Nothing to compare on a first run, nor where no day has passed.
+    Customers who have been merged since are compared as one; who is left out, because today's purchases do not know
+    the id any more, is counted.
     """
     before = ctx.published_before(watched.table)
     chosen = _chosen(before, history.as_of, watched.horizon_days)
@@ -56,7 +66,8 @@ def watch(ctx: JobContext, watched: Watched, history: History, compare: Compare)
     day, horizon = told[0]["as_of_date"], told[0]["horizon_days"]
     elapsed = min((history.as_of - day).days, horizon)
     labels = purchase_labels(discounted(history.days, day, watched.yearly_discount), day, elapsed)
-    judged = scores.join(labels, "golden_id", "inner")
+    people = by_todays_people(scores, ctx.read(identity.IDENTITY_EVENT), watched.merged)
+    judged = people.join(labels, "golden_id", "inner")
     facts = {
         "run_id": ctx.run.run_id,
         "table_name": watched.table.name,
@@ -68,7 +79,10 @@ def watch(ctx: JobContext, watched: Watched, history: History, compare: Compare)
         "recorded_at": ctx.run.started_at,
     }
     if facts["customer_count"]:
-        found = compare(judged, elapsed / horizon)
+        found = dict(compare(judged, elapsed / horizon))
+        left_out = people.count() - facts["customer_count"]
+        if left_out:
+            found[LEFT_OUT] = Compared(None, float(left_out))
         rows = [{**facts, "metric": metric, **asdict(figures)} for metric, figures in found.items()]
         ctx.record(ops.MODEL_MONITOR, rows)
 

@@ -12,7 +12,14 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.models.sanity import bucket_shares, doubts, DRIFT, Outlook, score_edges, SILENCE, stability_index
 from cdp_lib.settings.forecast import Sanity
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import CUSTOMER_COUNT, Fit, HORIZON_DAYS, IS_LABELLED, SETTINGS_HASH
+from jobs.forecasts.champions import (
+    AS_OF,
+    CUSTOMER_COUNT,
+    Fit,
+    HORIZON_DAYS,
+    IS_LABELLED,
+    SETTINGS_HASH,
+)
 from jobs.forecasts.history import History
 
 Floats = NDArray[np.float64]
@@ -41,13 +48,8 @@ def model_body(model: Mapping[str, Any], fit: Fit, scored: Floats, as_of: date) 
         "model": model,
         "score_edges": list(edges),
         "score_shares": list(bucket_shares(scored, edges)),
-        "as_of": as_of.isoformat(),
+        AS_OF: as_of.isoformat(),
     }
-
-
-def has_seen(body: Mapping[str, Any], cut: date) -> bool:
-    """Whether the model was trained on days after the cut."""
-    return str(body["as_of"]) > cut.isoformat()
 
 
 def drift_of(scores: DataFrame, column: str, body: Mapping[str, Any]) -> float:

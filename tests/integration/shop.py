@@ -85,6 +85,19 @@ class Shop:
         opened = {"event_id": f"e{number}", "person_id": customer, "event_at": at, "event_type": "app_open"}
         self._write(silver.EVENT, [{**opened, "source_system": "till", "source_updated_at": at}], number)
 
+    def merge(self, customer: str, into: str, number: int = 2) -> None:
+        """Two customers turn out to be one; `number` rises with every call."""
+        link = {"source_system": "till", "source_record_id": customer, "golden_id": into}
+        self._write(identity.IDENTITY_LINK, [link], number)
+        told = {"event_type": "merge", "golden_id": customer, "into_golden_id": into}
+        self._write(identity.IDENTITY_EVENT, [told], number)
+
+    def split(self, customer: str, into: str, number: int = 3) -> None:
+        """Whoever was taken for this customer turns out to be somebody new; `number` rises with every call."""
+        link = {"source_system": "till", "source_record_id": customer, "golden_id": into}
+        self._write(identity.IDENTITY_LINK, [link], number)
+        self._write(identity.IDENTITY_EVENT, [{"event_type": "split", "golden_id": customer}], number)
+
     def agree(self, *customers: str) -> None:
         """They say yes to marketing by e-mail."""
         said = {"source_system": "till", "purpose": "marketing", "channel": "email", "status": "granted"}

@@ -14,6 +14,7 @@ from cdp_lib.models.sanity import SILENCE
 from cdp_lib.settings.settings import MlflowSettings
 from cdp_lib.workflow.graph import selected
 from jobs.compose import job_named
+from jobs.forecasts.monitor import LEFT_OUT
 from tests.integration.shop import clockwork, FIRST_DAY, Purchase, regulars, Shop, shop
 
 LIFETIME = "kind: lifetime_value\nhorizon_days: 60\n"
@@ -187,6 +188,38 @@ def test_scores_that_drift_are_withheld_until_a_weekly_run_and_judged_by_their_o
     other.run("gold_cltv", as_of=day[361] + timedelta(days=30))
     rows = [row for row in one.suite.ledger.rows(ops.MODEL_MONITOR) if row["scored_as_of_date"] == day[361]]
     assert {(row["horizon_days"], row["elapsed_days"]) for row in rows} == {(60, 30)}
+
+
+@pytest.mark.slow
+def test_customers_who_turn_out_to_be_one_are_compared_as_one_and_unknown_ones_are_counted(open_shop: Open) -> None:
+    one = open_shop(f"{LIFETIME}---\n{CHURN}")
+    one.publish(clockwork(40, 0, 400))
+    middle = FIRST_DAY + timedelta(days=330)
+    one.run("gold_cltv", "gold_churn", as_of=middle)
+    first = one.collected(scores.CLTV)
+
+    one.merge("c001", "c000")
+    one.split("c002", "x002")
+    one.run("gold_cltv", "gold_churn", as_of=LAST_DAY)
+    rows = {row["metric"]: row for row in one.suite.ledger.rows(ops.MODEL_MONITOR)}
+    assert {row["customer_count"] for row in rows.values()} == {38}
+    said = sum(float(row["cltv_amount"]) for row in first if row["golden_id"] != "c002")
+    assert rows["spend_amount"]["predicted"] == pytest.approx(said)
+    assert rows[LEFT_OUT]["observed"] == 1
+    assert "churn_rate" in rows
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_day_is_not_scored_by_what_came_later(open_shop: Open) -> None:
+    one = open_shop(LIFETIME)
+    one.publish(clockwork(40, 0, 400))
+    one.run("gold_cltv", as_of=LAST_DAY)
+    registry, middle = one.suite.models(), FIRST_DAY + timedelta(days=330)
+    one.run("gold_cltv", as_of=middle)
+    served = {(row["as_of_date"], row["model_version"]) for row in one.collected(scores.CLTV)}
+    assert served == {(middle, f"{registry.name('cltv')}/2")}
+    assert registry.stored("cltv", 2).body["as_of"] == middle.isoformat()
+    assert registry.champion_version("cltv") == 1
 
 
 @pytest.mark.slow

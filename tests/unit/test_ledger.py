@@ -67,6 +67,17 @@ def test_a_ledger_that_does_not_exist_is_empty(tmp_path: Path) -> None:
     assert OpsLedger(str(tmp_path)).states() == []
 
 
+def test_a_lakehouse_is_known_by_the_id_that_its_first_run_made(tmp_path: Path) -> None:
+    ledger, other = OpsLedger(str(tmp_path / "one")), OpsLedger(str(tmp_path / "other"))
+    assert ledger.founding() is None
+    ledger.record(state("started"))
+    founded = ledger.founding()
+    ledger.record(state("succeeded"))
+    other.record(state("started"))
+    assert founded is not None
+    assert founded == OpsLedger(str(tmp_path / "one")).founding() != other.founding()
+
+
 def test_the_last_success_of_a_job_leaves_out_failures_and_skips() -> None:
     history = History((state("succeeded", job="a"), state("failed", run=2, job="a"), state("skipped", run=3, job="a")))
     assert history.last_success("a") == state("succeeded", job="a")

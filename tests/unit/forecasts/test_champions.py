@@ -1,90 +1,13 @@
 """Which model scores, and which takes its place, told by a registry in memory."""
 
 import re
-from dataclasses import dataclass, field, replace
-from datetime import datetime, UTC
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
-import pandas as pd
 import pytest
 
-from cdp_lib.errors import ModelError
-from cdp_lib.models.contest import Verdict
-from cdp_lib.models.training import StoredModel, Training
+from cdp_lib.models.training import StoredModel
 from jobs.forecasts.champions import compete, Fit, in_force, Lesson, renew
-
-FITS = Fit("settings-1", 100)
-
-
-@dataclass
-class Registry:
-    """What the jobs ask of cdp_lib.models.registry, without MLflow."""
-
-    trained: list[StoredModel] = field(default_factory=list)
-    runs: dict[str, int] = field(default_factory=dict)
-    champions: list[int] = field(default_factory=list)
-    challenged: int | None = None
-    chosen: int | None = None
-
-    def champion(self, model: str) -> StoredModel | None:
-        return self.stored(model, self.champions[-1]) if self.champions else None
-
-    def stored(self, model: str, version: int) -> StoredModel:
-        if version > len(self.trained):
-            raise ModelError(f"deli-{model} has no version {version}")
-        return replace(self.trained[version - 1], is_chosen=version == self.chosen)
-
-    def challenger(self, model: str) -> int | None:
-        return self.challenged
-
-    def of_run(self, model: str, run_name: str) -> StoredModel | None:
-        return self.trained[self.runs[run_name] - 1] if run_name in self.runs else None
-
-    def register(self, model: str, training: Training, *, run_name: str) -> StoredModel:
-        self.trained.append(StoredModel(f"deli-{model}", len(self.trained) + 1, training.body))
-        self.runs[run_name] = len(self.trained)
-        return self.trained[-1]
-
-    def promote(self, model: str, version: int) -> StoredModel:
-        self.champions.append(version)
-        return self.trained[version - 1]
-
-    def challenge(self, model: str, version: int) -> None:
-        self.challenged = version
-
-
-@dataclass
-class Context:
-    """A job's context, as far as these functions look at it."""
-
-    models: Registry
-    run: Any
-    said: list[str] = field(default_factory=list)
-    deeds: list[dict] = field(default_factory=list)
-    dies_at: str = ""
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-    def record(self, table: Any, rows: list[dict]) -> None:
-        self.deeds += rows
-
-    def reached(self, point: str) -> None:
-        if point == self.dies_at:
-            raise KeyboardInterrupt
-
-
-def context(registry: Registry, run_id: str = "run-1", dies_at: str = "") -> Any:
-    return Context(
-        registry, SimpleNamespace(run_id=run_id, started_at=datetime(2025, 1, 1, tzinfo=UTC)), dies_at=dies_at
-    )
-
-
-def lesson(promoted: bool, settings: str = "settings-1", customers: int = 100, *, worse: bool = False) -> Lesson:
-    body = {"settings_hash": settings, "customer_count": customers, "is_labelled": False, "horizon_days": 90}
-    verdict = Verdict(promoted, False, "better" if promoted else "no better", {}, worse)
-    return Lesson(Training(body, lambda rows: rows, pd.DataFrame()), verdict, "a model")
+from tests.unit.forecasts.scene import context, FITS, lesson, Registry
 
 
 def test_a_run_without_a_champion_trains_one_and_the_next_uses_it() -> None:
@@ -158,9 +81,9 @@ def test_a_challenger_is_compared_with_a_champion_of_the_same_settings_alone() -
 
 
 def test_clusters_are_renewed_once_a_run() -> None:
-    registry = Registry()
+    registry, deeds = Registry(), []
     for run_id in ("run-1", "run-1", "run-2"):
-        renew(context(registry, run_id), "segment_x", FITS, lambda champion: lesson(False))
+        renew(context(registry, run_id, deeds=deeds), "segment_x", FITS, lambda champion: lesson(False))
     assert registry.champions == [1, 2]
 
 

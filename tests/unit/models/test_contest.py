@@ -26,11 +26,10 @@ def test_a_challenger_must_beat_both_beyond_chance() -> None:
     assert "worse than the champion" in beaten.reason
 
 
-def test_a_difference_that_chance_could_make_promotes_nobody() -> None:
+def test_a_difference_that_chance_could_make_leaves_the_place_to_the_naive_figure() -> None:
     one, other = np.abs(NOISE), np.abs(RNG.permutation(NOISE))
     verdict = judge(Losses(one, other, None), naive_name="naive")
-    assert not verdict.is_promoted
-    assert not verdict.loses_to_naive
+    assert verdict.loses_to_naive
     assert "no better or worse than naive" in verdict.reason
 
 
@@ -55,12 +54,24 @@ def test_what_is_the_naive_figure_need_not_beat_itself_but_the_champion(off: flo
     worse = Losses(naive + off, naive + off, naive)
     assert judge(worse, naive_name="naive", is_naive=is_naive).is_worse == (off > 0)
     # What had seen the answers says nothing of who is worse.
-    assert not judge(replace(worse, champion_saw=True), naive_name="naive", is_naive=is_naive).is_worse
+    assert not judge(replace(worse, champion_saw=90), naive_name="naive", is_naive=is_naive).is_worse
 
 
-def test_a_model_as_good_as_the_naive_figure_but_not_it_stays_challenger() -> None:
+def test_of_a_model_as_good_as_the_naive_figure_that_figure_competes_with_the_champion() -> None:
     loss = np.abs(NOISE)
-    assert not judge(Losses(loss, loss, loss + 1), naive_name="naive").is_promoted
+    better = judge(Losses(loss, loss, loss + 1), naive_name="naive")
+    assert (better.is_promoted, better.loses_to_naive) == (True, True)
+    # What the model itself might have been is not asked: it has not shown it.
+    worse = judge(Losses(loss, loss + 0.001 * NOISE, loss - 1), naive_name="naive")
+    assert (worse.is_promoted, worse.is_worse, worse.loses_to_naive) == (False, True, True)
+
+
+def test_how_many_days_of_the_trial_the_champion_has_seen_is_told() -> None:
+    loss = np.abs(NOISE)
+    verdict = judge(Losses(loss, loss + 1, loss, champion_saw=83), naive_name="naive")
+    assert "no better or worse than the champion (which has seen 83 of these days)" in verdict.reason
+    assert verdict.figures["champion.days_seen"] == 83
+    assert "has seen" not in judge(Losses(loss, loss + 1, loss), naive_name="naive").reason
 
 
 def test_calm_scores_raise_no_doubt() -> None:

@@ -12,8 +12,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from cdp_lib.errors import ModelError
+from cdp_lib.models.owner import Owner
 from cdp_lib.models.registry import ModelRegistry
 from cdp_lib.models.training import Training
+
+OWNER = Owner("5f0c1a77-1b2e-4c3d-9e8f-000000000001", founded_ms=0)
 
 
 def doubled(rows: pd.DataFrame, factor: float | None) -> pd.DataFrame:
@@ -34,7 +37,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 
 @pytest.fixture
 def registry(store: tuple[str, Path], request: pytest.FixtureRequest) -> ModelRegistry:
-    return ModelRegistry(*store, request.node.name[:40].strip("_"))
+    return ModelRegistry(*store, request.node.name[:40].strip("_"), OWNER)
 
 
 def test_a_registered_model_scores_only_once_it_is_promoted(registry: ModelRegistry) -> None:
@@ -130,7 +133,7 @@ def test_files_of_runs_lie_in_a_folder_or_at_a_uri(
     monkeypatch.setattr(
         MlflowClient, "create_experiment", lambda *given, artifact_location, tags: made.append(artifact_location) or "1"
     )
-    ModelRegistry(store[0], artifacts, "gym")._experiment("doubling")
+    ModelRegistry(store[0], artifacts, "gym", OWNER)._experiment("doubling")
     assert made == [place]
 
 
@@ -138,7 +141,7 @@ def test_a_run_that_a_kill_left_open_is_closed_by_the_next(registry: ModelRegist
     registry.register("doubling", training(), run_name="run-1")
     client = MlflowClient(*store[:1])
     experiment = client.get_experiment_by_name(registry.name("doubling")).experiment_id
-    left_open = client.create_run(experiment).info.run_id
+    left_open = client.create_run(experiment, tags={"cdp.lakehouse": OWNER.lakehouse}).info.run_id
     registry.register("doubling", training(), run_name="run-2")
     assert client.get_run(left_open).info.status == "KILLED"
 
@@ -152,7 +155,7 @@ def test_the_models_of_the_pack_are_known_with_what_each_version_was_measured_by
     assert registry.known() == ("doubling",)
     assert registry.metrics("doubling") == {1: {"f1": 0.5}, 2: {"f1": 0.75}}
     assert registry.metrics("unknown") == {}
-    assert ModelRegistry(*store, "another").known() == ()
+    assert ModelRegistry(*store, "another", OWNER).known() == ()
 
 
 def promoted(registry: ModelRegistry, *, versions: int) -> list[int]:
