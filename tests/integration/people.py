@@ -83,7 +83,7 @@ class Business:
 
 
 def business(spark: SparkSession, pack: Path, lake: Path, mlflow: MlflowSettings, settings: str) -> Business:
-    """A business with these identity settings, named as its pack's folder; one of the same name shares its models."""
+    """A business with these identity settings, named as its pack's folder; in its lakehouse again it has its models."""
     pack.mkdir(parents=True, exist_ok=True)
     (pack / "pack.yml").write_text(_PACK.format(name=pack.name))
     (pack / "sources.yml").write_text("\n---\n".join(_SOURCE.format(name=source) for source in ("crm", "shop")))

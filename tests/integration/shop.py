@@ -132,7 +132,7 @@ class Shop:
 
 
 def shop(spark: SparkSession, pack: Path, lake: Path, mlflow: MlflowSettings, documents: str) -> Shop:
-    """A shop with these documents of models and segmentations; one of the same name shares its models."""
+    """A shop with these documents of models and segmentations; one opened again in its lakehouse has its models."""
     pack.mkdir(parents=True, exist_ok=True)
     (pack / "pack.yml").write_text(_PACK.format(name=pack.name))
     (pack / "sources.yml").write_text(_SOURCES)
