@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import functions as F, SparkSession
 
 from cdp_lib.models.charts import Curves
 from cdp_lib.models.lifetime.closed_form import ClosedFormModel
@@ -36,7 +36,8 @@ def history(spark: SparkSession, rows: Iterable[tuple[str, int, float]], as_of: 
     frame = spark.createDataFrame(
         pd.DataFrame(dated, columns=[part.split()[0] for part in columns.split(", ")]), columns
     )
-    return History(frame.coalesce(1), FIRST + timedelta(days=as_of), dates, customers, 10.0)
+    days = frame.coalesce(1).withColumn("again_product_count", F.lit(None).cast("bigint"))
+    return History(days, FIRST + timedelta(days=as_of), dates, customers, 10.0)
 
 
 def clockwork(customers: int) -> list[tuple[str, int, float]]:
