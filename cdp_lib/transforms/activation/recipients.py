@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame, functions as F, types as T
 from cdp_lib.settings.activation import Message
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.activation.ways import Way
+from cdp_lib.transforms.purchase.products import catalogue_entries
 
 _PERSON = ("golden_id", "email", "phone", "first_name", "last_name", "birth_date", "gender", "city", "postcode")
 _LANGUAGE = r"^([a-z]{2})(?:[-_].*)?$"
@@ -44,12 +45,12 @@ def recipients(
 def named_products(recommendations: DataFrame, catalogue: DataFrame) -> DataFrame:
     """gold.recommendation with name and category of each product: one row per golden_id and rank.
 
-    Of a product that several sources sell the entry that changed last is taken. Unknown products have neither.
+    `catalogue` are rows of silver.product; of a product that several sources sell the newest name and the newest
+    category that is known. Unknown products have neither.
     """
-    newest = F.max_by(F.struct("name", "category"), F.struct("source_updated_at", "source_system"))
-    entries = catalogue.groupBy("product_id").agg(newest.alias("entry"))
+    entries = catalogue_entries(catalogue).select("product_id", "name", "category")
     joined = recommendations.join(entries, "product_id", "left")
-    return joined.select("golden_id", "rank", "product_id", "entry.name", "entry.category", "reason", "kind")
+    return joined.select("golden_id", "rank", "product_id", "name", "category", "reason", "kind")
 
 
 def address_of(way: Way) -> Column:

@@ -39,7 +39,7 @@ EARLIEST_BIRTH_DATE = date(1900, 1, 2)
 class CleaningRules:
     """What differs between businesses; raises ConfigError with every fault.
 
-    `phone_region`: ISO 3166 region of phones without country code and of postcodes without country.
+    `phone_region`: ISO 3166 region of phones without country code and of postcodes, where the record has no country.
     `latest_birth_date`: the run's as-of date. `day_first`: 03/04/1990 is 3 April. `placeholders`: Java patterns of
     further values that mean nothing, in any field and any case.
     """
@@ -77,7 +77,7 @@ def clean_customer_records(records: DataFrame, rules: CleaningRules) -> DataFram
     others = [column for column in records.columns if column not in raw]
     given = [F.col(field).alias(_raw(field)) for field in raw]
     tidy = records.select(*others, *given, *(clean_text(F.col(field)).alias(_text(field)) for field in raw))
-    judged = tidy.select("*", _region(raw, rules).alias("_region"), *(_nothing(field, rules) for field in raw))
+    judged = tidy.select("*", _country(raw, rules).alias("_country"), *(_nothing(field, rules) for field in raw))
     read = judged.select("*", *(value.alias(_value(field)) for field, value in _values(raw, rules).items()))
     entries = [rejection(field, F.col(_raw(field)), _reason(field, rules)) for field in sorted(raw)]
     cleaned = [_kept(field, raw, rules).alias(field) for field in CLEANED_FIELDS]
@@ -108,13 +108,13 @@ def _check_columns(records: DataFrame, raw: list[str]) -> None:
         raise ContractError(f"raw customer records: {'; '.join(faults)}.")
 
 
-def _region(raw: list[str], rules: CleaningRules) -> Column:
-    """The record's own country where it is known by code, else the pack's region."""
-    home = F.lit(rules.phone_region)
+def _country(raw: list[str], rules: CleaningRules) -> Column:
+    """The record's own country by code; null where it is not given, "" where it is given by a name without code."""
     if "country" not in raw:
-        return home
-    country = clean_country(F.col(_text("country")))
-    return F.when(country.rlike("^[A-Z]{2}$"), country).otherwise(home)
+        return F.lit(None).cast("string")
+    text = F.col(_text("country"))
+    given = clean_country(F.when(placeholder_reason(text, "country", rules.placeholders).isNull(), text))
+    return F.when(given.rlike("^[A-Z]{2}$"), given).when(given.isNotNull(), F.lit(""))
 
 
 def _nothing(field: str, rules: CleaningRules) -> Column:
@@ -124,16 +124,17 @@ def _nothing(field: str, rules: CleaningRules) -> Column:
 def _values(raw: list[str], rules: CleaningRules) -> dict[str, Column]:
     """What each given field says once read; of a full name the struct of its halves."""
     usable = {field: F.when(F.col(f"_nothing_{field}").isNull(), F.col(_text(field))) for field in raw}
+    own_country = F.nullif("_country", F.lit("")) if "country" in raw else None
     reads: dict[str, Callable[[Column], Column]] = {
         "first_name": lambda text: clean_first_name(text, rules.name_words),
         "last_name": lambda text: clean_last_name(text, rules.name_words),
         "email": clean_email,
-        "phone": lambda text: clean_phone(text, rules.phone_region),
+        "phone": lambda text: clean_phone(text, rules.phone_region, own_country),
         "birth_date": lambda text: clean_date(text, DAY_FIRST if rules.day_first else MONTH_FIRST),
         "gender": lambda text: clean_gender(text, rules.gender_words),
         "address": clean_address,
         "city": clean_city,
-        "postcode": lambda text: clean_postcode(text, F.col("_region")),
+        "postcode": lambda text: clean_postcode(text, F.coalesce("_country", F.lit(rules.phone_region))),
         "country": clean_country,
     }
     values = {field: read(usable[field]) for field, read in reads.items() if field in raw}

@@ -18,6 +18,9 @@ _KINDS = (
 )  # fmt: skip
 _SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?[eE]\+?\d+$")
 _PLAIN = r"^[+(]{0,2}\d[\d ().-]{5,30}$"
+_WITH_COUNTRY_CODE = r"^[ ().-]*(?:\+|0[ ().-]*0)"
+_BETWEEN = "\n"
+"""Between a number and the country that it is dialled in; `clean_text` leaves no such character in a text."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,21 @@ class KnownNumbers:
     country_code: str
 
 
-def clean_phone(column: Column, region: str) -> Column:
+def clean_phone(column: Column, region: str, country: Column | None = None) -> Column:
     """The number in E.164 (+66812345678); an extension is dropped.
 
-    `column` is text as `clean_text` leaves it; a number without country code is read as dialled in `region`, and one
-    with 00 before the country code as with +. 812345678.0 is 812345678. Null: null, not a valid number of any numbering
-    plan, or a number that lost digits (6.68E+10).
+    `column` is text as `clean_text` leaves it; a number without country code is read as dialled in the person's own
+    `country` (ISO 3166; null, or none given: unknown), and where that has no such number, in `region`; one with 00
+    before the country code is read as with +. 812345678.0 is 812345678. Null: null, not a valid number of any
+    numbering plan, or a number that lost digits (6.68E+10).
     """
     known = known_phone(column, region)
-    return F.coalesce(known, _parser(region)(F.when(known.isNull(), column)))
+    if country is None:
+        return F.coalesce(known, _parser(region)(F.when(known.isNull(), column)))
+    is_elsewhere = F.coalesce(country != region, F.lit(False)) & ~column.rlike(_WITH_COUNTRY_CODE)
+    at_home = F.when(~is_elsewhere, known)
+    dialled = F.concat_ws(_BETWEEN, column, F.when(is_elsewhere, country))
+    return F.coalesce(at_home, _parser(region)(F.when(at_home.isNull() & column.isNotNull(), dialled)))
 
 
 def known_phone(column: Column, region: str) -> Column:
@@ -108,11 +117,20 @@ def _exactly(desc: PhoneNumberDesc) -> str:
 
 
 def _parser(region: str) -> Callable[[Column], Column]:
-    """A numbering plan is no pattern: the library knows it. Each distinct value of a batch is parsed once."""
+    """Of a number, or of one and its country. A numbering plan is no pattern: the library knows it.
+
+    Each distinct value of a batch is parsed once.
+    """
+
+    def read(value: str | None) -> str | None:
+        if value is None:
+            return None
+        text, _, country = value.partition(_BETWEEN)
+        return (country and e164(text, country)) or e164(text, region)
 
     def parse(values: pa.Array) -> pa.Array:
         coded = values.dictionary_encode()
-        parsed = pa.array([e164(value, region) for value in coded.dictionary.to_pylist()], pa.string())
+        parsed = pa.array([read(value) for value in coded.dictionary.to_pylist()], pa.string())
         return parsed.take(coded.indices)
 
     # Spark asks for type hints in place of the third argument, but its stub does not know that form.

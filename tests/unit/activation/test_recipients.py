@@ -112,6 +112,7 @@ def test_products_come_in_order_with_the_names_of_the_catalogue(spark: SparkSess
             "source_updated_at": datetime(2024, 1, 1, tzinfo=UTC),
         },
         {"source_system": "b", "product_id": "p1", "name": "Latte", "category": "coffee"},
+        {"source_system": "c", "product_id": "p1", "source_updated_at": datetime(2026, 1, 1, tzinfo=UTC)},
     ]
     named = named_products(rows(spark, RECOMMENDATION, *wanted), rows(spark, PRODUCT, *catalogue))
     way = message_way(products=2)

@@ -138,11 +138,31 @@ def test_postcode_follows_the_records_own_country(spark: SparkSession) -> None:
             {"postcode": "sw1a1aa", "country": "UK"},
             {"postcode": "sw1a1aa"},
             {"postcode": "10110", "country": "Ruritania"},
+            {"postcode": "1010", "country": "Austria"},
+            {"postcode": "1010", "country": "n/a"},
         ],
         [
             {"postcode": "SW1A 1AA", "country": "GB"},
             {"rejected": [("postcode", "sw1a1aa", "invalid")]},
             {"postcode": "10110", "country": "Ruritania"},
+            {"postcode": "1010", "country": "Austria"},
+            {"rejected": [("country", "n/a", "placeholder"), ("postcode", "1010", "invalid")]},
+        ],
+    )
+
+
+def test_phone_is_read_as_dialled_in_the_records_own_country(spark: SparkSession) -> None:
+    assert_cleaned(
+        spark,
+        [
+            {"phone": "(617) 253-0000", "country": "U.S.A."},
+            {"phone": "081 234 5678", "country": "Ruritania"},
+            {"phone": "081 234 5678"},
+        ],
+        [
+            {"phone": "+16172530000", "country": "US"},
+            {"phone": "+66812345678", "country": "Ruritania"},
+            {"phone": "+66812345678"},
         ],
     )
 

@@ -71,6 +71,29 @@ def test_number_is_read_as_dialled_in_the_region(check_vectors, region, vectors)
     check_vectors(lambda column: clean_phone(clean_text(column), region), vectors)
 
 
+def test_number_is_read_as_dialled_in_the_persons_country_and_else_in_the_region(spark: SparkSession) -> None:
+    given = [
+        ("912345678", "ES", "+34912345678"),  # in Thailand a stranger's mobile
+        ("21234567", "HK", "+85221234567"),
+        ("(617) 253-0000", "US", "+16172530000"),
+        ("0812345678", "US", "+66812345678"),
+        ("66812345678", "US", "+66812345678"),
+        ("0066 81 234 5678", "US", "+66812345678"),
+        ("+66 81 234 5678", "US", "+66812345678"),
+        ("0812345678", "AA", "+66812345678"),
+        ("0812345678", "TH", "+66812345678"),
+        ("0812345678", None, "+66812345678"),
+        ("1234", "ES", None),
+        (None, "ES", None),
+    ]
+    expected = spark.createDataFrame(given, "text string, country string, phone string")
+    known = expected.select("text", "country")
+
+    actual = known.select("*", clean_phone(F.col("text"), "TH", F.col("country")).alias("phone"))
+
+    assert_df_equality(actual, expected, ignore_row_order=True)
+
+
 def test_no_rows_give_no_rows(check_vectors) -> None:
     check_vectors(lambda column: clean_phone(column, "TH"), [])
 
