@@ -22,10 +22,14 @@ class FileLedger:
         return cls(tuple(row for row in rows if row["source_system"] == source_id))
 
     def is_settled(self, file: LandingFile, contract_hash: str) -> bool:
-        """Whether this very file was dealt with; a refused one is tried again under another contract."""
+        """Whether this very file was dealt with.
+
+        A refused one is tried again under another contract, and so is the twin of a file that was never ingested.
+        """
         return any(
             row["status"] in FINAL
             and (row["status"] != "refused" or row["contract_hash"] == contract_hash)
+            and (row["status"] != "resent" or self._is_ingested(row["content_hash"]))
             and not _is_unread(row)
             for row in self._of_file(file)
         )
@@ -45,6 +49,9 @@ class FileLedger:
             row["content_hash"] == content_hash and row["status"] == "ingested" and row["run_id"] != but_run
             for row in self.rows
         )
+
+    def _is_ingested(self, content_hash: str) -> bool:
+        return any(row["content_hash"] == content_hash and row["status"] == "ingested" for row in self.rows)
 
     def had_other_content(self, path: str, content_hash: str) -> bool:
         """Whether the name stood for other bytes before."""

@@ -144,7 +144,10 @@ def _finding(
 
 
 def _csv_shape(text: Iterator[str], delimiter: str) -> tuple[tuple[str, ...], bool, bool]:
-    """(header, whether rows follow, whether there are quotes, or lines so long that they may not be rows)."""
+    """(header, whether rows follow, whether there are quotes, or lines so long that they may not be rows).
+
+    A column without a name, as spreadsheets leave behind, is named by its place: `_c3`.
+    """
     head = ""
     while len(head) < _HEADER_CHARS and (piece := next(text, None)) is not None:
         head += piece
@@ -158,7 +161,8 @@ def _csv_shape(text: Iterator[str], delimiter: str) -> tuple[tuple[str, ...], bo
     for piece in text:
         has_rows = has_rows or bool(piece.strip("\r\n"))
         has_quotes = has_quotes or '"' in piece or ("\n" not in piece and "\r" not in piece)
-    return tuple(header), has_rows, has_quotes
+    named = tuple(name or f"_c{place}" for place, name in enumerate(header, 1))
+    return named, has_rows, has_quotes
 
 
 def _held_to_columns(source: Source, found: Inspection) -> Inspection:

@@ -17,6 +17,8 @@ _KINDS = (
     "voicemail",
 )  # fmt: skip
 _SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?[eE]\+?\d+$")
+_REMARK = re.compile(r"\([^()\d]*\)|\s*ต่อ\s*\d+\s*$")
+_BETWEEN_NUMBERS = re.compile(r"[,;/|]|\bor\b|\band\b|และ|หรือ")
 _PLAIN = r"^[+(]{0,2}\d[\d ().-]{5,30}$"
 _WITH_COUNTRY_CODE = r"^[ ().-]*(?:\+|0[ ().-]*0)"
 _BETWEEN = "\n"
@@ -139,10 +141,19 @@ def _parser(region: str) -> Callable[[Column], Column]:
 
 
 def e164(text: str, region: str) -> str | None:
-    """The number in E.164, or None if it is valid in no plan."""
+    """The number in E.164, of several in one text the first that is valid; None if none is, in any plan.
+
+    What stands in brackets without a digit is a remark, and what follows the Thai word for an extension is one.
+    """
     text = DECIMAL_ENDING.sub(r"\1", text)
     if _SCIENTIFIC.match(text):
         return None
+    bare = _REMARK.sub("", text)
+    pieces = (text, bare, *_BETWEEN_NUMBERS.split(bare), *bare.split())
+    return next((number for piece in dict.fromkeys(pieces) if (number := _read(piece, region))), None)
+
+
+def _read(text: str, region: str) -> str | None:
     # Some plans dial abroad by 001 or 009 only, yet everybody there writes 0044 too.
     bare = re.sub(r"[ ().-]", "", text)
     readings = (f"+{bare[2:]}", text) if bare.startswith("00") else (text,)

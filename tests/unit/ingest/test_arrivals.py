@@ -34,9 +34,14 @@ def seen(status: str, content_hash: str = "c0ffee", contract: str = "now") -> di
         ([seen("refused", contract="before")], False),
         ([seen("refused", content_hash="")], False),
         ([seen("refused", content_hash=""), seen("ingested")], True),
+        ([seen("resent"), seen("planned") | {"path": "in/twin.csv"}], False),
+        ([seen("resent"), seen("ingested") | {"path": "in/twin.csv"}], True),
     ],
-    ids=["new", "cut off", "ingested", "refused", "contract changed", "not readable then", "readable since"],
-)
+    ids=[
+        "new", "cut off", "ingested", "refused", "contract changed", "not readable then", "readable since",
+        "twin never ingested", "twin ingested",
+    ],
+)  # fmt: skip
 def test_a_file_is_settled_once_all_its_bytes_were_judged(rows: list[dict[str, Any]], is_settled: bool) -> None:
     assert FileLedger.of(rows, "crm").is_settled(FILE, "now") is is_settled
 

@@ -88,6 +88,13 @@ def test_extra_columns_are_noted_not_refused(tmp_path: Path) -> None:
     assert (found.problem, found.note) == (None, "unknown columns rescued: shelf")
 
 
+def test_columns_without_a_name_are_named_by_their_place(tmp_path: Path) -> None:
+    drop(tmp_path, "a.csv", "loan_id,,Member No,fee,\nl1,,m1,1,\n")
+    found = only(tmp_path, source())
+    assert (found.problem, found.columns) == (None, ("loan_id", "_c2", "Member No", "fee", "_c5"))
+    assert found.note == "unknown columns rescued: _c2, _c5"
+
+
 def test_two_columns_of_one_name_refuse_the_file(tmp_path: Path) -> None:
     problem = problem_of(tmp_path, "loan_id,Member No,fee,fee\nl1,m1,1,2\n")
     assert problem == "in/a: two columns are called 'fee'; a column's name must be its own"
