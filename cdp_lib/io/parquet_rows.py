@@ -15,6 +15,8 @@ from cdp_lib.settings.source import Source
 from cdp_lib.settings.sql import parse_type
 
 BATCH_ROWS = 32_768
+_EXACT = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
+"""Bits of a floating point number: up to where it tells every whole number from the next."""
 ToJson = Callable[[Any], Any]
 
 
@@ -54,11 +56,20 @@ def _texts(values: pa.Array, keep_bytes: bool) -> pa.Array:
         # The stored number is the UTC instant; written without its zone's name it needs no zone tables.
         instants = values.cast(pa.int64()).cast(pa.timestamp(kind.unit))
         return pc.binary_join_element_wise(instants.cast(pa.string()), "Z", "")
-    if pa.types.is_float16(kind):
-        return values.cast(pa.float32()).cast(pa.string())
+    if pa.types.is_floating(kind):
+        return _texts_of_floats(values)
     if pa.types.is_fixed_size_binary(kind):
         return values.cast(pa.binary()).cast(pa.string())
     return values.cast(pa.string())
+
+
+def _texts_of_floats(values: pa.Array) -> pa.Array:
+    """Whole numbers as such, as long as no digit is lost: phones and ids with gaps are often stored as doubles."""
+    narrow = values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
+    wide = narrow.cast(pa.float64())
+    is_exact = pc.and_(pc.equal(pc.floor(wide), wide), pc.less(pc.abs(wide), _EXACT[values.type.bit_width]))
+    whole = pc.if_else(is_exact, wide, pa.scalar(None, pa.float64())).cast(pa.int64()).cast(pa.string())
+    return pc.coalesce(whole, narrow.cast(pa.string()))
 
 
 _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))

@@ -106,7 +106,8 @@ def _usable(column: Column, words: NameWords) -> Column:
     separate = rf"(?:{_any_of(words.titles)})(?:\.\s*|\s+|$)"
     joined = rf"(?:{_any_of(words.joined_titles)})(?:\s+|{_THAI_NAME_FOLLOWS}|$)"
     untitled = F.regexp_replace(column, rf"(?iu)^(?:{separate}|{joined})+", "")
-    bare = F.regexp_replace(untitled, rf"(?iu)(?:[\s,]+(?:{_any_of(words.suffixes)})\.?)+$", "")
+    plain = F.regexp_replace(untitled, rf"(?iu)(?:[\s,]+(?:{_any_of(words.suffixes)})\.?)+$", "")
+    bare = F.regexp_replace(plain, rf"(?iu),\s*({_GENERATION})$", " $1")  # no comma of `Last, First`
     name = F.trim(F.regexp_replace(bare, r"^[\s,;*_\"-]+|[\s,;*_\"-]+$", ""))
     return once(name, lambda text: F.when(text.rlike(r"\p{L}") & ~text.contains("@"), text))
 

@@ -15,6 +15,7 @@ _ISO_DAY = f"^{_DAY}$"
 _ISO_INSTANT = f"^{_DAY}({_CLOCK}({_OFFSET})?)?$"
 _ISO_WITH_OFFSET = f"^{_DAY}{_CLOCK}{_OFFSET}$"
 _OFFSET_WITHOUT_COLON = r" ?([+-][0-9]{2})([0-9]{2})$"
+_OFFSET_WITHOUT_SECONDS = r"([T ][0-9]{1,2}:[0-9]{1,2}) ?(Z|[+-][0-9]{2}.*)$"
 
 _QUOTED = re.compile("'[^']*'")
 _ZONE_LETTERS = re.compile("[VzOXxZ]")
@@ -70,7 +71,11 @@ def _moment(text: Column, column: SourceColumn, kind: str, zone: str) -> Column:
         return F.coalesce(*parsed) if parsed else _iso_date(text)
     if kind == "timestamp_ntz":
         parsed = [F.try_to_timestamp(text, F.lit(pattern)).cast("timestamp_ntz") for pattern in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(text.rlike(_ISO_INSTANT), text.try_cast("timestamp_ntz"))
+        return (
+            F.coalesce(*parsed)
+            if parsed
+            else F.when(text.rlike(_ISO_INSTANT), _with_seconds(text).try_cast("timestamp_ntz"))
+        )
     instants = [_instant_by_pattern(text, pattern, zone) for pattern in column.formats]
     return F.coalesce(*instants) if instants else _iso_instant(text, zone)
 
@@ -85,9 +90,10 @@ def _iso_instant(text: Column, zone: str) -> Column:
     # Nearly all times are of these two lengths, and such a test is much cheaper than the patterns below.
     has_dashes = (F.substr(text, F.lit(5), F.lit(1)) == "-") & (F.substr(text, F.lit(8), F.lit(1)) == "-")
     has_seconds = (F.length(text) == len("yyyy-MM-dd HH:mm:ss")) & (F.substr(text, F.lit(17), F.lit(1)) == ":")
+    has_seconds &= F.substr(text, F.lit(19), F.lit(1)) != "Z"
     is_plain = has_dashes & (has_seconds | (F.length(text) == len("yyyy-MM-dd")))
     local = _in_zone(text.try_cast("timestamp"), zone)
-    with_colon = F.regexp_replace(text, _OFFSET_WITHOUT_COLON, "$1:$2").try_cast("timestamp")
+    with_colon = F.regexp_replace(_with_seconds(text), _OFFSET_WITHOUT_COLON, "$1:$2").try_cast("timestamp")
     has_offset = text.rlike(_ISO_WITH_OFFSET)
     return F.when(is_plain, local).when(has_offset, with_colon).when(text.rlike(_ISO_INSTANT), local)
 
@@ -95,8 +101,13 @@ def _iso_instant(text: Column, zone: str) -> Column:
 def _iso_date(text: Column) -> Column:
     """A day, or the day of a moment as it is written."""
     day = F.substring_index(F.translate(text, "T", " "), " ", 1)
-    is_moment = text.rlike(_ISO_INSTANT) & text.try_cast("timestamp").isNotNull()
+    is_moment = text.rlike(_ISO_INSTANT) & _with_seconds(text).try_cast("timestamp").isNotNull()
     return F.when(text.rlike(_ISO_DAY), text.try_cast("date")).when(is_moment, day.try_cast("date"))
+
+
+def _with_seconds(text: Column) -> Column:
+    """10:00Z as 10:00:00Z: Spark wants seconds before an offset, and other software leaves out those that are 0."""
+    return F.regexp_replace(text, _OFFSET_WITHOUT_SECONDS, "$1:00$2")
 
 
 def _in_zone(wall_clock: Column, zone: str) -> Column:
