@@ -245,7 +245,7 @@ def why(
     """Say why a customer was in an audience on a day, or why not."""
     with told_plainly():
         why_page = importlib.import_module("jobs.why")
-        question = why_page.Question(customer, audience, day_of(on), show_values)
+        question = why_page.Question(customer, audience, day_of(on, "--on"), show_values)
         why_page.why(console, build_suite(Place(pack, None, lakehouse, env)), question)
 
 

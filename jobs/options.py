@@ -50,12 +50,12 @@ def told_plainly(level: str | None = None) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def day_of(text: str | None) -> date | None:
-    """The date of `--as-of`; raises ConfigError."""
+def day_of(text: str | None, option: str = "--as-of") -> date | None:
+    """The date that an option names; raises ConfigError."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"--as-of {text!r} is not a date such as 2025-01-31") from None
+        raise ConfigError(f"{option} {text!r} is not a date such as 2025-01-31") from None
 
 
 def instant_of(text: str | None) -> datetime | None:

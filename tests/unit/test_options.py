@@ -3,7 +3,8 @@
 import pytest
 import typer
 
-from jobs.options import told_plainly
+from cdp_lib.errors import ConfigError
+from jobs.options import day_of, told_plainly
 
 
 @pytest.mark.parametrize("level", ["debug", "Info", "WARNING", None])
@@ -16,3 +17,10 @@ def test_an_unknown_log_level_is_told_with_its_near_miss(capsys: pytest.CaptureF
     with pytest.raises(typer.Exit), told_plainly("debg"):
         pytest.fail("nothing runs under a level that nobody knows")
     assert capsys.readouterr().err == "unknown --log-level 'debg'. Did you mean 'DEBUG'?\n"
+
+
+def test_a_date_that_is_none_is_told_by_the_option_that_named_it() -> None:
+    with pytest.raises(ConfigError, match=r"^--on '2025-13-01' is not a date such as 2025-01-31$"):
+        day_of("2025-13-01", "--on")
+    with pytest.raises(ConfigError, match=r"^--as-of 'today' is not a date"):
+        day_of("today")
