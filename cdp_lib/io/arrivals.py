@@ -29,7 +29,7 @@ class FileLedger:
         return any(
             row["status"] in FINAL
             and (row["status"] != "refused" or row["contract_hash"] == contract_hash)
-            and (row["status"] != "resent" or self._is_ingested(row["content_hash"]))
+            and (row["status"] != "resent" or self.has_content(row["content_hash"]))
             and not _is_unread(row)
             for row in self._of_file(file)
         )
@@ -43,15 +43,14 @@ class FileLedger:
         """Whether any file was dealt with under the contract."""
         return any(row["contract_hash"] == contract_hash for row in self.rows)
 
-    def has_content(self, content_hash: str, *, but_run: str) -> bool:
-        """Whether another run ingested these bytes, under whatever name."""
+    def has_content(self, content_hash: str, *, but_run: str | None = None) -> bool:
+        """Whether a run, other than `but_run`, ingested these bytes, under whatever name."""
         return any(
-            row["content_hash"] == content_hash and row["status"] == "ingested" and row["run_id"] != but_run
+            row["content_hash"] == content_hash
+            and row["status"] == "ingested"
+            and (but_run is None or row["run_id"] != but_run)
             for row in self.rows
         )
-
-    def _is_ingested(self, content_hash: str) -> bool:
-        return any(row["content_hash"] == content_hash and row["status"] == "ingested" for row in self.rows)
 
     def had_other_content(self, path: str, content_hash: str) -> bool:
         """Whether the name stood for other bytes before."""

@@ -109,8 +109,10 @@ def drawn_by_id(customers: DataFrame, customer_count: int, most: int) -> DataFra
 
 @contextmanager
 def purchase_history(ctx: JobContext, *, with_products: bool = False) -> Iterator[History]:
-    """The history as of the run's date; usable while the block runs. Without products,
-    nothing is known of what was bought again."""
+    """The history as of the run's date; usable while the block runs.
+
+    Without products, nothing is known of what was bought again.
+    """
     links = ctx.read(identity.IDENTITY_LINK)
     orders = facts_of_people(ctx.read(silver.ORDER), links)
     lines = facts_of_people(ctx.read(silver.ORDER_LINE), links) if with_products else None

@@ -12,14 +12,7 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.models.sanity import bucket_shares, doubts, DRIFT, Outlook, score_edges, SILENCE, stability_index
 from cdp_lib.settings.forecast import Sanity
 from cdp_lib.workflow.context import JobContext
-from jobs.forecasts.champions import (
-    AS_OF,
-    CUSTOMER_COUNT,
-    Fit,
-    HORIZON_DAYS,
-    IS_LABELLED,
-    SETTINGS_HASH,
-)
+from jobs.forecasts.champions import AS_OF, CUSTOMER_COUNT, Fit, HORIZON_DAYS, IS_LABELLED, SETTINGS_HASH
 from jobs.forecasts.history import History
 
 Floats = NDArray[np.float64]

@@ -46,12 +46,10 @@ def clean_phone(column: Column, region: str, country: Column | None = None) -> C
     before the country code is read as with +. 812345678.0 is 812345678. Null: null, not a valid number of any
     numbering plan, or a number that lost digits (6.68E+10).
     """
-    known = known_phone(column, region)
-    if country is None:
-        return F.coalesce(known, _parser(region)(F.when(known.isNull(), column)))
-    is_elsewhere = F.coalesce(country != region, F.lit(False)) & ~column.rlike(_WITH_COUNTRY_CODE)
-    at_home = F.when(~is_elsewhere, known)
-    dialled = F.concat_ws(_BETWEEN, column, F.when(is_elsewhere, country))
+    own = F.lit(None) if country is None else country
+    is_elsewhere = F.coalesce(own != region, F.lit(False)) & ~column.rlike(_WITH_COUNTRY_CODE)
+    at_home = F.when(~is_elsewhere, known_phone(column, region))
+    dialled = F.concat_ws(_BETWEEN, column, F.when(is_elsewhere, own))
     return F.coalesce(at_home, _parser(region)(F.when(at_home.isNull() & column.isNotNull(), dialled)))
 
 

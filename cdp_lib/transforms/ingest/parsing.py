@@ -71,11 +71,8 @@ def _moment(text: Column, column: SourceColumn, kind: str, zone: str) -> Column:
         return F.coalesce(*parsed) if parsed else _iso_date(text)
     if kind == "timestamp_ntz":
         parsed = [F.try_to_timestamp(text, F.lit(pattern)).cast("timestamp_ntz") for pattern in column.formats]
-        return (
-            F.coalesce(*parsed)
-            if parsed
-            else F.when(text.rlike(_ISO_INSTANT), _with_seconds(text).try_cast("timestamp_ntz"))
-        )
+        iso = F.when(text.rlike(_ISO_INSTANT), _with_seconds(text).try_cast("timestamp_ntz"))
+        return F.coalesce(*parsed) if parsed else iso
     instants = [_instant_by_pattern(text, pattern, zone) for pattern in column.formats]
     return F.coalesce(*instants) if instants else _iso_instant(text, zone)
 

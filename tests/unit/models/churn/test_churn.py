@@ -247,28 +247,31 @@ def test_a_body_of_the_first_version_scores_with_the_columns_that_it_knows(logis
     assert earlier.to_dict()["features"] == [name for name in logistic.features if name not in added]
 
 
-def test_the_last_basket_is_told_in_words() -> None:
+@pytest.mark.parametrize(
+    ("subject", "column", "words"),
+    [
+        (
+            "basket",
+            "last_item_count",
+            [
+                "1 item on the last purchase day",
+                "12 items on the last purchase day",
+                "items of the last purchase day unknown",
+            ],
+        ),
+        (
+            "habits",
+            "repeated_product_count",
+            ["1 product bought on more than one day", "12 products bought on more than one day", "no products known"],
+        ),
+    ],
+)
+def test_the_last_basket_and_habits_are_told_in_words(subject: str, column: str, words: list[str]) -> None:
     by_subject = np.zeros((3, len(SUBJECTS)))
-    by_subject[:, SUBJECTS.index("basket")] = 1.0
-    frame = FRAME.head(3).assign(last_item_count=[1.0, 12.0, np.nan])
+    by_subject[:, SUBJECTS.index(subject)] = 1.0
+    frame = FRAME.head(3).assign(**{column: [1.0, 12.0, np.nan]})
 
-    assert tell_reasons(frame, by_subject, 90) == [
-        ["1 item on the last purchase day"],
-        ["12 items on the last purchase day"],
-        ["items of the last purchase day unknown"],
-    ]
-
-
-def test_habits_are_told_in_words() -> None:
-    by_subject = np.zeros((3, len(SUBJECTS)))
-    by_subject[:, SUBJECTS.index("habits")] = 1.0
-    frame = FRAME.head(3).assign(repeated_product_count=[1.0, 12.0, np.nan])
-
-    assert tell_reasons(frame, by_subject, 90) == [
-        ["1 product bought on more than one day"],
-        ["12 products bought on more than one day"],
-        ["no products known"],
-    ]
+    assert tell_reasons(frame, by_subject, 90) == [[one] for one in words]
 
 
 def test_trees_weigh_half_as_much_as_the_logistic_member_and_as_much_in_earlier_bodies(blend: ChurnModel) -> None:
