@@ -1,6 +1,8 @@
 """Turn bronze rows into the conformed entities: mapped by the pack, cleaned, one row per key, the newest version."""
 
+from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import groupby
 
 from pyspark.sql import DataFrame, functions as F
 
@@ -11,10 +13,21 @@ from cdp_lib.settings.source import Feed, Source
 from cdp_lib.transforms.campaign.answers import with_recipients
 from cdp_lib.transforms.clean.customer_record import clean_customer_records, CleaningRules
 from cdp_lib.transforms.clean.shared import affected_by, mask_shared
-from cdp_lib.transforms.ingest.conform import conform_feed, newest_rows, not_older, rows_to_conform
+from cdp_lib.transforms.ingest.conform import conform_feed, newest_rows, News, not_older, truth_about
+from cdp_lib.transforms.ingest.versions import (
+    forgets,
+    rows_in_doubt,
+    rows_of_groups,
+    rows_that_count,
+    touched_groups,
+    with_same,
+)
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import job
 from jobs.page import run_page
+
+Fed = tuple[Source, Feed]
+Keep = Callable[[DataFrame], DataFrame]
 
 _ADDED_BY_WRITER = ("_record_hash", "_run_id")
 
@@ -38,32 +51,81 @@ def fed_entities(pack: Pack) -> tuple[Table, ...]:
 )
 def run(ctx: JobContext) -> None:
     """One entity after the other, from the sources that have something new for it."""
-    for entity in fed_entities(ctx.pack):
-        feeds = [
-            (source, feed)
-            for source in ctx.pack.sources
-            for feed in source.feeds
-            if feed.to == entity.noun and ctx.has_changed(bronze.accepted(source))
-        ]
-        if not feeds:
-            continue
-        ctx.say(f"{entity.name}: from {', '.join(dict.fromkeys(source.id for source, _ in feeds))}")
-        mapped = reduce(DataFrame.unionByName, [_mapped(ctx, source, feed) for source, feed in feeds])
-        ctx.write(entity, _completed(ctx, entity, newest_rows(mapped, entity)), whole=ctx.is_full)
+    with ctx.checkpoints() as keep:
+        for entity in fed_entities(ctx.pack):
+            told = [_told(ctx, entity, feeds, keep) for feeds in _families(ctx, entity)]
+            if told:
+                news = News(_union([one.rows for one in told]), _union_or_none([one.settled for one in told]))
+                ctx.write(entity, _completed(ctx, entity, news, keep), whole=ctx.is_full, gone=news.settled)
     for entity in fed_entities(ctx.pack):
         ctx.judge_age(entity)
 
 
-def _mapped(ctx: JobContext, source: Source, feed: Feed) -> DataFrame:
-    table = bronze.accepted(source)
-    rows = rows_to_conform(ctx.changes(table), ctx.read(table), source, feed, is_full=ctx.is_full)
-    return conform_feed(rows, source, feed, ctx.pack.info)
+def _families(ctx: JobContext, entity: Table) -> list[list[Fed]]:
+    """The feeds of the entity that may speak of the same keys, and of which one has something new."""
+    feeds = [(source, feed) for source in ctx.pack.sources for feed in source.feeds if feed.to == entity.noun]
+    # A key has its source's name in it, unless a feed gives another.
+    is_mixed = any("source_system" in feed.map for _, feed in feeds)
+    families = [list(members) for _, members in groupby(feeds, key=lambda fed: "" if is_mixed else fed[0].id)]
+    changed = [family for family in families if any(ctx.has_changed(bronze.accepted(source)) for source, _ in family)]
+    if changed:
+        names = dict.fromkeys(source.id for family in changed for source, _ in family)
+        ctx.say(f"{entity.name}: from {', '.join(names)}")
+    return changed
 
 
-def _completed(ctx: JobContext, entity: Table, newest: DataFrame) -> DataFrame:
+def _told(ctx: JobContext, entity: Table, family: list[Fed], keep: Keep) -> News:
+    """What the feeds say by what changed. `keep` cuts plans where a row came anew: they would be read a dozen times."""
+    news = [_news(ctx, source, feed) for source, feed in family if ctx.has_changed(bronze.accepted(source))]
+    rows = newest_rows(_union([one.rows for one in news]), entity)
+    settled = _union_or_none([one.settled for one in news])
+    if settled is None or (len(family) == 1 and family[0][1].group_by):
+        return News(rows, settled)
+    # What is left to say of such a key, rows may say that did not change, and other feeds.
+    keys, info = keep(settled.distinct()), ctx.pack.info
+    truths = [truth_about(keys, ctx.read(bronze.accepted(source)), source, feed, info) for source, feed in family]
+    others = rows.join(keys, list(entity.key), "left_anti")
+    return News(keep(others.unionByName(newest_rows(_union(truths), entity))), keys)
+
+
+def _news(ctx: JobContext, source: Source, feed: Feed) -> News:
+    """What one feed says by what changed, one row per source row or group."""
+    table, info = bronze.accepted(source), ctx.pack.info
+    current, changed = ctx.read(table), ctx.changes(table)
+    if ctx.is_full:
+        return News(conform_feed(rows_that_count(current, source, feed), source, feed, info))
+    if feed.group_by:
+        groups = touched_groups(changed, current, source, feed)
+        rows, former = rows_of_groups(current, groups, source, feed), with_same(current, groups, feed.group_by)
+    elif forgets(feed) and _is_revised(ctx, source):
+        versions = with_same(current, changed, source.key)
+        rows, former = rows_that_count(versions, source, feed), rows_in_doubt(versions, source, feed)
+    else:
+        return News(conform_feed(rows_that_count(changed, source, feed), source, feed, info))
+    settled = conform_feed(former, source, feed, info).select(*silver.ENTITIES[feed.to].key).distinct()
+    return News(conform_feed(rows, source, feed, info), settled)
+
+
+def _is_revised(ctx: JobContext, source: Source) -> bool:
+    """Whether a row came that bronze had in another version."""
+    table, key = bronze.accepted(source), list(source.key)
+    return not ctx.former(table).select(*key).join(ctx.changes(table).select(*key), key, "left_semi").isEmpty()
+
+
+def _union(frames: Sequence[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, frames)
+
+
+def _union_or_none(frames: Sequence[DataFrame | None]) -> DataFrame | None:
+    given = [frame for frame in frames if frame is not None]
+    return _union(given) if given else None
+
+
+def _completed(ctx: JobContext, entity: Table, news: News, keep: Keep) -> DataFrame:
     """With what the sources do not say."""
+    newest = news.rows
     if entity is silver.CUSTOMER_RECORD:
-        return _people(ctx, newest)
+        return _people(ctx, news, keep)
     if entity is not silver.CAMPAIGN_RESPONSE:
         return newest
     if not any("message_id" in feed.map for source in ctx.pack.sources for feed in source.feeds):
@@ -76,7 +138,7 @@ def _completed(ctx: JobContext, entity: Table, newest: DataFrame) -> DataFrame:
     return with_recipients(newest, sent, ctx.recall(identity.IDENTITY_EVENT), golden, links)
 
 
-def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:
+def _people(ctx: JobContext, news: News, keep: Keep) -> DataFrame:
     """Cleaned records, and the stored ones whose shared values came or went with them."""
     info = ctx.pack.info
     limits: dict[str, int] = {field: count for field, count in ctx.pack.identity.shared_value_limits.items()}
@@ -87,12 +149,18 @@ def _people(ctx: JobContext, newest: DataFrame) -> DataFrame:
         placeholders=info.placeholders,
     )
     if ctx.is_full:
-        return mask_shared(clean_customer_records(newest, rules), limits)
+        return mask_shared(clean_customer_records(news.rows, rules), limits)
     stored = ctx.recall(silver.CUSTOMER_RECORD)
-    changed = clean_customer_records(not_older(newest, stored, silver.CUSTOMER_RECORD), rules)
-    existing = stored.drop(*_ADDED_BY_WRITER)
-    others = affected_by(changed, existing, list(limits)) if limits else existing.where(F.lit(False))
-    return mask_shared(changed.unionByName(others), limits)
+    changed = clean_customer_records(not_older(news, stored, silver.CUSTOMER_RECORD), rules)
+    if not limits:
+        return changed
+    # Cleaning is long to plan, and what follows reads it several times.
+    changed = keep(changed)
+    existing, touched = stored.drop(*_ADDED_BY_WRITER), changed
+    if news.settled is not None:
+        leaving = news.settled.join(changed, list(silver.RECORD_KEY), "left_anti")
+        touched = changed.unionByName(leaving, allowMissingColumns=True)
+    return mask_shared(keep(changed.unionByName(affected_by(touched, existing, list(limits)))), limits)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,8 @@ def given_rows(rows: DataFrame, gone: DataFrame | None, table: Table) -> DataFra
 def news(given: DataFrame, stored: DataFrame, table: Table, mode: MergeByKey) -> DataFrame:
     """Given rows that the table lacks, or has in another version no newer than theirs; gone keys that only it has.
 
+    A row whose key is gone as well takes the stored one's place whatever their versions.
+
     Stored rows are first cut down to the given keys: where `given` is small, as Spark sees once it is cached, the
     table is neither shuffled nor hashed.
     """
@@ -81,12 +83,14 @@ def news(given: DataFrame, stored: DataFrame, table: Table, mode: MergeByKey) ->
     known = stored.join(given.select(*table.key), list(table.key), "left_semi").select(
         *table.key, *versions, row_hash(table).alias("_stored_hash")
     )
-    has_row = F.bool_or(~F.col(IS_GONE)).over(W.partitionBy(*table.key))
-    compared = given.withColumn("_has_row", has_row).join(known, list(table.key), "left")
+    of_key = W.partitionBy(*table.key)
+    told = {"_has_row": F.bool_or(~F.col(IS_GONE)), "_has_gone": F.bool_or(IS_GONE)}
+    compared = given.withColumns({name: flag.over(of_key) for name, flag in told.items()})
+    compared = compared.join(known, list(table.key), "left")
     is_known, is_gone = F.col("_stored_hash").isNotNull(), F.col(IS_GONE)
     is_newer = row_hash(table) != F.col("_stored_hash")
     if order:
-        is_newer &= F.struct(*order) >= F.col("_stored_order")
+        is_newer &= F.col("_has_gone") | (F.struct(*order) >= F.col("_stored_order"))
     is_change = (is_gone & is_known & ~F.col("_has_row")) | (~is_gone & (~is_known | is_newer))
     return compared.where(is_change).select(*table.column_names, IS_GONE, is_known.alias(_IS_KNOWN))
 

@@ -109,7 +109,7 @@ class DeltaStore:
 
         `rows` fit the table (`fit_to_table`) and hold one row per key for MergeByKey. `whole` = they are all of the
         table, whatever its write mode. `kept` = the caller has cached what they come from: no second copy is made.
-        `gone` = keys of rows that leave a MergeByKey table, unless `rows` have them or the table lacks them.
+        `gone` = keys of rows that leave a MergeByKey table: `rows` that have them come in their place, newer or not.
         Raises ContractError where `gone` is not the table's key, or nothing can leave by the way the table is written.
         """
         mode = table.write

@@ -153,6 +153,17 @@ def is_plain(text: str) -> bool:
     return isinstance(parse_expression(text), exp.Column | exp.Literal)
 
 
+def of_one_row(text: str) -> str | None:
+    """An aggregate over a single row: `max(x)` and `min(x)` are `x`; None where it takes another function's doing."""
+    tokens = sqlglot.tokenize(text, dialect="spark")
+    identities = [
+        name for name, bracket in pairwise(tokens) if name.text.lower() in ("max", "min") and bracket.text == "("
+    ]
+    for name in reversed(identities):
+        text = text[: name.start] + text[name.end + 1 :]
+    return None if has_aggregate(text) else text.strip()
+
+
 def expression_faults(text: str, columns: Collection[str] | None, functions: Collection[str] = ()) -> list[str]:
     """What is wrong with an expression over `columns`: syntax, unknown names with a near-miss, answers that vary.
 

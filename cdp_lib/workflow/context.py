@@ -105,7 +105,8 @@ class JobContext:
         """Fit, judge and publish; the number of rows that came, changed or left. Nothing changed: no commit.
 
         `whole`: the frame is all of the table, whatever its write mode. `kept`: the job has cached what its rows come
-        from. `gone`: keys of rows that leave a MergeByKey table in the same commit; a key that the frame has stays.
+        from. `gone`: keys of rows that leave a MergeByKey table in the same commit; a row of the frame that has such a
+        key comes in the stored one's place, newer or not.
         Raises ContractError where the frame or `gone` does not fit, QualityError where an error-level check fails; then
         the table stays as it was.
         """

@@ -68,10 +68,12 @@ def test_a_row_leaves(abc: DeltaStore, things: Things, keys: Keys, given: list[A
     assert found(abc) == left
 
 
-def test_a_row_that_is_given_does_not_leave(abc: DeltaStore, things: Things, keys: Keys) -> None:
-    given = things(("a", "new", 3), ("b", "late", 1), ("d", "first", 1))
-    put(abc, MERGED, given, 2, gone=keys("a", "b", "c", "d"))
-    assert found(abc) == {("a", "new", 3), ("b", "kept", 2), ("d", "first", 1)}
+def test_a_given_row_takes_the_place_of_one_that_leaves_newer_or_not(
+    abc: DeltaStore, things: Things, keys: Keys
+) -> None:
+    given = things(("a", "new", 3), ("b", "late", 1), ("c", "late", 1), ("d", "first", 1))
+    put(abc, MERGED, given, 2, gone=keys("a", "b", "d"))
+    assert found(abc) == {("a", "new", 3), ("b", "late", 1), ("c", "kept", 2), ("d", "first", 1)}
 
 
 def test_keys_that_are_given_unchanged_or_unknown_make_no_commit(abc: DeltaStore, things: Things, keys: Keys) -> None:

@@ -1,6 +1,6 @@
 """Give a source's rows the meaning of a conformed entity, by the pack's mapping."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, functions as F, types as T, Window as W
 
@@ -9,47 +9,50 @@ from cdp_lib.contracts.silver import CUSTOMER_RECORD, ENTITIES
 from cdp_lib.contracts.table import MergeByKey, Table
 from cdp_lib.settings.pack import PackInfo
 from cdp_lib.settings.source import Feed, Source
+from cdp_lib.transforms.ingest.versions import ROW_LINEAGE, rows_that_count, taken, with_same
 
-ROW_LINEAGE = ("_source_file", "_ingested_at", "_row_number")
+
+@dataclass(frozen=True)
+class News:
+    """Rows of an entity that a run has to tell, one per key, and what it knows for sure."""
+
+    rows: DataFrame
+    settled: DataFrame | None = None
+    """Keys about which `rows` say all there is, whatever the table has: a key without a row is no more."""
 
 
 def conform_feed(rows: DataFrame, source: Source, feed: Feed, info: PackInfo) -> DataFrame:
     """Rows of the feed's entity: its mappable columns in the entity's types, and the row's lineage.
 
-    One row per source row, or per group where the feed groups; a group's lineage is that of its last row by file and
-    row number. Columns that the feed leaves out are null, `currency` is the pack's. A value that does not fit the
-    entity's type is null. Names, e-mails and the like of customer_record stay texts, still to be cleaned.
+    `rows` are those that count for the feed (`versions.py`). One row per source row, or per group where the feed
+    groups; a group's lineage is that of its last row by file and row number. Columns that the feed leaves out are null,
+    `currency` is the pack's. A value that does not fit the entity's type is null. Names, e-mails and the like of
+    customer_record stay texts, still to be cleaned.
     """
-    wanted = rows.where(F.expr(feed.where)) if feed.where else rows
     values = [_entity_value(name, feed, source, info) for name in mappable_columns(feed.to)]
     if not feed.group_by:
-        return wanted.select(*values, *ROW_LINEAGE)
+        return rows.select(*values, *ROW_LINEAGE)
     last = F.max(F.struct(*ROW_LINEAGE)).alias("_last")
-    grouped = wanted.groupBy(*feed.group_by).agg(*values, last)
+    grouped = rows.groupBy(*feed.group_by).agg(*values, last)
     # The group's columns come first; one of them may be called like a column of the entity.
     of_group = [f"_group_{place}" for place in range(len(feed.group_by))]
     named = grouped.toDF(*of_group, *mappable_columns(feed.to), "_last")
     return named.select(*mappable_columns(feed.to), "_last.*")
 
 
-def rows_to_conform(changed: DataFrame, current: DataFrame, source: Source, feed: Feed, *, is_full: bool) -> DataFrame:
-    """The source rows that a feed must look at: the changed ones; for a grouped feed, all rows of their groups.
-
-    `current` is all of the source's bronze table. Each source key counts once, by its newest version (the last by file
-    name, then by arrival), and in that version's group: a row that comes in another group leaves its former one.
-    """
+def truth_about(keys: DataFrame, current: DataFrame, source: Source, feed: Feed, info: PackInfo) -> DataFrame:
+    """What the feed says of these keys of its entity, by all rows of `current`, its source's bronze table."""
+    named = ENTITIES[feed.to].key
+    versions = current
     if not feed.group_by:
-        return changed
-    if is_full:
-        return _newest_versions(current, source)
-    if set(feed.group_by) <= set(source.key):
-        touched = changed.select(*feed.group_by).distinct()
-        return _newest_versions(_with_same(current, touched, feed.group_by), source)
-    # A key may stand in several groups: in those that it left, and its newest version in one that is not touched.
-    touched = _with_same(current, changed, source.key).select(*feed.group_by).distinct()
-    members = _with_same(current, touched, feed.group_by)
-    versions = _with_same(current, members, source.key)
-    return _with_same(_newest_versions(versions, source), touched, feed.group_by)
+        key_of_row = {f"_of_{name}": F.col(name) for name in source.key}
+        said = taken(current, feed).select(
+            *[value.alias(name) for name, value in key_of_row.items()],
+            *[_entity_value(name, feed, source, info) for name in named],
+        )
+        about = with_same(said, keys, named).select(*key_of_row).toDF(*source.key)
+        versions = with_same(current, about, source.key)
+    return with_same(conform_feed(rows_that_count(versions, source, feed), source, feed, info), keys, named)
 
 
 def newest_rows(rows: DataFrame, table: Table) -> DataFrame:
@@ -59,18 +62,6 @@ def newest_rows(rows: DataFrame, table: Table) -> DataFrame:
     order = [F.col(name).desc_nulls_last() for name in table.write.newest_by]
     newest = W.partitionBy(*table.key).orderBy(*order)
     return rows.withColumn("_place", F.row_number().over(newest)).where("_place = 1").drop("_place")
-
-
-def _newest_versions(rows: DataFrame, source: Source) -> DataFrame:
-    newest = W.partitionBy(*source.key).orderBy(*[F.col(name).desc() for name in ROW_LINEAGE])
-    return rows.withColumn("_place", F.row_number().over(newest)).where("_place = 1").drop("_place")
-
-
-def _with_same(rows: DataFrame, others: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """The rows that agree with one of the others on the columns. Null-safe: a group whose key is null is a group."""
-    named = others.select(*[F.col(name).alias(f"_same_{name}") for name in columns]).distinct()
-    same = [F.col(name).eqNullSafe(F.col(f"_same_{name}")) for name in columns]
-    return rows.join(named, same, "left_semi")
 
 
 def _entity_value(name: str, feed: Feed, source: Source, info: PackInfo) -> Column:
@@ -95,11 +86,13 @@ def entity_type(name: str, entity: str) -> T.DataType:
     return T.StringType() if is_cleaned_later else kind
 
 
-def not_older(rows: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
-    """The rows whose key is not stored, or stored in no newer version; both frames have one row per key."""
+def not_older(news: News, stored: DataFrame, table: Table) -> DataFrame:
+    """The rows whose key is settled, or stored in no newer version, or not at all; `stored` has one row per key."""
     if not isinstance(table.write, MergeByKey):
-        return rows
-    order = table.write.newest_by
-    newer = stored.select(*table.key, F.struct(*order).alias("_stored_order"))
+        return news.rows
+    order, named = table.write.newest_by, list(table.key)
+    newer = stored.select(*named, F.struct(*order).alias("_stored_order"))
+    if news.settled is not None:
+        newer = newer.join(news.settled, named, "left_anti")
     is_current = F.col("_stored_order").isNull() | (F.struct(*order) >= F.col("_stored_order"))
-    return rows.join(newer, list(table.key), "left").where(is_current).select(*rows.columns)
+    return news.rows.join(newer, named, "left").where(is_current).select(*news.rows.columns)

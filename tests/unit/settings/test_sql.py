@@ -9,6 +9,7 @@ from cdp_lib.settings.sql import (
     fields_in,
     has_aggregate,
     map_entries,
+    of_one_row,
     parse_expression,
     parse_type,
     TypeTree,
@@ -166,3 +167,18 @@ def test_functions_of_other_dialects_are_unknown(text: str, said: str) -> None:
 )
 def test_functions_and_syntax_of_spark_are_known(text: str) -> None:
     assert expression_faults(text, ("a", "b"), sql_functions()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "single"),
+    [
+        ("max(changed_at)", "(changed_at)"),
+        ("coalesce(MAX(a), min (b), c)", "coalesce((a),  (b), c)"),
+        ("to_timestamp(max(a), 'max(b)')", "to_timestamp((a), 'max(b)')"),
+        ("greatest(max, min)", "greatest(max, min)"),
+        ("changed_at", "changed_at"),
+        ("max(a) + count(b)", None),
+    ],
+)
+def test_an_aggregate_over_one_row(text: str, single: str | None) -> None:
+    assert of_one_row(text) == single
