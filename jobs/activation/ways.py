@@ -73,6 +73,9 @@ def _short_stays(pack: Pack, lists: Collection[str]) -> Iterator[Fault]:
 def _activation_faults(pack: Pack, activation: Activation, kind: ConnectorKind) -> Iterator[tuple[str, str]]:
     if kind.needs_address and kind.address is None and activation.address is None:
         yield "", f"connector {kind.name} has no column of its own to find customers by: say `address`"
+    if kind.mode == "audience":
+        for key in sorted({"on_birthday", "repeat_after"} & activation.model_fields_set):
+            yield f".{key}", f"connector {kind.name} keeps a list, which nothing is sent to: leave {key} out"
     used = [arm.message or activation.message for arm in activation.arms] or [activation.message]
     if kind.parts and None in used:
         yield "", f"connector {kind.name} needs a message with {', '.join(kind.parts)}"

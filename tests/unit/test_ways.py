@@ -37,6 +37,15 @@ def test_a_journey_that_ends_where_it_puts_customers_on_a_list_is_refused(
     assert all("let a wait of 1d or more follow" in fault.message for fault in faults)
 
 
+def test_a_list_knows_no_birthdays_and_no_repetition() -> None:
+    at_times = {"on_birthday": True, "repeat_after": "30d", "audience": "club"}
+    faults = list(destination_faults(pack_of(CLUB, LIST, FILE, FOLLOW | at_times, TELL | at_times)))
+    assert [(fault.path.partition(".")[2], fault.message) for fault in faults] == [
+        (key, f"connector tiktok_audience keeps a list, which nothing is sent to: leave {key} out")
+        for key in ("on_birthday", "repeat_after")
+    ]
+
+
 PLAIN = "hunter2hunter2hunter2"
 PROJECT = {"project": "coffee"}
 DKIM = {"domain": "example.com", "selector": "s1"}
