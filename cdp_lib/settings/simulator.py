@@ -38,6 +38,7 @@ class Column(Frozen):
     total: tuple[str, ...] | None = None
     says: tuple[str, dict[str, tuple[str, ...]]] | None = None
     step: bool = False
+    line: bool = False
     serial: str | None = None
 
     other: bool = False
@@ -61,7 +62,7 @@ class Column(Frozen):
         return self
 
 
-SOURCES = ("person", "key", "of", "when", "pick", "number", "item", "total", "says", "step", "serial")
+SOURCES = ("person", "key", "of", "when", "pick", "number", "item", "total", "says", "step", "line", "serial")
 
 
 class File(Frozen):
@@ -93,7 +94,11 @@ class Ident(Frozen):
 
 
 class Lines(Frozen):
-    """The lines of one event: weights of how many, and how often the person's favourite item is drawn."""
+    """The lines of one event: weights of how many, and how often the person's favourite item is drawn.
+
+    A stream that numbers its lines (a column with `line`) may have an item twice in an event, as a till that scans it
+    twice; any other has each item once.
+    """
 
     catalogue: Name
     counts: dict[int, Weight] = Field(min_length=1)

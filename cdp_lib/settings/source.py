@@ -15,6 +15,7 @@ PiiKind = Literal[
 ]  # fmt: skip
 
 _MOMENTS = ("date", "timestamp", "timestamp_ntz")
+_IDS = ("national_id", "online_id", "device_id")
 _ZONED = ("timestamp", "struct", "array", "map")
 """Types in which a time without a zone of its own may stand that is meant as an instant."""
 
@@ -36,6 +37,9 @@ class SourceColumn(Frozen):
         default=(), description="Spark's patterns of a date or timestamp, tried in order; ISO 8601 when left out"
     )
     time_zone: str | None = Field(default=None, description="IANA zone of times written without one; else the pack's")
+    era: Literal["common", "buddhist"] = Field(
+        default="common", description="buddhist: years are written 543 later, 2568 for 2025"
+    )
     pii: PiiKind | None = Field(default=None, description="What personal data it holds; everything obeys the mark")
     required: bool = Field(default=False, description="A row without it is quarantined")
     optional: bool = Field(default=False, description="A file may lack the column; otherwise such a file is refused")
@@ -65,9 +69,21 @@ class SourceColumn(Frozen):
         name = parse_type(self.type).name
         if self.format and name not in _MOMENTS:
             raise ValueError(f"format belongs to {', '.join(_MOMENTS)}, not to {self.type}: remove it, or change type")
+        if self.era != "common" and name not in _MOMENTS:
+            raise ValueError(f"era belongs to {', '.join(_MOMENTS)}, not to {self.type}: remove it, or change type")
         if self.time_zone and name not in _ZONED:
             raise ValueError(f"time_zone belongs to timestamps, alone or nested, not to {self.type}: remove it")
         return self
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it holds days or times."""
+        return parse_type(self.type).name in _MOMENTS
+
+    @property
+    def is_id(self) -> bool:
+        """Whether it is a text that names somebody or something of theirs."""
+        return self.type == "string" and self.pii in _IDS
 
     @property
     def formats(self) -> tuple[str, ...]:

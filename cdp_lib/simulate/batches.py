@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp_lib.settings.simulator import Column, FactStream, FixedTable, RecordSystem
-from cdp_lib.simulate.behaviour import distinct_items, events_of_day, habits, lines_of, someone_else
+from cdp_lib.simulate.behaviour import distinct_items, events_of_day, habits, lines_of, numbers_of, someone_else
 from cdp_lib.simulate.books import Book, changes, Items, known_since
 from cdp_lib.simulate.columns import DAY_SECONDS, make, Rows
 from cdp_lib.simulate.draws import between, Flags, Ints, pick
@@ -126,10 +126,11 @@ def _fact_batch(system: FactStream, rows: Rows, wares: tuple[Items | None, Ints 
         return Batch({name: cells[name] for name in system.columns}, ids, persons)
     line = lines_of(system, len(rows), rows.known.rng("lines"))
     drawn = items.draw(favourite[persons[line]], system.lines.favourite, rows.known.rng("item"))
-    line, drawn = distinct_items(line, drawn)
+    if not any(spec.line for spec in per_line.values()):
+        line, drawn = distinct_items(line, drawn)
     purpose = (*rows.known.purpose, "line")
     known = replace(rows.known, persons=persons[line], days=rows.known.days[line], purpose=purpose)
-    lines = replace(rows, known=known, items=(drawn, items), numbers={}, made={})
+    lines = replace(rows, known=known, items=(drawn, items), line_numbers=numbers_of(line), numbers={}, made={})
     taken = pa.array(line)
     cells = {name: cell.take(taken) for name, cell in cells.items()} | _make_all(lines, per_line)
     return Batch({name: cells[name] for name in system.columns}, ids, persons)
@@ -145,7 +146,7 @@ def _make_all(rows: Rows, columns: Mapping[str, Column]) -> dict[str, Text]:
 def _line_columns(system: FactStream) -> dict[str, Column]:
     if system.lines is None:
         return {}
-    return {name: spec for name, spec in system.columns.items() if spec.item or spec.total or spec.number}
+    return {name: spec for name, spec in system.columns.items() if spec.item or spec.total or spec.number or spec.line}
 
 
 def _hidden(system: FactStream, rows: Rows) -> dict[str, Flags]:

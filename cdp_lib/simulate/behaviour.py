@@ -94,6 +94,12 @@ def distinct_items(line: Ints, item: Ints) -> tuple[Ints, Ints]:
     return line[kept], item[kept]
 
 
+def numbers_of(line: Ints) -> Ints:
+    """The number of each line in its event, from 1; `line` is the event index of each, rising."""
+    _, first, counts = np.unique(line, return_index=True, return_counts=True)
+    return np.arange(len(line), dtype=np.int64) - np.repeat(first, counts) + 1
+
+
 def someone_else(world: World, events: Events, rng: np.random.Generator) -> Ints:
     """For each event another person; one in fifty names himself."""
     size = len(world.people)

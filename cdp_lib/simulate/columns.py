@@ -32,6 +32,7 @@ class Rows:
     keys: Text | None = None
     steps: tuple[Ints, tuple[str, ...]] | None = None
     items: tuple[Ints, Items] | None = None
+    line_numbers: Ints | None = None
     numbers: dict[str, tuple[Ints, int]] = field(default_factory=dict)
     made: dict[str, Text] = field(default_factory=dict)
 
@@ -149,6 +150,12 @@ def _step(rows: Rows, name: str, spec: Column) -> Text:
     return pa.array(rows.steps[1], pa.string()).take(pa.array(rows.steps[0]))
 
 
+def _line(rows: Rows, name: str, spec: Column) -> Text:
+    if rows.line_numbers is None:
+        raise ConfigError(f"column {name}: `line` needs the stream's `lines`.")
+    return decimal(rows.line_numbers, 0)
+
+
 def _serial(rows: Rows, name: str, spec: Column) -> Text:
     template = str(spec.serial)
     head, digits = template[: template.index("#")], template[template.index("#") :]
@@ -158,7 +165,7 @@ def _serial(rows: Rows, name: str, spec: Column) -> Text:
 Maker = Callable[[Rows, str, Column], Text]
 _MAKERS: dict[str, Maker] = {
     "person": _person, "key": _key, "of": _of, "when": _when, "pick": _pick, "number": _number, "item": _item,
-    "total": _total, "says": _says, "step": _step, "serial": _serial,
+    "total": _total, "says": _says, "step": _step, "line": _line, "serial": _serial,
 }  # fmt: skip
 
 

@@ -11,13 +11,17 @@ from cdp_lib.transforms.clean.text import whole_number
 
 ANY_FIELD = "*"
 
+WORDS_FOR_NOTHING = (
+    "n/a", "n.a.", "n.a", "#n/a", "#n/a!", "none", "null", "(null)", "[null]", "nil", "undefined", "unknown",
+    "unknow", "not available", "not applicable", "not provided", "not given", "not known", "not specified",
+    "not stated", "no data", "missing", "ไม่ระบุ", "ไม่มี", "ไม่ทราบ", "ไม่มีข้อมูล", "ไม่ประสงค์ระบุ",
+)  # fmt: skip
+"""What nobody means as a value, of a field or of an id, in lower case."""
+
 PLACEHOLDER_WORDS: Mapping[str, tuple[str, ...]] = {
     ANY_FIELD: (
-        "n/a", "n.a.", "n.a", "#n/a", "#n/a!", "none", "null", "(null)", "[null]", "nil", "undefined", "unknown",
-        "unknow", "not available", "not applicable", "not provided", "not given", "not known", "not specified",
-        "not stated", "no data", "missing", "blank", "empty", "tba", "tbc", "tbd", "test", "testing", "dummy", "fake",
-        "asdf", "asdfgh", "asdfghjkl", "qwer", "qwerty", "foo", "foobar", "prefer not to say", "undisclosed",
-        "ไม่ระบุ", "ไม่มี", "ไม่ทราบ", "ไม่มีข้อมูล", "ทดสอบ", "ไม่ประสงค์ระบุ",
+        *WORDS_FOR_NOTHING, "blank", "empty", "tba", "tbc", "tbd", "test", "testing", "dummy", "fake",
+        "asdf", "asdfgh", "asdfghjkl", "qwer", "qwerty", "foo", "foobar", "prefer not to say", "undisclosed", "ทดสอบ",
     ),
     "first_name": ("first name", "firstname", "fname", "customer", "guest", "anonymous", "walk-in", "walkin"),
     "last_name": ("last name", "lastname", "lname", "surname", "customer", "guest", "anonymous", "no name"),

@@ -23,6 +23,9 @@ from cdp_lib.transforms.ingest.conform import entity_type
 
 CANNOT_BE_COMPUTED = "cannot be computed"
 
+_BUDDHIST_YEARS = (2443, 2642)
+"""1900 to 2099, written in that era: nothing that happens to a customer is of such a year of the common one."""
+
 _YES, _NO = "01", "00"
 
 
@@ -91,6 +94,9 @@ def _column_rules(name: str, column: SourceColumn, *, required: bool) -> Iterato
     is_given = F.col(name).isNotNull() if column.type == "string" else F.col(f"_is_given_{name}")
     if column.type != "string":
         yield _rule(f"{name}: not a {column.type}", is_given & F.col(name).isNull())
+    if column.is_moment:
+        is_of_it = F.coalesce(F.year(name).between(*_BUDDHIST_YEARS), F.lit(False))
+        yield _rule(f"{name}: a year of the Buddhist era, see `era`", is_of_it)
     if required:
         yield _rule(f"{name}: missing", ~is_given)
     for condition in column.expect:

@@ -54,6 +54,26 @@ def test_numbers_are_read_or_refused(spark: SparkSession) -> None:
     values(spark, {"type": "double"}, {"1e-3": 0.001, "NaN": None, "Infinity": None, "-inf": None})
 
 
+def test_numbers_as_people_write_them_are_read_where_they_mean_one_thing_only(spark: SparkSession) -> None:
+    values(
+        spark,
+        {"type": "decimal(18,2)"},
+        {
+            "1,250.00": Decimal("1250.00"),
+            "1.250,5": Decimal("1250.50"),
+            "-1,250,000": Decimal("-1250000.00"),
+            "(45.00)": Decimal("-45.00"),
+            "(1,250.00)": Decimal("-1250.00"),
+            "\u00a012.5\t": Decimal("12.50"),
+            "1,250": None,
+            "12,50.00": None,
+            "(-45.00)": None,
+        },
+    )
+    values(spark, {"type": "int"}, {"34.0": 34, "-1.00": -1, "1,250,000": 1250000, "1.000": None, "34.5": None})
+    values(spark, {"type": "double"}, {"1,250.5": 1250.5, "(3)": -3.0})
+
+
 def test_decimals_are_exact_and_rounded_half_up_to_their_scale(spark: SparkSession) -> None:
     values(
         spark,
@@ -183,6 +203,33 @@ def test_texts_that_mean_unknown_are_null_in_every_type(spark: SparkSession) -> 
 
 def test_a_string_keeps_its_blanks(spark: SparkSession) -> None:
     assert value_of(spark, {"type": "string"}, " a ") == (" a ", [])
+
+
+def test_an_id_has_no_blanks_around_it_and_a_word_for_nothing_is_none(spark: SparkSession) -> None:
+    card = {"type": "string", "pii": "online_id"}
+    contract = source({"id": {"type": "string"}, "x": card, "name": {"type": "string", "pii": "name"}})
+    given = [" C-1 ", "C-1\u00a0", "NULL", "n/a", "-", " -- ", "ไม่มี", "0", None]
+    rows = [{"id": str(place), "x": text, "name": text} for place, text in enumerate(given)]
+    found = apply_contract(raw(spark, contract, *rows), contract, time_zone=ZONE).orderBy("_row_number").collect()
+    assert [row["x"] for row in found] == ["C-1", "C-1", *[None] * 5, "0", None]
+    assert [row["name"] for row in found] == given
+    assert not any(row["_rules"] for row in found)
+
+
+def test_an_id_that_is_a_word_for_nothing_names_no_row(spark: SparkSession) -> None:
+    contract = source({"id": {"type": "string", "pii": "online_id"}})
+    (row,) = apply_contract(raw(spark, contract, {"id": "NULL"}), contract, time_zone=ZONE).collect()
+    assert row["_rules"] == ["id: missing"]
+
+
+def test_a_year_of_the_buddhist_era_is_read_or_told(spark: SparkSession) -> None:
+    for kind, at in (("timestamp", datetime.fromisoformat("2024-02-28T18:30")), ("date", date(2024, 2, 29))):
+        forms = {"type": kind, "format": ["dd/MM/yyyy HH:mm", "yyyy-MM-dd HH:mm:ss"]}
+        thai = {**forms, "era": "buddhist"}
+        for text in ("29/02/2567 01:30", "2567-02-29 01:30:00", "29/02/2024 01:30"):
+            assert value_of(spark, thai, text) == (at, [])
+        assert value_of(spark, forms, "28/02/2567 01:30")[1] == ["x: a year of the Buddhist era, see `era`"]
+        assert value_of(spark, forms, "31/12/9999 23:59")[1] == []
 
 
 def test_a_tagged_row_has_typed_columns_its_place_and_raw_texts_only_when_broken(

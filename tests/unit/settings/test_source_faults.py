@@ -87,6 +87,10 @@ COLUMN = 'paid: {type: "decimal(18,2)", expect: ["paid >= 0"]}'
             ": format belongs to date, timestamp, timestamp_ntz, not to string: remove it, or change type",
         ),
         (
+            "{type: string, era: buddhist}",
+            ": era belongs to date, timestamp, timestamp_ntz, not to string: remove it, or change type",
+        ),
+        (
             "{type: date, time_zone: UTC}",
             ": time_zone belongs to timestamps, alone or nested, not to date: remove it",
         ),

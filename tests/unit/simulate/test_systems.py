@@ -166,6 +166,29 @@ def test_a_loan_s_worth_is_copies_times_price_and_no_title_stands_twice(library:
     assert len(set(lines)) == len(lines)
 
 
+def test_a_stream_that_numbers_its_lines_may_have_a_title_twice(tmp_path: Path) -> None:
+    settings = library_settings(delivery={})
+    stream = next(system for system in settings["systems"] if system["id"] == "loan")
+    stream["columns"] = {**stream["columns"], "line": {"line": True, "type": "number"}}
+    stream["lines"] = {**stream["lines"], "favourite": 1.0}
+    run(Simulator.model_validate(settings), tmp_path)
+    loans: dict[str, list[tuple[int, str]]] = {}
+    for row in json_rows(tmp_path, "loans/*.jsonl.gz"):
+        loans.setdefault(row["loan"], []).append((row["line"], row["title"]))
+    assert all([number for number, _ in lines] == list(range(1, len(lines) + 1)) for lines in loans.values())
+    assert any(len({title for _, title in lines}) < len(lines) for lines in loans.values())
+
+
+def test_a_line_number_without_lines_is_refused(tmp_path: Path) -> None:
+    settings = library_settings()
+    stream = next(system for system in settings["systems"] if system["id"] == "loan")
+    stream["columns"] = {"loan": {"serial": "L######"}, "line": {"line": True}}
+    for key in ("lines", "idents", "record_id"):
+        stream.pop(key, None)
+    with pytest.raises(ConfigError, match="column line: `line` needs the stream's `lines`"):
+        run(Simulator.model_validate(settings), tmp_path)
+
+
 def test_one_person_for_one_day_is_enough(library: Simulator, tmp_path: Path) -> None:
     summary = simulate(library, customers=1, days=1, seed=1, out=tmp_path)
     assert summary.people == 1
