@@ -77,9 +77,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class Book:
-    """The decisions in force, and when the newest of all was made."""
+    """The decisions in force, when the newest of all was made, and when a command last said something of a pair."""
 
     held: Mapping[Pair, Decision] = field(default_factory=dict)
+    commanded: Mapping[Pair, datetime] = field(default_factory=dict)
     newest: datetime | None = None
 
 
@@ -115,11 +116,14 @@ def read_book(ledger: OpsLedger) -> Book:
     rows = ledger.rows(identity.IDENTITY_OVERRIDE)
     in_order = sorted(rows, key=lambda row: (row["decided_at"], row["override_id"]))
     held: dict[Pair, Decision] = {}
+    commanded: dict[Pair, datetime] = {}
     for row in in_order:
         first, second = (Record(row[f"source_system_{side}"], row[f"source_record_id_{side}"]) for side in "lr")
         decision = Decision(first, second, row["decision"], row["reason"], row["decided_at"])
         _put(held, decision)
-    return Book(held, in_order[-1]["decided_at"] if in_order else None)
+        if row["origin"] == "command":
+            commanded[decision.pair] = row["decided_at"]
+    return Book(held, commanded, in_order[-1]["decided_at"] if in_order else None)
 
 
 def _put(held: dict[Pair, Decision], decision: Decision) -> None:

@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from jobs.audit import note_deed
 from jobs.compose import build_suite, Place, Suite
 from jobs.decisions import judge, Pair, read_book, Record, write_decisions
 from jobs.options import EnvOption, LakehouseOption, PackOption, told_plainly
-from jobs.verdicts import IDS, PAIR, read_verdicts, records_in, refusals, TEXT_MARK
+from jobs.verdicts import Find, IDS, PAIR, read_verdicts, records_in, refusals, TEXT_MARK
 
 app = typer.Typer(help="Uncertain pairs: export them, judge them, import the verdicts.", no_args_is_help=True)
 console = Console()
@@ -95,7 +96,7 @@ def _exported(suite: Suite) -> Iterator[dict[str, Any]]:
     wanted = {name: {getattr(record, name) for record in named} for name in silver.RECORD_KEY}
     found = select_rows(suite.store.path(silver.CUSTOMER_RECORD), (*silver.RECORD_KEY, *FIELDS), wanted)
     by_record = {Record(row["source_system"], row["source_record_id"]): row for row in found}
-    decided = read_book(suite.ledger).held
+    decided, exported_at = read_book(suite.ledger).held, suite.ledger.clock().isoformat()
     for pair in sorted(pairs, key=lambda pair: int(pair["place"])):
         left, right = (by_record.get(record) for record in records_in(pair))
         if left is None or right is None or (pair["record_l"], pair["record_r"]) in decided:
@@ -109,11 +110,13 @@ def _exported(suite: Suite) -> Iterator[dict[str, Any]]:
             **{f"{field}_{side}": row[field] for field in FIELDS for side, row in (("l", left), ("r", right))},
             "agreement": "; ".join(f"{field}: {words}" for field, words in sorted(pair["agreement"])),
             **{name: pair[name] for name in (*IDS, *PAIR, "blocking_rule", "match_weight", "model_version")},
+            "exported_at": exported_at,
         }
 
 
 def _write_private(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with private_file(path, newline="") as file:
+    # Without the mark at its head Excel takes the file for one of Windows' own letters.
+    with private_file(path, newline="", encoding="utf-8-sig") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
@@ -133,8 +136,9 @@ def import_verdicts(suite: Suite, path: Path) -> str:
     """
     with run_lock(suite.lakehouse, f"review import of {suite.pack.name}"):
         book = read_book(suite.ledger)
-        given = read_verdicts(path, _listed(suite))
-        judged = judge(suite, [row.decision for row in given.rows], book)
+        given = read_verdicts(path, _finder(suite))
+        standing = [row.decision for row in given.rows if not row.is_overruled(book)]
+        judged = judge(suite, standing, book)
         faults = [*given.faults, *refusals(given, judged)]
         if faults:
             raise ConfigError([Fault(str(path), where, message) for _, where, message in sorted(faults)])
@@ -143,6 +147,8 @@ def import_verdicts(suite: Suite, path: Path) -> str:
             f"{counts['link']} linked, {counts['unlink']} unlinked, {given.open_count} left open, "
             f"{len(judged.already_so)} already so"
         )
+        if len(standing) < len(given.rows):
+            told += f", {len(given.rows) - len(standing)} left as cdp identity has decided since the export"
         if not judged.fresh:
             return f"{told}. Nothing was written."
         write_decisions(suite, judged.fresh, book, origin="review")
@@ -150,9 +156,25 @@ def import_verdicts(suite: Suite, path: Path) -> str:
     return f"{told}. The next run carries it out: cdp run daily --pack {suite.place.pack}"
 
 
-def _listed(suite: Suite) -> dict[Pair, tuple[Record, Record]]:
-    """Today's pairs by their hashes; a spreadsheet may have changed the ids in the file."""
-    if suite.store.version(matching.REVIEW_PAIR) is None:
-        return {}
-    rows = select_rows(suite.store.path(matching.REVIEW_PAIR), (*PAIR, *IDS))
-    return {(row["record_l"], row["record_r"]): records_in(row) for row in rows}
+def _finder(suite: Suite) -> Find:
+    """Finds records by their hashes: in today's pairs, else among all records, which takes a while and is done once."""
+
+    @cache
+    def listed() -> dict[Pair, tuple[Record, Record]]:
+        if suite.store.version(matching.REVIEW_PAIR) is None:
+            return {}
+        rows = select_rows(suite.store.path(matching.REVIEW_PAIR), (*PAIR, *IDS))
+        return {(row["record_l"], row["record_r"]): records_in(row) for row in rows}
+
+    @cache
+    def known() -> dict[str, Record]:
+        rows = select_rows(suite.store.path(silver.CUSTOMER_RECORD), silver.RECORD_KEY)
+        return {record.hash: record for record in (Record(**row) for row in rows)}
+
+    def find(pair: Pair) -> tuple[Record, Record] | None:
+        if pair in listed():
+            return listed()[pair]
+        left, right = (known().get(one) for one in pair)
+        return None if left is None or right is None else (left, right)
+
+    return find

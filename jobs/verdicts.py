@@ -3,14 +3,15 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
 from cdp_lib.contracts import silver
 from cdp_lib.errors import ConfigError, Fault, near_miss, StorageError
-from jobs.decisions import Decision, Judgement, Pair, Record, Verdict
+from jobs.decisions import Book, Decision, Judgement, Pair, Record, Verdict
 
 PAIR = ("record_l", "record_r")
 IDS = tuple(f"{name}_{side}" for side in "lr" for name in silver.RECORD_KEY)
@@ -20,6 +21,9 @@ TEXT_MARK = "'"
 _VERDICTS = ("link", "unlink")
 _NEEDED = ("verdict", *PAIR, *IDS)
 _SHOWN_LETTERS = 20
+
+Find = Callable[[Pair], tuple[Record, Record] | None]
+"""The records that have these hashes, where both are known."""
 
 _Fault = tuple[int, str, str]
 """(line for sorting, place, message)."""
@@ -31,6 +35,14 @@ class JudgedRow:
 
     line: int
     decision: Decision
+    exported_at: datetime | None
+    """None: the file does not say."""
+
+    def is_overruled(self, book: Book) -> bool:
+        """Whether `cdp identity` has said otherwise since the pair was exported, be it that nothing holds."""
+        commanded, held = book.commanded.get(self.decision.pair), book.held.get(self.decision.pair)
+        is_otherwise = held is None or held.verdict != self.decision.verdict
+        return commanded is not None and is_otherwise and (self.exported_at is None or commanded > self.exported_at)
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ def records_in(row: Mapping[str, str]) -> tuple[Record, Record]:
     return left, right
 
 
-def read_verdicts(path: Path, listed: Mapping[Pair, tuple[Record, Record]]) -> VerdictFile:
-    """The judged file; `listed` are today's pairs by their hashes, for ids that a spreadsheet has changed.
+def read_verdicts(path: Path, find: Find) -> VerdictFile:
+    """The judged file; `find` is asked for the records of a row whose ids a spreadsheet has changed.
 
     Commas, semicolons or tabs part its columns, whose order means nothing. Raises StorageError where there is no such
     file, ConfigError where it is no such table.
@@ -67,7 +79,7 @@ def read_verdicts(path: Path, listed: Mapping[Pair, tuple[Record, Record]]) -> V
     wrong = list(_header_faults(header))
     if wrong:
         raise ConfigError([Fault(str(path), "line 1", message) for message in wrong])
-    return _read_rows(lines, header, listed, hashlib.sha256(content).hexdigest())
+    return _read_rows(lines, header, find, hashlib.sha256(content).hexdigest())
 
 
 def _lines(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
@@ -95,7 +107,7 @@ def _header_faults(header: Sequence[str]) -> Iterator[str]:
 def _read_rows(
     lines: Iterator[tuple[int, list[str]]],
     header: Sequence[str],
-    listed: Mapping[Pair, tuple[Record, Record]],
+    find: Find,
     content_hash: str,
 ) -> VerdictFile:
     rows: dict[Pair, JudgedRow] = {}
@@ -104,7 +116,7 @@ def _read_rows(
     for line, cells in lines:
         row = dict(zip(header, cells, strict=False))
         verdict = row.get("verdict", "").strip().lower()
-        records = _records(row, listed) if len(cells) == len(header) else None
+        records = _records(row, find) if len(cells) == len(header) else None
         if len(cells) != len(header):
             faults.append((line, f"line {line}", f"has {len(cells)} columns, the header {len(header)}."))
         elif not verdict:
@@ -113,26 +125,34 @@ def _read_rows(
             said = row["verdict"].strip()[:_SHOWN_LETTERS]
             faults.append((line, f"line {line}", f"unknown verdict '{said}'.{near_miss(verdict, _VERDICTS)}"))
         elif records is None:
-            message = "record_l, record_r and the ids do not belong together; a spreadsheet may have changed them. "
+            message = "record_l, record_r and the ids do not belong together, and no records have these hashes. "
             faults.append((line, f"line {line}", f"{message}Export the pairs anew."))
         else:
             decision = Decision(*records, cast(Verdict, verdict), row.get("reason", "").strip() or None)
-            other = rows.setdefault(decision.pair, JudgedRow(line, decision))
+            other = rows.setdefault(decision.pair, JudgedRow(line, decision, _exported_at(row)))
             if other.decision.verdict != verdict:
                 message = f"says {verdict} of the two records of which line {other.line} says {other.decision.verdict}."
                 faults.append((line, f"line {line}", message))
     return VerdictFile(tuple(rows.values()), tuple(faults), open_count, content_hash)
 
 
-def _records(row: Mapping[str, str], listed: Mapping[Pair, tuple[Record, Record]]) -> tuple[Record, Record] | None:
-    """The records that the row is about; None where its ids and hashes contradict each other."""
+def _exported_at(row: Mapping[str, str]) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(row.get("exported_at", "").strip())
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def _records(row: Mapping[str, str], find: Find) -> tuple[Record, Record] | None:
+    """The records that the row is about; None where its ids contradict its hashes, which no records have."""
     pair = row["record_l"].strip(), row["record_r"].strip()
     as_written = records_in(row)
     as_meant = records_in({name: row[name].removeprefix(TEXT_MARK) for name in IDS})
     for records in (as_written, as_meant):
         if tuple(record.hash for record in records) == pair:
             return records
-    return listed.get(pair)
+    return find(pair)
 
 
 def refusals(given: VerdictFile, judged: Judgement) -> Iterator[_Fault]:

@@ -97,6 +97,11 @@ DELIVERY = Table(
         text("offer_code", "Code that the message bears."),
         text("payload_hash", "SHA-256 of what the destination is told of the customer."),
         text("provider_id", "The channel's own name for it.", pii="online_id"),
+        text(
+            "address_record",
+            "`source_system:source_record_id` that the mailbox or number written to is from; null: not known, or none.",
+            pii="online_id",
+        ),
         instant("planned_at", "When it was planned.", required=True),
         instant("expires_at", "Not sent after it; null: no end."),
         instant("recorded_at", "When the state was reached.", required=True),

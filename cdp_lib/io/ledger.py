@@ -81,6 +81,7 @@ class OpsLedger:
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in one commit; none, no commit."""
         if rows:
+            self._widen(table)
             deltalake.write_deltalake(
                 self.path(table), _filled(table, rows), mode="append", configuration=_statistics(table)
             )
@@ -92,6 +93,7 @@ class OpsLedger:
 
     def append_stream(self, table: Table, batches: pa.RecordBatchReader) -> None:
         """Add any number of rows in one commit. Batches stream through: they are never all in memory."""
+        self._widen(table)
         deltalake.write_deltalake(self.path(table), batches, mode="append", configuration=_statistics(table))
 
     def append_once(self, table: Table, batches: pa.RecordBatchReader, writer: str, number: int) -> bool:
@@ -103,6 +105,7 @@ class OpsLedger:
         known = None if stored is None else stored.transaction_version(writer)
         if known is not None and known >= number:
             return False
+        self._widen(table)
         done = deltalake.CommitProperties(app_transactions=[deltalake.Transaction(writer, number)])
         deltalake.write_deltalake(
             self.path(table), batches, mode="append", configuration=_statistics(table), commit_properties=done
@@ -111,6 +114,7 @@ class OpsLedger:
 
     def add_new(self, table: Table, batches: pa.RecordBatchReader) -> int:
         """Add the rows whose key the table does not have, in one commit; how many. None is new: no commit."""
+        self._widen(table)
         schema = to_arrow_schema(table.schema(), timezone="UTC")
         stored = deltalake.DeltaTable.create(
             self.path(table), schema=schema, mode="ignore", configuration=_statistics(table)
@@ -156,6 +160,17 @@ class OpsLedger:
             stored.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
         return len(there)
 
+    def _widen(self, table: Table) -> None:
+        """Add the columns that a table of an earlier version of the suite lacks; its rows have null there."""
+        stored = self._stored(table)
+        if stored is None:
+            return
+        known = {field.name for field in stored.schema().fields}
+        declared = deltalake.Schema.from_arrow(to_arrow_schema(table.schema(), timezone="UTC"))
+        lacking = [deltalake.Field(one.name, one.type) for one in declared.fields if one.name not in known]
+        if lacking:
+            stored.alter.add_columns(lacking)
+
     def _stored(self, table: Table) -> deltalake.DeltaTable | None:
         """The newest version of the table; None where there is none."""
         try:
@@ -169,7 +184,7 @@ class OpsLedger:
             stored = open_dataset(self.path(table)).to_table()
         except TableNotFoundError:
             return []
-        maps = [name for name in table.column_names if pa.types.is_map(stored.schema.field(name).type)]
+        maps = [field.name for field in stored.schema if pa.types.is_map(field.type)]
         found = stored.to_pylist()
         return [{**row, **{name: dict(row[name] or ()) for name in maps}} for row in found]
 

@@ -8,15 +8,16 @@ from typing import TextIO
 
 
 @contextmanager
-def private_file(path: Path, *, newline: str | None = None) -> Iterator[TextIO]:
+def private_file(path: Path, *, newline: str | None = None, encoding: str = "utf-8") -> Iterator[TextIO]:
     """Text to be written, readable by its owner alone from the first byte on; it is at `path` once the block ends well.
 
-    What a kill leaves has a hidden name, and goes with the next try. `newline` is that of `open`: "" for csv.
+    What a kill leaves has a hidden name, and goes with the next try. `newline` and `encoding` are those of
+    `open`: "" for csv.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     opened = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with open(opened, "w", newline=newline, encoding="utf-8") as file:
+    with open(opened, "w", newline=newline, encoding=encoding) as file:
         yield file
     part.replace(path)

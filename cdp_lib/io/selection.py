@@ -30,17 +30,20 @@ def select_rows(
     """Rows of the table at a folder or URI whose text columns hold one of the given values each.
 
     Of the newest version unless one is named; with `newest`, of the rows that it leaves. `columns` come from a
-    contract; values may be anything: they reach the query as hex digits, so none is read as SQL.
+    contract; one that a table of an earlier version of the suite lacks is null. Values may be anything: they reach the
+    query as hex digits, so none is read as SQL.
     Raises deltalake's TableNotFoundError where there is no table.
     """
     wanted = where or {}
     if not all(wanted.values()):
         return []
-    named = ", ".join(map(_name, columns))
+    stored = deltalake.DeltaTable(path, version=version)
+    known = {field.name for field in stored.schema().fields}
+    named = ", ".join(_name(one) if one in known else f"NULL AS {_name(one)}" for one in columns)
     conditions = [f"{_name(column)} IN ({', '.join(map(_text, sorted(values)))})" for column, values in wanted.items()]
     query = f"SELECT {named} FROM {_rows(newest)}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
-    stored = deltalake.QueryBuilder().register("stored", deltalake.DeltaTable(path, version=version))
-    rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(stored.execute(query)).read_all().to_pylist()
+    asked = deltalake.QueryBuilder().register("stored", stored)
+    rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(asked.execute(query)).read_all().to_pylist()
     return rows
 
 

@@ -24,6 +24,7 @@ CONSTANT = (
     "consent",
     "offer_code",
     "payload_hash",
+    "address_record",
     "planned_at",
     "expires_at",
 )

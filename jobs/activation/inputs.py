@@ -31,7 +31,7 @@ def reads_of(pack: Pack) -> tuple[Table, ...]:
     scored = scores.score_tables(pack)
     products = (silver.PRODUCT, *scores.recommendations(pack)) if _names_products(pack) else ()
     journeys = (activation.JOURNEY_STATE,) if pack.journeys else ()
-    people = (identity.IDENTITY_LINK, identity.IDENTITY_EVENT, silver.CONSENT)
+    people = (*identity.TABLES, silver.CONSENT)
     found = (gold.customer(pack), *scored, *activation.tables(pack), *people, *journeys, *products)
     return tuple({table.name: table for table in found}.values())
 
@@ -73,6 +73,7 @@ def plan_inputs(
         suppressions=read(activation.SUPPRESSION),
         deliveries=today,
         entries=of_today(recall(activation.LIST_ENTRY), events),
+        golden_records=read(identity.GOLDEN_RECORD),
     )
 
 

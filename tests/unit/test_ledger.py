@@ -17,6 +17,7 @@ from cdp_lib.errors import LockedError, WorkflowError
 from cdp_lib.io.arrow_tables import open_dataset
 from cdp_lib.io.ledger import History, JobState, OpsLedger, RUN_ITSELF
 from cdp_lib.io.lock import held_by, is_locked, run_lock
+from cdp_lib.io.selection import select_rows
 
 NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -155,6 +156,18 @@ def test_rows_are_added_once_and_dropped_by_their_key(tmp_path: Path) -> None:
     assert [ledger.drop(LIST_ENTRY, keys.to_reader()) for _ in range(2)] == [2, 0]
     assert [row["entry_id"] for row in ledger.rows(LIST_ENTRY)] == ["b"]
     assert deltalake.DeltaTable(ledger.path(LIST_ENTRY)).version() == version + 1
+
+
+def test_a_table_of_an_earlier_version_is_given_the_columns_that_it_lacks(tmp_path: Path) -> None:
+    ledger, both = OpsLedger(str(tmp_path)), ("entry_id", "removal_id")
+    older = replace(LIST_ENTRY, columns=tuple(one for one in LIST_ENTRY.columns if one.name != "removal_id"))
+    ledger.append(older, entries("a").read_all().to_pylist())
+    assert select_rows(ledger.path(LIST_ENTRY), both) == [{"entry_id": "a", "removal_id": None}]
+    assert ledger.add_new(LIST_ENTRY, entries("a", "b")) == 1
+    (other,) = entries("c").read_all().to_pylist()
+    ledger.append(LIST_ENTRY, [{**other, "removal_id": "i2"}])
+    found = [(row["entry_id"], row["removal_id"]) for row in select_rows(ledger.path(LIST_ENTRY), both)]
+    assert sorted(found, key=str) == [("a", None), ("b", None), ("c", "i2")]
 
 
 def test_a_column_is_changed_where_it_differs_and_nothing_else(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from cdp_lib.transforms.activation.recipients import address_of, payload_hashes
 from cdp_lib.transforms.activation.suppression import with_suppression
 from cdp_lib.transforms.activation.ways import Moment, offer_facts, per_way, PlanInputs, Way, way_facts
 from cdp_lib.transforms.audience.rules import days_to_birthday
+from cdp_lib.transforms.campaign.answers import ADDRESS_FIELDS
 
 _NOTHING_PLANNED = ContactPolicy(kind="contact_policy")
 
@@ -43,8 +44,8 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
     somebody off a list needs no consent and waits for nothing; it is decided `sent_before`, `to_send`, or `no_address`
     where neither the customer's address nor what the list was told is known. `consent` is null where none was needed.
     Offers and codes stand only where one is made to the customer; `expires_at` is the end of the offer, or, of what
-    reaches for a person, when the customer's next quiet hours begin, if that is earlier. Raises ConfigError without a
-    way.
+    reaches for a person, when the customer's next quiet hours begin, if that is earlier. `address_record` is the record
+    that told the mailbox or number. Raises ConfigError without a way.
     """
     if not ways:
         raise ConfigError(f"pack {pack.name}: nothing to plan. Write an activation.")
@@ -61,7 +62,7 @@ def plan(inputs: PlanInputs, ways: Sequence[Way], pack: Pack, moment: Moment) ->
     candidates = reduce(DataFrame.unionByName, parts)
     judged = _judged(candidates, ways, pack, moment)
     capped = with_caps(judged, contacts_made(states), policy.caps, at=moment.at)
-    return _planned(capped, policy, pack, moment)
+    return _with_address_record(_planned(capped, policy, pack, moment), inputs.golden_records, ways)
 
 
 def waterfall(planned: DataFrame) -> DataFrame:
@@ -177,6 +178,16 @@ def _planned(capped: DataFrame, policy: ContactPolicy, pack: Pack, moment: Momen
         F.lit(moment.at).alias("planned_at"),
         F.least(offered["valid_until"], F.when(is_contact, nightfall)).alias("expires_at"),
     )
+
+
+def _with_address_record(planned: DataFrame, golden_records: DataFrame, ways: Sequence[Way]) -> DataFrame:
+    """With `address_record`: the source's record that told the mailbox or number; null where the address is no such."""
+    told_by_field = {way.activation.id for way in ways if way.address == ADDRESS_FIELDS.get(way.channel, "")}
+    if not told_by_field:
+        return planned.withColumn("address_record", F.lit(None).cast("string"))
+    field = per_way(ways, lambda way: F.lit(way.address if way.activation.id in told_by_field else None))
+    told = planned.join(golden_records.select("golden_id", "field_sources"), "golden_id", "left")
+    return told.select(*planned.columns, F.try_element_at("field_sources", field).alias("address_record"))
 
 
 def _first_of(holds: dict[str, Column]) -> Column:

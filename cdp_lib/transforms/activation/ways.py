@@ -73,6 +73,8 @@ class PlanInputs:
     """ops.delivery."""
     entries: DataFrame
     """ops.list_entry."""
+    golden_records: DataFrame
+    """silver.golden_record: which source told the mailbox or number."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,11 @@ def with_recipients(
     silver.identity_event, `golden_records` of silver.golden_record, `links` those of silver.identity_link whose record
     is still there. An intent's id, alone or in a Message-ID, names a message on any channel; the channel's own name
     (`provider_id`) does on that channel, unless messages of several customers bear it. person_source and person_id then
-    are a record of today's customer: the one that the address is from, else the surviving one, else the first; so who
-    is parted from others later keeps what was said by their own mailbox. campaign_id is the activation. All other rows
-    stay as they were, with a null person_source: no message is named, it is not one of ours, or its customer is gone.
+    are the record that told the mailbox or number which was written to (`address_record`), as long as it is there: so
+    people who are parted, before the answer or after it, each keep what was said by their own mailbox. Else they are a
+    record of today's customer: the one that the address is from, else the surviving one, else the first. campaign_id is
+    the activation. All other rows stay as they were, with a null person_source: no message is named, it is not one of
+    ours, or its customer is gone.
     """
     named = responses.select("*", _name(F.col("message_id")).alias("_name"))
     ties = _ties(named, deliveries, events, _records_to_tie(golden_records, links))
@@ -71,15 +73,16 @@ def _sent_to() -> Column:
 
 
 def _records_to_tie(golden_records: DataFrame, links: DataFrame) -> DataFrame:
-    """One row per record of a person: golden_id, its key, `is_surviving`, and which address `fields` are of it."""
+    """One row per record of a person: its key and name, `holder`, `is_surviving`, which address `fields` are of it."""
     golden = golden_records.select(
         "golden_id", F.struct(*RECORD_KEY).alias("surviving"), "field_sources"
     )  # one row per golden_id
     name = F.concat_ws(":", *RECORD_KEY)
     won = [F.when(F.try_element_at("field_sources", F.lit(field)) == name, field) for field in ADDRESS_FIELDS.values()]
     return links.join(golden, "golden_id", "inner").select(
-        "golden_id",
+        F.col("golden_id").alias("holder"),
         *RECORD_KEY,
+        name.alias("record_name"),
         (F.struct(*RECORD_KEY) == F.col("surviving")).alias("is_surviving"),
         F.array_compact(F.array(*won)).alias("fields"),
     )
@@ -95,29 +98,33 @@ def _ties(named: DataFrame, deliveries: DataFrame, events: DataFrame, records: D
         F.col("s.of_channel").isNull() | (F.col("s.of_channel") == F.col("a.channel"))
     )
     meant = asked.alias("a").join(_names_sent(deliveries).alias("s"), is_meant, "inner")
-    found = meant.select("a.name", "a.channel", "s.golden_id", "s.activation_id", "s.field").distinct()
+    message = ("name", "channel", "golden_id", "activation_id")
+    found = meant.select("a.name", "a.channel", *[f"s.{name}" for name in (*message[2:], "field", "address_record")])
+    found = found.distinct()
     today = resolve(events, found.select("golden_id").distinct())
-    standing = found.join(today, "golden_id", "inner").select(  # one row per golden_id
-        "name", "channel", "activation_id", "field", F.col("current_golden_id").alias("golden_id")
-    )
+    is_todays = F.col("current_golden_id") == F.col("holder")
+    of_person = found.join(today, "golden_id", "inner").join(records, is_todays, "left").drop("current_golden_id")
+    by_address = found.join(records, F.col("address_record") == F.col("record_name"), "inner")
+    known = of_person.withColumn("is_told", F.lit(False)).unionByName(by_address.withColumn("is_told", F.lit(True)))
     tie = F.struct(
         F.col("source_system").alias("person_source"),
         F.col("source_record_id").alias("person_id"),
         F.col("activation_id").alias("campaign_id"),
     )
     is_written_to = F.coalesce(F.array_contains("fields", F.col("field")), F.lit(False))
-    nearest = F.struct(~is_written_to, ~F.col("is_surviving"), *RECORD_KEY)
-    # A person's records, of which one is the tie.
-    known = standing.join(records, "golden_id", "left")
-    per_person = known.groupBy("name", "channel", "golden_id", "activation_id").agg(F.min_by(tie, nearest).alias("tie"))
-    per_name = per_person.groupBy("name", "channel").agg(F.collect_set("tie").alias("ties"))
+    nearest = F.struct(~F.col("is_told"), ~is_written_to, ~F.col("is_surviving"), *RECORD_KEY)
+    per_message = known.groupBy(*message).agg(F.min_by(F.struct("holder", tie.alias("tie")), nearest).alias("found"))
+    whom = F.struct("found.holder", "activation_id")
+    per_name = per_message.groupBy("name", "channel").agg(
+        F.collect_set(whom).alias("customers"), F.min("found.tie").alias("tie")
+    )
     # A name of many customers' messages names none of them; a customer who is gone is nobody.
-    is_one = (F.size("ties") == 1) & F.col("ties")[0]["person_source"].isNotNull()
-    return per_name.where(is_one).select("name", "channel", F.col("ties")[0].alias("tie"))
+    is_one = (F.size("customers") == 1) & F.col("tie.person_source").isNotNull()
+    return per_name.where(is_one).select("name", "channel", "tie")
 
 
 def _names_sent(deliveries: DataFrame) -> DataFrame:
-    """golden_id, activation_id, field, name, of_channel (null: on any) of all that names a message which was sent.
+    """golden_id, activation_id, field, address_record, name, of_channel (null: any) of all that names a sent message.
 
     `field` of a golden record is what it was sent to, null where it was sent to none.
     """
@@ -126,8 +133,8 @@ def _names_sent(deliveries: DataFrame) -> DataFrame:
     names = F.explode(F.array_compact(F.array(own, F.when(F.col("provider_id").isNotNull(), given))))
     field = F.coalesce(*[F.when(F.col("channel") == channel, to) for channel, to in ADDRESS_FIELDS.items()])
     sends = deliveries.where(F.col("operation") == "send")
-    messages = sends.select("golden_id", "activation_id", field.alias("field"), names.alias("one"))
-    return messages.select("golden_id", "activation_id", "field", "one.*")
+    kept = ("golden_id", "activation_id", "field", "address_record")
+    return sends.select(*kept[:2], field.alias("field"), "address_record", names.alias("one")).select(*kept, "one.*")
 
 
 def _name(text: Column) -> Column:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession, types as T
 
 from cdp_lib.contracts import activation as tables
 from cdp_lib.contracts.gold import customer
+from cdp_lib.contracts.identity import GOLDEN_RECORD
 from cdp_lib.contracts.silver import CONSENT
 from cdp_lib.settings.activation import Activation
 from cdp_lib.settings.pack import assemble_pack, Document, Pack
@@ -69,6 +70,7 @@ class World:
     suppressions: tuple[Mapping[str, Any], ...] = ()
     deliveries: tuple[Mapping[str, Any], ...] = ()
     entries: tuple[Mapping[str, Any], ...] = ()
+    golden_records: tuple[Mapping[str, Any], ...] = ()
     pack: Pack = field(default_factory=pack_of)
     moment: Moment = MOMENT
 
@@ -89,6 +91,7 @@ class World:
             suppressions=rows(self.spark, tables.SUPPRESSION, *self.suppressions),
             deliveries=rows(self.spark, tables.DELIVERY, *self.deliveries),
             entries=rows(self.spark, tables.LIST_ENTRY, *self.entries),
+            golden_records=rows(self.spark, GOLDEN_RECORD, *self.golden_records),
         )
 
     def plan(self, *ways: Way) -> DataFrame:

@@ -23,6 +23,7 @@ from tests.unit.activation.conftest import (
 )
 
 HELLO = ("hello", "g1")
+REACHED = {"golden_id": "g1", "email": "g1@example.com", "phone": "+66800000001"}
 OFFER = {"kind": "offer", "id": "gift", "title": "A gift", "ends_at": "2025-02-03T18:00:00"}
 
 
@@ -57,7 +58,21 @@ def test_a_member_with_an_address_is_sent_to(world: World) -> None:
         "valid_until": None,
         "planned_at": AT.replace(tzinfo=None),
         "expires_at": None,
+        "address_record": None,
     }
+
+
+def test_the_record_that_told_the_address_is_noted_where_the_address_is_a_field_of_the_customers(world: World) -> None:
+    won = {"email": "crm:7:a", "phone": "till:8"}
+    known = world.but(golden_records=({"golden_id": "g1", "field_sources": won},), people=(REACHED,))
+    ways = (
+        message_way(),
+        message_way("text", channel="sms", address="phone"),
+        message_way("own", address="lower(email)"),
+        message_way("push", channel="push", address="phone"),
+    )
+    told = {row["activation_id"]: row["address_record"] for row in known.planned(*ways)}
+    assert told == {"hello": "crm:7:a", "text": "till:8", "own": None, "push": None}
 
 
 def test_who_has_left_the_audience_or_is_in_another_is_no_candidate(world: World) -> None:

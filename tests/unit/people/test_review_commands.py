@@ -1,11 +1,13 @@
 """`cdp review`: uncertain pairs go out for people to judge; all verdicts come back, or none."""
 
 import csv
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+from cdp_lib.contracts.matching import REVIEW_PAIR
 from cdp_lib.errors import LockedError
 from cdp_lib.io.lock import run_lock
 from jobs.decisions import read_book
@@ -32,7 +34,7 @@ def exported(doubtful: Deli, tmp_path: Path) -> Path:
 
 
 def rows_of(path: Path) -> Rows:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 
@@ -145,6 +147,36 @@ def test_importing_a_file_again_changes_nothing(doubtful: Deli, exported: Path) 
     assert [one["action"] for one in doubtful.deeds()] == ["review_export", "review_import"]
 
 
+@pytest.mark.parametrize("word", ["unlink", "withdraw"])
+def test_a_file_imported_again_leaves_what_was_decided_since(doubtful: Deli, exported: Path, word: str) -> None:
+    judge(exported, "link", "unlink")
+    doubtful.review("import", str(exported))
+    doubtful.say(word, "crm:1", "shop:1")
+    before = doubtful.overrides()
+    said = doubtful.review("import", str(exported)).stdout
+    assert "1 already so, 1 left as cdp identity has decided since the export. Nothing was written." in said
+    assert doubtful.overrides() == before
+
+
+def test_a_verdict_of_a_later_export_takes_a_commands_place(doubtful: Deli, tmp_path: Path) -> None:
+    doubtful.say("link", "crm:1", "shop:1")
+    doubtful.say("withdraw", "crm:1", "shop:1")
+    path = tmp_path / "pairs.csv"
+    doubtful.review("export", "--out", str(path))
+    judge(path, "link", "")
+    assert "1 linked" in doubtful.review("import", str(path)).stdout
+    judge(path, "unlink", "")
+    assert "1 unlinked" in doubtful.review("import", str(path)).stdout
+
+
+def test_a_file_that_does_not_say_when_it_was_exported_is_older_than_any_command(
+    doubtful: Deli, exported: Path
+) -> None:
+    doubtful.say("unlink", "crm:1", "shop:1")
+    judge(exported, "link", "", exported_at="01/12/2026")
+    assert "1 left as cdp identity has decided" in doubtful.review("import", str(exported)).stdout
+
+
 def test_a_file_without_a_verdict_writes_nothing(doubtful: Deli, exported: Path) -> None:
     said = doubtful.review("import", str(exported))
     assert "0 linked, 0 unlinked, 2 left open, 0 already so. Nothing was written." in said.stdout
@@ -215,6 +247,8 @@ def test_ids_that_a_spreadsheet_has_changed_are_found_again_by_their_hashes(deli
     changed = [{name: "7" if text == "007" else text for name, text in row.items()} for row in rows_of(path)]
     rewrite(path, changed)
     judge(path, "link")
+    # A run since then may leave the pair in doubt no longer.
+    shutil.rmtree(deli.ledger.path(REVIEW_PAIR))
     assert deli.review("import", str(path)).exit_code == 0
     assert "007" in {deli.overrides()[0][f"source_record_id_{side}"] for side in "lr"}
 
