@@ -24,7 +24,10 @@ Pair = tuple[str, str]
 """The hashes of two records, the smaller first: what a decision is about."""
 
 _SHOWN_DIGITS = 8
+_HASH_DIGITS = frozenset("0123456789abcdef")
 _TICK = timedelta(microseconds=1)
+DIGITS_OF_SEVERAL = "more than one record's digits begin so. Give more of them, or the record's id."
+
 _SAYS = {"link": "is the same person as", "unlink": "is another person than"}
 
 
@@ -44,6 +47,12 @@ class Record:
     def hidden(self) -> str:
         """For people who did not name it themselves: the id is personal data."""
         return f"{self.source_system}:{self.hash[:_SHOWN_DIGITS]}"
+
+    @property
+    def may_be_hidden(self) -> bool:
+        """Whether its id may be the digits that stand for one."""
+        digits = self.source_record_id
+        return _SHOWN_DIGITS <= len(digits) <= ID_DIGITS and _HASH_DIGITS.issuperset(digits)
 
     def __str__(self) -> str:
         return f"{self.source_system}:{self.source_record_id}"
@@ -166,6 +175,21 @@ def _known_records(suite: Suite, records: Collection[Record]) -> set[Record]:
         raise StorageError(f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}")
     where = {name: {getattr(record, name) for record in records} for name in silver.RECORD_KEY}
     return {Record(**row) for row in select_rows(suite.store.path(table), silver.RECORD_KEY, where)}
+
+
+def unmasked(suite: Suite, record: Record) -> Record:
+    """The record; where it is unknown, the one that `SOURCE:` and these digits stand for (`Record.hidden`).
+
+    Raises IdentityError where they stand for several, StorageError where there is no customer record yet.
+    """
+    if not record.may_be_hidden or _known_records(suite, {record}):
+        return record
+    of_source = {"source_system": {record.source_system}}
+    rows = select_rows(suite.store.path(silver.CUSTOMER_RECORD), silver.RECORD_KEY, of_source)
+    found = [one for one in (Record(**row) for row in rows) if one.hash.startswith(record.source_record_id)]
+    if len(found) > 1:
+        raise IdentityError(f"{record}: {DIGITS_OF_SEVERAL}")
+    return found[0] if found else record
 
 
 def _faults(suite: Suite, decision: Decision, known: Collection[Record], shown: Collection[Record]) -> list[str]:

@@ -7,11 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from cdp_lib.errors import ConfigError, IdentityError
+from cdp_lib.io.private_file import writable
 from jobs.audit import note_deed
 from jobs.compose import Suite
-from jobs.decisions import Record
 from jobs.explanation.answers import answer_golden_id, answer_record, answer_why_not, Desk
 from jobs.explanation.evidence import matcher_in_force
+from jobs.explanation.lookup import find_member
 from jobs.explanation.tables import Compared, tell
 from jobs.waterfall import html_page, png_picture
 
@@ -35,12 +36,6 @@ class Question:
         """Whether a file is asked for."""
         return self.html is not None or self.png is not None
 
-    @property
-    def subject(self) -> str:
-        """What is asked about, without personal data: a person's id, or hashes of records."""
-        named = (self.record,) if self.record else self.why_not or ()
-        return self.golden_id or " ".join(Record(*name.split(":", 1)).hash for name in named)
-
 
 def explain(console: Console, suite: Suite, question: Question) -> None:
     """Answer the question, and draw its first pair where a file is named.
@@ -52,16 +47,23 @@ def explain(console: Console, suite: Suite, question: Question) -> None:
     if len(asked) != 1:
         raise ConfigError("Ask one thing: --record SOURCE:ID, --golden-id ID, or --why-not SOURCE:ID SOURCE:ID.")
     desk = Desk(console, suite, matcher_in_force(suite), question.shows_values)
+    if question.shows_values:
+        # Before, for what was seen was seen, whatever comes after it.
+        note_deed(suite, "explain_values", _subject(suite, question), "shown on a terminal")
     if question.record is not None:
         pictured = answer_record(desk, question.record)
     elif question.golden_id is not None:
         pictured = answer_golden_id(desk, question.golden_id, is_drawn=question.is_drawn)
     else:
         pictured = answer_why_not(desk, question.why_not or ("", ""))
-    if question.shows_values:
-        note_deed(suite, "explain_values", question.subject, "shown on a terminal")
     if question.is_drawn:
         _draw(console, suite, pictured, question)
+
+
+def _subject(suite: Suite, question: Question) -> str:
+    """What is asked about, without personal data: a person's id, or hashes of records, which may be typed masked."""
+    named = (question.record,) if question.record else question.why_not or ()
+    return question.golden_id or " ".join(find_member(suite, name).record.hash for name in named)
 
 
 def _draw(console: Console, suite: Suite, pictured: Compared | None, question: Question) -> None:
@@ -74,6 +76,7 @@ def _draw(console: Console, suite: Suite, pictured: Compared | None, question: Q
     }
     for path, content in files.items():
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with writable(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
             tell(console, f"{path}: drawn")

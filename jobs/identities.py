@@ -1,6 +1,7 @@
 """`cdp identity`: what people know about two records, whatever the figures say."""
 
 import importlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,17 @@ from cdp_lib.errors import IdentityError
 from cdp_lib.io.lock import run_lock
 from jobs.audit import note_deed
 from jobs.compose import build_suite, Place, Suite
-from jobs.decisions import Decision, judge, Judgement, parse_records, read_book, Verdict, write_decisions
+from jobs.decisions import (
+    Decision,
+    judge,
+    Judgement,
+    parse_records,
+    read_book,
+    Record,
+    unmasked,
+    Verdict,
+    write_decisions,
+)
 from jobs.options import EnvOption, LakehouseOption, PackOption, told_plainly
 
 app = typer.Typer(help="Say who is one person and who is not.", no_args_is_help=True)
@@ -83,10 +94,10 @@ def diff(
 
 
 def _decide(suite: Suite, texts: tuple[str, str], verdict: Verdict, reason: str | None) -> None:
-    first, second = parse_records(*texts)
-    decision = Decision(first, second, verdict, reason)
-    judged = record_decision(suite, decision)
-    said = _HOLDS[verdict].format(both=f"{first} and {second}")
+    typed = parse_records(*texts)
+    first, second = (unmasked(suite, one) for one in typed)
+    judged = record_decision(suite, Decision(first, second, verdict, reason), shown=typed)
+    said = _HOLDS[verdict].format(both=" and ".join(map(str, typed)))
     if judged.already_so:
         said = f"{said} It was so already: nothing was written."
     else:
@@ -94,11 +105,14 @@ def _decide(suite: Suite, texts: tuple[str, str], verdict: Verdict, reason: str 
     console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
-def record_decision(suite: Suite, decision: Decision) -> Judgement:
-    """Write the decision down unless it is in force; raises IdentityError where it cannot stand."""
+def record_decision(suite: Suite, decision: Decision, shown: Collection[Record]) -> Judgement:
+    """Write the decision down unless it is in force; raises IdentityError where it cannot stand.
+
+    `shown` are records that may be named openly: those that were typed.
+    """
     with run_lock(suite.lakehouse, f"identity {decision.verdict} of {suite.pack.name}"):
         book = read_book(suite.ledger)
-        judged = judge(suite, [decision], book, shown=decision.records)
+        judged = judge(suite, [decision], book, shown)
         if judged.refused:
             raise IdentityError("\n".join(message for _, message in judged.refused))
         if judged.fresh:

@@ -108,8 +108,8 @@ def _publish_review(ctx: JobContext, found: Found, links: DataFrame, decisions: 
     if found.named is None:
         ctx.write(matching.REVIEW_PAIR, content_rows(ctx.spark, matching.REVIEW_PAIR, []))
         return
-    threshold = found.named.matcher.threshold
-    uncertain = review_pairs(named_pairs(found.pairs), links, decisions, settings, threshold=threshold)
+    doubtful = found.named.matcher.most_doubtful
+    uncertain = review_pairs(named_pairs(found.pairs), links, decisions, settings, threshold=doubtful)
     ctx.write(matching.REVIEW_PAIR, uncertain)
 
 

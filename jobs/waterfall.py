@@ -138,6 +138,10 @@ def _verdict(pair: Compared) -> str:
     weighed = pair.weighed
     if weighed.vetoes:
         return f"{signed(weighed.total)} bits, but a veto forbids it"
+    if weighed.blocking_rule is None and weighed.total >= pair.threshold:
+        return f"{signed(weighed.total)} bits, but no rule compares the two"
+    if math.isinf(pair.threshold):
+        return f"{signed(weighed.total)} bits, and no weight is enough"
     side = "above" if weighed.total >= pair.threshold else "below"
     return f"{signed(weighed.total)} bits, {side} the threshold"
 

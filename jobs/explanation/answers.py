@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cdp_lib.errors import IdentityError
+from cdp_lib.io.ledger import History
 from jobs.compose import Suite
 from jobs.decisions import read_book
 from jobs.explanation.evidence import fields_of, identifiers_of, weigh_asked, Weighings
@@ -67,9 +68,12 @@ def answer_record(desk: Desk, text: str) -> Compared | None:
         desk.say(f"and {len(others) - _SHOWN_MEMBERS:,} more", indent=2)
     known = _known(desk, people)
     ranked = _by_strength(desk, member, others, known)
-    tied = [one for one, edge in ranked if edge is not None][:_SHOWN_PAIRS]
+    all_tied = [one for one, edge in ranked if edge is not None]
+    tied = all_tied[:_SHOWN_PAIRS]
     loose = [discretion.name(one.record) for one, edge in ranked if edge is None][:_SHOWN_MEMBERS]
     pictured = _show_pairs(desk, member, tied, known, discretion)
+    if len(all_tied) > len(tied):
+        desk.say(f"Tied to {len(all_tied) - len(tied):,} more of them, less strongly")
     if loose:
         desk.say(f"Not tied to it directly, but through others (cdp explain --golden-id): {listed(loose)}")
     return pictured
@@ -188,11 +192,11 @@ def _by_strength(
     desk: Desk, member: Member, others: Sequence[Member], known: Known
 ) -> list[tuple[Member, Edge | None]]:
     """The others, those tied strongest first; without an edge where nothing ties the two by itself."""
-    root, least = member.record.hash, TIE / 2 if desk.named is None else desk.named.matcher.threshold
+    root = member.record.hash
     hashes = {root, *(other.record.hash for other in others)}
     best: dict[str, Edge] = {}
     for edge in edges_between(root, hashes, known, desk.suite.pack.identity):
-        if root in (edge.left, edge.right) and edge.strength >= min(least, TIE / 2):
+        if root in (edge.left, edge.right) and edge.strength >= _least(desk):
             other = edge.beyond(root)
             if other not in best or edge.strength > best[other].strength:
                 best[other] = edge
@@ -202,8 +206,15 @@ def _by_strength(
 
 def _chains(desk: Desk, root: Member, people: Sequence[Member], known: Known) -> dict[str, tuple[Step, ...]]:
     hashes = {member.record.hash for member in people}
-    edges = tuple(edges_between(root.record.hash, hashes, known, desk.suite.pack.identity))
-    return strongest_chains(root.record.hash, hashes, edges)
+    edges = edges_between(root.record.hash, hashes, known, desk.suite.pack.identity)
+    # A pair below the threshold links nobody, though it counts where a group is parted.
+    links = tuple(edge for edge in edges if edge.strength >= _least(desk))
+    return strongest_chains(root.record.hash, hashes, links)
+
+
+def _least(desk: Desk) -> float:
+    """From what strength on an edge ties two records; exact identifiers and decisions do in any case."""
+    return TIE / 2 if desk.named is None else min(desk.named.matcher.threshold, TIE / 2)
 
 
 def _is_founder(root: Member) -> bool:
@@ -225,7 +236,10 @@ def _case(
 ) -> Case:
     one, other = both
     pair, identity = pair_of(one.record, other.record), desk.suite.pack.identity
-    decision, matching = known.decisions.get(pair), identity.matching
+    book, matching = read_book(desk.suite.ledger), identity.matching
+    decision, said_at = known.decisions.get(pair), book.commanded.get(pair)
+    last = History(tuple(desk.suite.ledger.states())).last_success("silver_identity")
+    is_pending = decision is None and said_at is not None and (last is None or said_at > last.recorded_at)
     source = one.record.source_system
     is_listed = matching is not None and source in matching.one_record_per_source
     between: Between | None = None
@@ -242,4 +256,5 @@ def _case(
         threshold=None if desk.named is None else desk.named.matcher.threshold,
         listed_once=source if is_listed and source == other.record.source_system else None,
         between=between,
+        withdrawn_at=said_at if is_pending else None,
     )

@@ -61,9 +61,9 @@ class Identifiers:
                 found.append(SharedValue(entry.field, "the pack says that the value is nobody's own (`blocked`)"))
         return tuple(found)
 
-    def too_many(self, pair: Pair, identity: Identity) -> tuple[TooMany, ...]:
-        """The identifiers of which the two together hold more values than a person may."""
-        both = {*self.held.get(pair[0], ()), *self.held.get(pair[1], ())}
+    def too_many(self, hashes: Collection[str], identity: Identity) -> tuple[TooMany, ...]:
+        """The identifiers of which these records together hold more values than a person may."""
+        both = {value for name in hashes for value in self.held.get(name, ())}
         found = []
         for place, entry in enumerate(identity.identifiers):
             own = [one for one in both if one[0] == place and self.record_count.get(one, 0) <= entry.max_records]

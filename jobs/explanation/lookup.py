@@ -12,13 +12,12 @@ from cdp_lib.contracts.table import Table
 from cdp_lib.errors import IdentityError, near_miss, StorageError
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.selection import select_rows
-from cdp_lib.transforms.identity.exact import ID_DIGITS, record_hash
+from cdp_lib.transforms.identity.exact import record_hash
 from cdp_lib.transforms.identity.history import resolve
 from jobs.compose import Suite
-from jobs.decisions import parse_records, Record
+from jobs.decisions import DIGITS_OF_SEVERAL, parse_records, Record
 
 _LINK = ("golden_id", "cluster_id", "component_id", "matched_by", "founding_record", "linked_at")
-_HIDDEN_ID = frozenset("0123456789abcdef")
 _PERSONAL = ("identifiers", *identity.GOLDEN_FIELDS)
 
 Pair = tuple[str, str]
@@ -167,13 +166,17 @@ def _members(rows: Sequence[Mapping[str, Any]]) -> tuple[Member, ...]:
 
 def _by_digits(suite: Suite, record: Record) -> tuple[Member, ...]:
     """The record whose hash begins so: what `Record.hidden` shows can be typed in again."""
-    digits = record.source_record_id
-    if not 8 <= len(digits) <= ID_DIGITS or not _HIDDEN_ID.issuperset(digits):
+    if not record.may_be_hidden:
         return ()
     links = suite.store.read(identity.IDENTITY_LINK).where(F.col("source_system") == record.source_system)
-    rows = links.where(record_hash().startswith(digits)).select(*silver.RECORD_KEY, *_LINK).limit(2).collect()
+    rows = (
+        links.where(record_hash().startswith(record.source_record_id))
+        .select(*silver.RECORD_KEY, *_LINK)
+        .limit(2)
+        .collect()
+    )
     if len(rows) > 1:
-        raise IdentityError(f"{record}: more than one record's digits begin so. Give more of them, or the record's id.")
+        raise IdentityError(f"{record}: {DIGITS_OF_SEVERAL}")
     return _members([row.asDict() for row in rows])
 
 

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from math import isinf
 
 from jobs.explanation.weighed import Block, WeighedPair
+
+NO_WEIGHT = "at every weight too many of the pairs would be wrong"
+"""Why a threshold is infinite."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Between:
     together: float
     is_too_large: bool
     """The whole group was larger than may be looked at at once."""
+    too_many: tuple[TooMany, ...] = ()
+    """Identifiers of which both groups together hold more values than one person may, where that is more than one."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,16 @@ class Case:
     threshold: float | None
     listed_once: str | None
     between: Between | None
+    withdrawn_at: datetime | None = None
+    """When the decision about them was taken back, where the run that carries it out is still to come."""
 
 
 def reasons(case: Case) -> tuple[str, ...]:
     """Why the two are what they are; one at least."""
+    if case.withdrawn_at is not None:
+        number = "one" if case.is_together else "two"
+        taken_back = f"A person's decision that they are {number} was withdrawn on {case.withdrawn_at:%Y-%m-%d}"
+        return (f"{taken_back}; the next run decides anew.",)
     return tuple(_why_one(case) if case.is_together else _why_two(case))
 
 
@@ -132,7 +144,9 @@ def _by_weight(case: Case) -> Iterator[str]:
     if case.listed_once is not None:
         yield f"Both come from {case.listed_once}, which lists everybody once: two of its records are two people."
     yield from _by_ties(case)
-    if weighed.total < threshold:
+    if isinf(threshold):
+        yield f"They weigh {weighed.total:.2f} bits, but likeness links nobody here: {NO_WEIGHT}."
+    elif weighed.total < threshold:
         yield (
             f"They weigh {weighed.total:.2f} bits, {threshold - weighed.total:.2f} below the threshold of "
             f"{threshold:.2f}."
@@ -190,6 +204,12 @@ def _by_group(case: Case) -> Iterator[str]:
             f"{between.mean:.2f} bits on average, {between.together - between.mean:.2f} below the "
             f"{between.together:.2f} that one person needs."
         )
+    elif between.too_many:
+        for limit in between.too_many:
+            yield (
+                "A chain of links leads from one to the other, but their two groups together hold more than the "
+                f"{limit.allowed} values of {limit.identifier} that one person may."
+            )
     elif between.is_too_large:
         yield (
             "A chain of links leads from one to the other, but the whole group is too large to look at at once: it was "

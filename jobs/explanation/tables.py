@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +11,7 @@ from rich.table import Table as Grid
 from cdp_lib.contracts.silver import CUSTOMER_RECORD
 from jobs.decisions import Record
 from jobs.explanation.lookup import StoredPair
+from jobs.explanation.reasons import NO_WEIGHT
 from jobs.explanation.weighed import PRIOR, RIVALS, shown_bits, signed, WeighedPair
 
 _PLAIN = frozenset(column.name for column in CUSTOMER_RECORD.columns if not column.pii)
@@ -93,8 +95,9 @@ def pair_notes(pair: Compared) -> tuple[str, ...]:
     """What stands below the table: threshold, what was stored, vetoes, blocks."""
     weighed = pair.weighed
     side = "above" if weighed.total >= pair.threshold else "below"
+    distance = f"threshold {pair.threshold:.2f}: {abs(weighed.total - pair.threshold):.2f} bits {side}"
     lines = [
-        f"threshold {pair.threshold:.2f}: {abs(weighed.total - pair.threshold):.2f} bits {side}",
+        f"no threshold: {NO_WEIGHT}" if isinf(pair.threshold) else distance,
         _stored(pair.stored, weighed),
         *(f"veto: {veto}" for veto in weighed.vetoes),
     ]

@@ -73,6 +73,7 @@ def between_groups(
         limits = known.identifiers.too_many(pair, identity) if has_unique else ()
         is_barred = any(limit.allowed == 1 for limit in limits)
         forbidden += is_listed_twice or is_vetoed or is_undone or is_barred
+    of_all = known.identifiers.too_many([member.record.hash for member in (*one, *other)], identity)
     return Between(
         mean=total / count if count else None,
         counted=count,
@@ -80,4 +81,5 @@ def between_groups(
         forbidden_count=forbidden,
         together=matching.together,
         is_too_large=len(one) + len(other) > matching.max_component,
+        too_many=tuple(limit for limit in of_all if limit.allowed > 1),
     )

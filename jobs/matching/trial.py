@@ -13,9 +13,12 @@ from cdp_lib.contracts import gold, identity, silver
 from cdp_lib.errors import StorageError
 from cdp_lib.io.caching import cached
 from cdp_lib.io.checkpoints import checkpoints, folder_of_look
+from cdp_lib.io.ledger import History
+from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
 from cdp_lib.settings.matching import Matching
+from cdp_lib.transforms.clean.shared import mask_shared, unmask_shared
 from cdp_lib.transforms.identity.decisions import decisions_in_force
 from cdp_lib.transforms.identity.difference import changed_people, summed_changes
 from cdp_lib.transforms.identity.exact import identifier_keys, record_clusters, record_key
@@ -31,6 +34,7 @@ _SHOWN_PEOPLE = 10
 def show_difference(console: Console, suite: Suite, other_file: Path) -> None:
     """Merges and splits that the other settings would bring, with people, records and revenue; nothing is written.
 
+    What people decided since the last run is left out: it comes with the next one whatever the settings.
     Raises ConfigError for settings with faults, StorageError before the first run.
     """
     other = suite.place.load_pack(other_file).identity
@@ -39,8 +43,9 @@ def show_difference(console: Console, suite: Suite, other_file: Path) -> None:
             raise StorageError(
                 f"{suite.store.path(table)} does not exist. First: cdp run daily --pack {suite.place.pack}"
             )
-    records, links = suite.store.read(silver.CUSTOMER_RECORD), suite.store.read(identity.IDENTITY_LINK)
+    links = suite.store.read(identity.IDENTITY_LINK)
     with ExitStack() as kept:
+        records = _records(kept, suite, other)
         clusters = kept.enter_context(cached(_clusters(kept, suite, other, records)))
         changed = changed_people(links, clusters, suite.store.read(gold.customer(suite.pack)))
         changed = kept.enter_context(cached(changed))
@@ -50,12 +55,30 @@ def show_difference(console: Console, suite: Suite, other_file: Path) -> None:
         _print(console, people, summed_changes(changed).orderBy("change", "currency").collect(), shown)
 
 
+def _records(kept: ExitStack, suite: Suite, other: Identity) -> DataFrame:
+    """The records, with the values masked that too many share by the other settings' limits."""
+    stored = suite.store.read(silver.CUSTOMER_RECORD)
+    limits: dict[str, int] = {field: count for field, count in other.shared_value_limits.items()}
+    if limits == suite.pack.identity.shared_value_limits:
+        return stored
+    whole = kept.enter_context(cached(unmask_shared(stored)))
+    return kept.enter_context(cached(mask_shared(whole, limits)))
+
+
+def _overrides(suite: Suite) -> DataFrame:
+    """What people had decided when today's links were made: what came since is not the other settings' doing."""
+    last = History(tuple(suite.ledger.states())).last_success("silver_identity")
+    table = identity.IDENTITY_OVERRIDE
+    version = None if last is None else last.inputs.get(table.name)
+    return local_rows(suite.session(), table.schema()) if version is None else suite.store.read(table, version)
+
+
 def _clusters(kept: ExitStack, suite: Suite, other: Identity, records: DataFrame) -> DataFrame:
-    known = records.select(record_key().alias("record_key"))
-    decisions = within(decisions_in_force(suite.store.read(identity.IDENTITY_OVERRIDE)), known)
+    known, overrides = records.select(record_key().alias("record_key")), _overrides(suite)
+    decisions = within(decisions_in_force(overrides), known)
     pairs, named, fields = no_pairs(suite.session()), None, no_known(suite.session())
     if other.matching is not None:
-        today = Today(records.count(), judged_pairs(suite.store.read(identity.IDENTITY_OVERRIDE)))
+        today = Today(records.count(), judged_pairs(overrides))
         matchers = _matchers(suite, other.matching, today)
         weighed = kept.enter_context(weigh_all(records, other.matching, matchers, decisions))
         pairs, named, fields = weighed.pairs, weighed.named, weighed.known

@@ -10,6 +10,8 @@ from rich.console import Console
 from cdp_lib.contracts import identity
 from cdp_lib.errors import ConfigError, StorageError
 from cdp_lib.settings.settings import MlflowSettings
+from jobs.decisions import Decision, Record
+from jobs.identities import record_decision
 from jobs.matching.trial import show_difference
 from tests.integration.people import Business, business
 
@@ -64,6 +66,18 @@ def test_the_same_settings_change_nobody(shop: Business, tmp_path: Path) -> None
     shop.run()
 
     assert "No record would change its person." in told(shop, "kind: identity\n" + BY_MEMBER, tmp_path)
+
+
+def test_other_limits_of_shared_values_and_no_decision_since_the_run_are_told(shop: Business, tmp_path: Path) -> None:
+    """Two records have the e-mail: by a limit of one it is nobody's."""
+    shop.run()
+    three, four = Record("crm", "3"), Record("crm", "4")
+    record_decision(shop.suite, Decision(three, four, "link"), (three, four))
+
+    limited = told(shop, "kind: identity\nshared_value_limits: {email: 1}\nidentifiers: [{field: email}]\n", tmp_path)
+
+    assert "people: 3 today, 4 with the other settings" in limited
+    assert "people: 3 today, 3 with the other settings" in told(shop, BY_EMAIL, tmp_path)
 
 
 def test_before_the_first_run_there_is_nothing_to_compare_with(shop: Business, tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def test_a_decision_about_a_record_behind_a_deletion_vector_reaches_spark(shop: 
     where = {"source_record_id": {BEA.source_record_id}}
     assert select_rows(shop.suite.store.path(silver.CUSTOMER_RECORD), ["first_name"], where) == [{"first_name": "Bea"}]
 
-    record_decision(shop.suite, Decision(ANN, CAT, "unlink"))
-    record_decision(shop.suite, Decision(BEA, ANN, "link"))
+    record_decision(shop.suite, Decision(ANN, CAT, "unlink"), (ANN, CAT))
+    record_decision(shop.suite, Decision(BEA, ANN, "link"), (BEA, ANN))
 
     rows = decisions_in_force(shop.table(identity.IDENTITY_OVERRIDE)).collect()
     found = {(bytes(row["record_l"]).hex(), bytes(row["record_r"]).hex()): row["is_link"] for row in rows}

@@ -86,6 +86,19 @@ def test_every_reason_is_given_and_the_most_decisive_comes_first() -> None:
             "A chain of links leads from one to the other, ",
         ),
         (
+            {"threshold": 1.0, "between": Between(3.0, 6, 6, 0, -2.0, False, (TooMany("card", 3),))},
+            "A chain of links leads from one to the other, but their two groups together hold more than the 3 values "
+            "of card that one person may.",
+        ),
+        (
+            {"withdrawn_at": AT, "shared": (SharedValue("phone"),)},
+            "A person's decision that they are two was withdrawn on 2025-03-01; the next run decides anew.",
+        ),
+        (
+            {"threshold": float("inf")},
+            "They weigh 2.00 bits, but likeness links nobody here: at every weight too many of the pairs would be wro",
+        ),
+        (
             {"threshold": 1.0, "between": Between(3.0, 6, 6, 0, -2.0, True)},
             "A chain of links leads from one to the other, ",
         ),
@@ -237,6 +250,15 @@ def test_pairs_that_must_not_be_one_are_counted_once_each() -> None:
     assert between_groups([ONE], [THREE], known, IDENTITY, MATCHING).forbidden_count == 1
     assert between_groups(crm[:1], crm[1:], known, IDENTITY, MATCHING).forbidden_count == 1
     assert between_groups([TWO], [THREE], known, IDENTITY, MATCHING).forbidden_count == 0
+
+
+def test_groups_that_hold_too_many_values_together_are_told_though_no_two_records_do() -> None:
+    cards = Identity.model_validate({"kind": "identity", "identifiers": [{"field": "card", "max_values": 2}]})
+    held = {member.record.hash: {(0, member.record.source_record_id.encode())} for member in (ONE, TWO, THREE)}
+    known = _known(identifiers=Identifiers(held, {value: 1 for values in held.values() for value in values}))
+
+    assert between_groups([ONE], [TWO], known, cards, MATCHING).too_many == ()
+    assert between_groups([ONE], [TWO, THREE], known, cards, MATCHING).too_many == (TooMany("card", 2),)
 
 
 def test_shared_values_say_why_they_tie_nobody() -> None:

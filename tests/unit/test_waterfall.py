@@ -80,6 +80,19 @@ def test_a_threshold_that_no_weight_reaches_is_not_drawn() -> None:
     assert not any("threshold" in text.get_text() for text in axes.texts)
 
 
+def test_the_title_says_what_came_of_the_weight() -> None:
+    pair = compared()
+    assert pair.weighed.blocking_rule is None
+    far = replace(pair, threshold=pair.weighed.total + 1)
+    near = replace(pair, threshold=pair.weighed.total - 1)
+    linked = replace(near, weighed=replace(near.weighed, blocking_rule="email"))
+    endless = replace(linked, threshold=float("inf"))
+    said = [html_page(one) for one in (far, near, linked, endless)]
+    wanted = ("below the threshold", "but no rule compares the two", "above the threshold", "and no weight is enough")
+    assert all(words in page for words, page in zip(wanted, said, strict=True))
+    assert "no threshold: at every weight too many of the pairs would be wrong" in said[3]
+
+
 def test_the_same_pair_gives_the_same_picture() -> None:
     assert png_picture(compared()) == png_picture(compared())
 

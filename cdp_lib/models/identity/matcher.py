@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,14 @@ class Matcher:
     judged_count: int = 0
 
     @property
+    def most_doubtful(self) -> float:
+        """The weight about which people's judgement tells most: the threshold; where none will do, even odds."""
+        return self.threshold if isfinite(self.threshold) else 0.0
+
+    @property
     def least_weight(self) -> float:
         """Pairs of this weight or less are not kept."""
-        return self.threshold - KEPT_BELOW
+        return self.most_doubtful - KEPT_BELOW
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal matcher."""

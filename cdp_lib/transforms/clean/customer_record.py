@@ -20,7 +20,7 @@ from cdp_lib.transforms.clean.name import (
     split_full_name,
 )
 from cdp_lib.transforms.clean.phone import clean_phone
-from cdp_lib.transforms.clean.placeholder import placeholder_reason
+from cdp_lib.transforms.clean.placeholder import placeholder_reason, REAL_LAST_NAMES
 from cdp_lib.transforms.clean.postcode import clean_postcode
 from cdp_lib.transforms.clean.rejection import INVALID, rejection, rejections
 from cdp_lib.transforms.clean.text import clean_text
@@ -77,7 +77,7 @@ def clean_customer_records(records: DataFrame, rules: CleaningRules) -> DataFram
     others = [column for column in records.columns if column not in raw]
     given = [F.col(field).alias(_raw(field)) for field in raw]
     tidy = records.select(*others, *given, *(clean_text(F.col(field)).alias(_text(field)) for field in raw))
-    judged = tidy.select("*", _country(raw, rules).alias("_country"), *(_nothing(field, rules) for field in raw))
+    judged = tidy.select("*", _country(raw, rules).alias("_country"), *(_nothing(field, raw, rules) for field in raw))
     read = judged.select("*", *(value.alias(_value(field)) for field, value in _values(raw, rules).items()))
     entries = [rejection(field, F.col(_raw(field)), _reason(field, rules)) for field in sorted(raw)]
     cleaned = [_kept(field, raw, rules).alias(field) for field in CLEANED_FIELDS]
@@ -117,8 +117,14 @@ def _country(raw: list[str], rules: CleaningRules) -> Column:
     return F.when(given.rlike("^[A-Z]{2}$"), given).when(given.isNotNull(), F.lit(""))
 
 
-def _nothing(field: str, rules: CleaningRules) -> Column:
-    return placeholder_reason(F.col(_text(field)), field, rules.placeholders).alias(f"_nothing_{field}")
+def _nothing(field: str, raw: list[str], rules: CleaningRules) -> Column:
+    reason = placeholder_reason(F.col(_text(field)), field, rules.placeholders)
+    if field == "last_name" and "first_name" in raw:
+        first = F.col(_text("first_name"))
+        has_first = first.isNotNull() & placeholder_reason(first, "first_name", rules.placeholders).isNull()
+        is_a_name = F.lower(_text(field)).isin(*REAL_LAST_NAMES) & has_first & (F.lower(first) != F.lower(_text(field)))
+        reason = F.when(~F.coalesce(is_a_name, F.lit(False)), reason)
+    return reason.alias(f"_nothing_{field}")
 
 
 def _values(raw: list[str], rules: CleaningRules) -> dict[str, Column]:

@@ -19,16 +19,17 @@ class NameWords:
     """
 
     titles: tuple[str, ...] = (
-        "mr", "mrs", "ms", "miss", "mx", "mister", "dr", "prof", "professor", "rev", "sir", "dame", "madam", "hon",
+        "mr", "mrs", "ms", "miss", "mx", "mister", "dr", "prof", "professor", "rev", "sir", "dame", "madam", "hon.",
         "khun", "herr", "frau", "mme", "mlle", "monsieur", "madame", "sr.", "sra", "srta", "doña", "คุณ", "พระ",
         "หม่อม",
     )  # fmt: skip
     joined_titles: tuple[str, ...] = (
+        "คุณหญิง", "คุณ",
         "นางสาว", "นาย", "นาง", "เด็กชาย", "เด็กหญิง", "น.ส.", "น.ส", "ด.ช.", "ด.ญ.", "ดร.", "นพ.", "พญ.", "ทพ.",
         "ทพญ.", "ภก.", "ภญ.", "ศ.", "รศ.", "ผศ.", "ศ.ดร.", "รศ.ดร.", "ผศ.ดร.", "ม.ล.", "ม.ร.ว.", "พ.ต.อ.", "ร.ต.อ.",
         "พล.อ.", "ว่าที่ร.ต.",
     )  # fmt: skip
-    suffixes: tuple[str, ...] = ("phd", "ph.d", "esq", "mba", "cpa", "dds")
+    suffixes: tuple[str, ...] = ("md", "m.d", "phd", "ph.d", "esq", "mba", "cpa", "dds")
     particles: tuple[str, ...] = (
         "van", "von", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du", "la", "le", "el", "al", "bin",
         "binti", "bint", "ter", "ten", "zu", "zur", "ณ",

@@ -219,3 +219,26 @@ def test_wrong_rules_are_refused_with_every_fault() -> None:
         CleaningRules("Thailand", AS_OF, placeholders=("(", r"^\p{L}$"), earliest_birth_date=date(2026, 7, 2))
 
     assert len(error.value.faults) == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "kept"),
+    [
+        ("Wei Ling", "Foo", "Foo"),
+        ("Ann", "BLANK", "Blank"),
+        ("Ann", "Guest", "Guest"),
+        ("Ann", "NULL", None),
+        ("Guest", "Guest", None),
+        ("n/a", "Foo", None),
+        ("foo", "Foo", None),
+        (None, "Guest", None),
+        ("Guest", "Foo", None),
+    ],
+)
+def test_a_word_for_nothing_is_a_last_name_beside_a_first(
+    spark: SparkSession, first: str | None, last: str, kept: str | None
+) -> None:
+    given = {"last_name": last} if first is None else {"first_name": first, "last_name": last}
+    (row,) = clean_customer_records(raw(spark, [given]), RULES).collect()
+    assert row["last_name"] == kept
+    assert any(one["field"] == "last_name" for one in row["rejected"]) == (kept is None)

@@ -32,6 +32,8 @@ VECTORS = {
         "ann@example.com": SOMETHING,
         "tester.lee@shop.org": SOMETHING,
         "contest@shop.org": SOMETHING,
+        "na@shop.org": SOMETHING,
+        "na@na.com": NOTHING,
     },
     "phone": {
         "000-000-0000": NOTHING,
@@ -46,6 +48,8 @@ VECTORS = {
         "081-234-5678": SOMETHING,
         "555-0123": SOMETHING,
         "081-111-1112": SOMETHING,
+        "081-999-9999": SOMETHING,
+        "089-999-9999": NOTHING,
     },
     "birth_date": {
         "1900-01-01": NOTHING,
@@ -56,7 +60,14 @@ VECTORS = {
         "1990-01-01": SOMETHING,
     },
     "gender": {"u": NOTHING, "x": SOMETHING, "f": SOMETHING},
-    "postcode": {"00000": NOTHING, "99999": NOTHING, "99999.0": NOTHING, "10110": SOMETHING, "11111": NOTHING},
+    "postcode": {
+        "00000": NOTHING,
+        "99999": NOTHING,
+        "99999.0": NOTHING,
+        "10110": SOMETHING,
+        "11111": NOTHING,
+        "22222": SOMETHING,
+    },
     "country": {"NA": SOMETHING},
     "nickname": {"Na": SOMETHING},
 }

@@ -40,6 +40,27 @@ def test_the_record_with_the_smaller_hash_stands_left_whichever_was_named_first(
     assert first["override_id"] != second["override_id"]
 
 
+def test_a_record_may_be_named_by_the_digits_that_explain_shows_and_stays_hidden(deli: Deli) -> None:
+    shown = record("crm:1").hidden
+    said = deli.say("link", shown, "shop:1")
+    assert f"{shown} and shop:1 are one person by decision." in said.stdout
+    assert "crm:1 " not in said.output
+    (row,) = deli.overrides()
+    assert "1" in {row[f"source_record_id_{side}"] for side in "lr"}
+    assert "already: nothing was written" in deli.say("link", "crm:1", "shop:1").stdout
+    unknown = told(deli.say("link", "crm:0123abcd", "shop:1"))
+    assert "crm:0123abcd: silver.customer_record has no such record" in unknown
+
+
+def test_digits_that_stand_for_two_records_name_neither(deli: Deli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.decisions._SHOWN_DIGITS", 0)
+    deli.know(*(f"crm:x{number}" for number in range(20)))
+    hashes = [record(f"crm:x{number}").hash for number in range(20)]
+    digit = next(one for one in "abcdef" if sum(name.startswith(one) for name in hashes) > 1)
+    said = told(deli.say("link", f"crm:{digit}", "shop:1"))
+    assert f"crm:{digit}: more than one record's digits begin so. Give more of them" in said
+
+
 @pytest.mark.parametrize("verdict", ["link", "unlink"])
 def test_what_is_in_force_already_is_not_written_again(deli: Deli, verdict: str) -> None:
     deli.say(verdict, "crm:1", "crm:2")

@@ -106,3 +106,9 @@ def test_what_a_run_trained_before_it_was_cut_off_is_promoted_and_not_trained_ag
     assert found is not None
     assert found.label == "shop-match/2"
     assert promoted == [2]
+
+
+@pytest.mark.parametrize(("bits", "doubtful"), [(7.5, 7.5), (-2.0, -2.0), (float("inf"), 0.0)])
+def test_where_no_weight_will_do_pairs_of_even_odds_are_kept_and_asked_about(bits: float, doubtful: float) -> None:
+    matcher = Matcher(MODEL, (), bits, "for a test", "hash", 1_000, ())
+    assert (matcher.most_doubtful, matcher.least_weight) == (doubtful, doubtful - 30)
