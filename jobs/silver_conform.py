@@ -76,19 +76,23 @@ def _families(ctx: JobContext, entity: Table) -> list[list[Fed]]:
 
 def _told(ctx: JobContext, entity: Table, family: list[Fed], keep: Keep) -> News:
     """What the feeds say by what changed. `keep` cuts plans where a row came anew: they would be read a dozen times."""
-    news = [_news(ctx, source, feed) for source, feed in family if ctx.has_changed(bronze.accepted(source))]
+    changed = [(source, feed) for source, feed in family if ctx.has_changed(bronze.accepted(source))]
+    revised = _revised(ctx, [source for source, feed in changed if forgets(feed)])
+    news = [_news(ctx, source, feed, is_revised=source.id in revised) for source, feed in changed]
     rows = newest_rows(_union([one.rows for one in news]), entity)
     settled = _union_or_none([one.settled for one in news])
     if settled is None or (len(family) == 1 and family[0][1].group_by):
         return News(rows, settled)
     # What is left to say of such a key, rows may say that did not change, and other feeds.
     keys, info = keep(settled.distinct()), ctx.pack.info
+    if keys.isEmpty():
+        return News(rows)
     truths = [truth_about(keys, ctx.read(bronze.accepted(source)), source, feed, info) for source, feed in family]
     others = rows.join(keys, list(entity.key), "left_anti")
     return News(keep(others.unionByName(newest_rows(_union(truths), entity))), keys)
 
 
-def _news(ctx: JobContext, source: Source, feed: Feed) -> News:
+def _news(ctx: JobContext, source: Source, feed: Feed, *, is_revised: bool) -> News:
     """What one feed says by what changed, one row per source row or group."""
     table, info = bronze.accepted(source), ctx.pack.info
     current, changed = ctx.read(table), ctx.changes(table)
@@ -97,7 +101,7 @@ def _news(ctx: JobContext, source: Source, feed: Feed) -> News:
     if feed.group_by:
         groups = touched_groups(changed, current, source, feed)
         rows, former = rows_of_groups(current, groups, source, feed), with_same(current, groups, feed.group_by)
-    elif forgets(feed) and _is_revised(ctx, source):
+    elif forgets(feed) and is_revised:
         versions = with_same(current, changed, source.key)
         rows, former = rows_that_count(versions, source, feed), rows_in_doubt(versions, source, feed)
     else:
@@ -106,10 +110,15 @@ def _news(ctx: JobContext, source: Source, feed: Feed) -> News:
     return News(conform_feed(rows, source, feed, info), settled)
 
 
-def _is_revised(ctx: JobContext, source: Source) -> bool:
-    """Whether a row came that bronze had in another version."""
+def _revised(ctx: JobContext, sources: Sequence[Source]) -> set[str]:
+    """The sources of which a row came that bronze had in another version; of a run over everything nobody asks."""
+    asked = {} if ctx.is_full else {source.id: source for source in sources}
+    return {name for name, source in asked.items() if not _come_again(ctx, source).isEmpty()}
+
+
+def _come_again(ctx: JobContext, source: Source) -> DataFrame:
     table, key = bronze.accepted(source), list(source.key)
-    return not ctx.former(table).select(*key).join(ctx.changes(table).select(*key), key, "left_semi").isEmpty()
+    return ctx.former(table).select(*key).join(ctx.changes(table).select(*key), key, "left_semi")
 
 
 def _union(frames: Sequence[DataFrame]) -> DataFrame:

@@ -94,7 +94,6 @@ feeds:
   - to: customer_record
     map: {source_record_id: who, source_updated_at: changed}
 """
-WEB, TILL = "id,who,mailbox,status,amount,changed,yes", "line,receipt,who,amount,changed"
 Found = set[tuple[Any, ...]]
 
 
@@ -105,18 +104,18 @@ class Stall:
         self.suite = suite
         self._day = 0
 
-    def day(self, *, web: Sequence[str] = (), till: Sequence[str] = ()) -> None:
-        """The files of a day, and a run."""
+    def day(self, **files: Sequence[str]) -> None:
+        """The files of a day, by source, and a run."""
         self._day += 1
-        self.land(self._day, web=web, till=till)
+        self.land(self._day, **files)
         self.run()
 
-    def land(self, day: int, *, web: Sequence[str] = (), till: Sequence[str] = ()) -> None:
-        for name, header, lines in (("web", WEB, web), ("till", TILL, till)):
-            file = Path(self.suite.landing) / name / f"{day:02}.csv"
+    def land(self, day: int, **files: Sequence[str]) -> None:
+        for source in self.suite.pack.sources:
+            file = Path(self.suite.landing) / source.id / f"{day:02}.csv"
             file.parent.mkdir(parents=True, exist_ok=True)
-            if lines:
-                file.write_text("\n".join((header, *lines, "")))
+            if files.get(source.id):
+                file.write_text("\n".join((",".join(source.columns), *files[source.id], "")))
 
     def run(self) -> None:
         reporter = reporter_for(Console(file=io.StringIO()))
@@ -127,12 +126,31 @@ class Stall:
         return {tuple(map(str, row)) for row in found}
 
 
-def opened(spark: SparkSession, folder: Path) -> Stall:
+def opened(spark: SparkSession, folder: Path, documents: str = PACK) -> Stall:
     pack = folder / "stall"
     pack.mkdir(parents=True)
-    (pack / "pack.yml").write_text(PACK)
+    (pack / "pack.yml").write_text(documents)
     return Stall(build_suite(Place(str(pack), str(folder / "landing"), str(folder / "lake")), lambda: spark))
 
+
+DESK = """
+---
+kind: source
+id: {name}
+read: {{format: csv, path: "{name}/*.csv"}}
+key: [id]
+columns:
+  id: {{type: string}}
+  who: {{type: string}}
+  mailbox: {{type: string, pii: email}}
+  status: {{type: string}}
+  changed: {{type: date}}
+feeds:
+  - to: customer_record
+    where: status = 'ok'
+    map: {{source_system: "'shop'", source_record_id: who, email: mailbox, source_updated_at: changed}}
+"""
+"""A desk of a shop that has several; all of them speak of the shop's own customers."""
 
 DAYS = [
     {
@@ -236,3 +254,15 @@ def _web(draw: random.Random) -> str:
 def _till(draw: random.Random) -> str:
     who, amount = draw.choice(["ann", "ben", "cat"]), draw.choice([0, 3, 5, 8])
     return f"l{draw.randint(1, 5)},r{draw.randint(1, 3)},{who},{amount},2025-01-{draw.randint(1, 20):02}"
+
+
+@pytest.mark.slow
+def test_what_another_source_says_of_the_same_customer_stands(spark: SparkSession, tmp_path: Path) -> None:
+    desks = "kind: pack\nid: shop\ncurrency: EUR\ntime_zone: UTC\n---\nkind: identity\nidentifiers: []\n"
+    shop = opened(spark, tmp_path, desks + DESK.format(name="front") + DESK.format(name="back"))
+    shop.day(front=["1,ann,f@x.test,ok,2025-01-01"], back=["1,ann,b@x.test,ok,2025-01-02"])
+    assert shop.rows(*PEOPLE) == {("ann", "b@x.test")}
+    shop.day(back=["1,ann,b@x.test,gone,2025-01-03"])
+    assert shop.rows(*PEOPLE) == {("ann", "f@x.test")}
+    shop.day(front=["1,ann,f@x.test,gone,2025-01-04"])
+    assert shop.rows(*PEOPLE) == set()
