@@ -19,6 +19,7 @@ from cdp_lib.transforms.ingest.versions import (
     rows_in_doubt,
     rows_of_groups,
     rows_that_count,
+    taken,
     touched_groups,
     with_same,
 )
@@ -77,7 +78,9 @@ def _families(ctx: JobContext, entity: Table) -> list[list[Fed]]:
 def _told(ctx: JobContext, entity: Table, family: list[Fed], keep: Keep) -> News:
     """What the feeds say by what changed. `keep` cuts plans where a row came anew: they would be read a dozen times."""
     changed = [(source, feed) for source, feed in family if ctx.has_changed(bronze.accepted(source))]
-    revised = _revised(ctx, [source for source, feed in changed if forgets(feed)])
+    # Feeds that group look at whole groups on an ordinary day, whatever came.
+    asked = [source for source, feed in changed if (ctx.is_full if feed.group_by else forgets(feed))]
+    revised = _revised(ctx, asked)
     news = [_news(ctx, source, feed, is_revised=source.id in revised) for source, feed in changed]
     rows = newest_rows(_union([one.rows for one in news]), entity)
     settled = _union_or_none([one.settled for one in news])
@@ -97,7 +100,8 @@ def _news(ctx: JobContext, source: Source, feed: Feed, *, is_revised: bool) -> N
     table, info = bronze.accepted(source), ctx.pack.info
     current, changed = ctx.read(table), ctx.changes(table)
     if ctx.is_full:
-        return News(conform_feed(rows_that_count(current, source, feed), source, feed, info))
+        rows = rows_that_count(current, source, feed) if is_revised else taken(current, feed)
+        return News(conform_feed(rows, source, feed, info))
     if feed.group_by:
         groups = touched_groups(changed, current, source, feed)
         rows, former = rows_of_groups(current, groups, source, feed), with_same(current, groups, feed.group_by)
@@ -111,13 +115,15 @@ def _news(ctx: JobContext, source: Source, feed: Feed, *, is_revised: bool) -> N
 
 
 def _revised(ctx: JobContext, sources: Sequence[Source]) -> set[str]:
-    """The sources of which a row came that bronze had in another version; of a run over everything nobody asks."""
-    asked = {} if ctx.is_full else {source.id: source for source in sources}
+    """The sources of which a row came in another version too, since the last run or, if this one is full, ever."""
+    asked = {source.id: source for source in sources}
     return {name for name, source in asked.items() if not _come_again(ctx, source).isEmpty()}
 
 
 def _come_again(ctx: JobContext, source: Source) -> DataFrame:
     table, key = bronze.accepted(source), list(source.key)
+    if ctx.is_full:
+        return ctx.read(table).groupBy(*key).agg(F.count("*").alias("versions")).where("versions > 1")
     return ctx.former(table).select(*key).join(ctx.changes(table).select(*key), key, "left_semi")
 
 

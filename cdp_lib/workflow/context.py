@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, functions as F, SparkSession
@@ -42,6 +42,7 @@ class JobContext:
         """Nothing of an earlier run may be built on: the first run, or what shapes the job changed."""
         self.previous_as_of = None if previous is None else previous.as_of_date
         self.published: dict[str, int] = {}
+        self._last_days: dict[tuple[str, int | None], date | None] = {}
         own = (*job.read_tables(self.pack), *job.written_tables(self.pack))
         self._judge = Judge(job.name, own, run, services, self._last_day_of_facts)
 
@@ -271,23 +272,37 @@ class JobContext:
 
         Facts of a day to come are left out: one till whose clock is wrong would make everybody a customer of long ago.
         """
-        store, zone = self._services.store, self.pack.info.time_zone
-        tomorrow = self.run.started_at.astimezone(self.pack.info.zone).date() + timedelta(days=1)
-        midnight = F.lit(datetime.combine(tomorrow, time(), tzinfo=self.pack.info.zone))
-        days: list[date] = []
-        for name, column in FACT_TIME.items():
-            table = ENTITIES[name]
-            rows = [about_to_be_written[table.name]] if table.name in about_to_be_written else []
-            rows += [store.read(table)] if store.version(table) is not None else []
-            for facts in rows:
-                newest = (
-                    facts.where(F.col(column) < midnight)
-                    .agg(F.to_date(F.from_utc_timestamp(F.max(column), zone)))
-                    .first()
-                )
-                days += [newest[0]] if newest is not None and newest[0] is not None else []
+        store = self._services.store
+        asked: dict[tuple[str, int | None], DataFrame] = {}
+        for table in (ENTITIES[name] for name in FACT_TIME):
+            if table.name in about_to_be_written:
+                asked[table.name, None] = about_to_be_written[table.name]
+            version = store.version(table)
+            if version is not None:
+                asked[table.name, version] = store.read(table, version)
+        unknown = {place: facts for place, facts in asked.items() if place not in self._last_days}
+        told = self._last_days | self._days_of(unknown)
+        self._last_days = {place: day for place, day in told.items() if place[1] is not None}
+        days = [day for place in asked if (day := told[place]) is not None]
         if not days:
             raise WorkflowError(
                 f"pack {self.pack.name} holds no fact dated up to today, so the as-of date is unknown. Give --as-of."
             )
         return max(days)
+
+    def _days_of(self, facts: Mapping[tuple[str, int | None], DataFrame]) -> dict[tuple[str, int | None], date | None]:
+        """The last local day up to today of each table's facts, in one query."""
+        tomorrow = self.run.started_at.astimezone(self.pack.info.zone).date() + timedelta(days=1)
+        midnight = F.lit(datetime.combine(tomorrow, time(), tzinfo=self.pack.info.zone))
+        times = {ENTITIES[name].name: F.col(column) for name, column in FACT_TIME.items()}
+        asked = [
+            rows.where(times[name] < midnight).agg(F.lit(place).alias("place"), F.max(times[name]).alias("last"))
+            for place, ((name, _), rows) in enumerate(facts.items())
+        ]
+        if not asked:
+            return {}
+        day = F.to_date(F.from_utc_timestamp("last", self.pack.info.time_zone)).alias("day")
+        found = {
+            row["place"]: row["day"] for row in reduce(DataFrame.unionByName, asked).select("place", day).collect()
+        }
+        return {key: found[place] for place, key in enumerate(facts)}
