@@ -260,9 +260,12 @@ def _till(draw: random.Random) -> str:
 def test_what_another_source_says_of_the_same_customer_stands(spark: SparkSession, tmp_path: Path) -> None:
     desks = "kind: pack\nid: shop\ncurrency: EUR\ntime_zone: UTC\n---\nkind: identity\nidentifiers: []\n"
     shop = opened(spark, tmp_path, desks + DESK.format(name="front") + DESK.format(name="back"))
-    shop.day(front=["1,ann,f@x.test,ok,2025-01-01"], back=["1,ann,b@x.test,ok,2025-01-02"])
-    assert shop.rows(*PEOPLE) == {("ann", "b@x.test")}
+    stays = ("zoe", "z@x.test")
+    shop.day(
+        front=["1,ann,f@x.test,ok,2025-01-01", "2,zoe,z@x.test,ok,2025-01-01"], back=["1,ann,b@x.test,ok,2025-01-02"]
+    )
+    assert shop.rows(*PEOPLE) == {("ann", "b@x.test"), stays}
     shop.day(back=["1,ann,b@x.test,gone,2025-01-03"])
-    assert shop.rows(*PEOPLE) == {("ann", "f@x.test")}
+    assert shop.rows(*PEOPLE) == {("ann", "f@x.test"), stays}
     shop.day(front=["1,ann,f@x.test,gone,2025-01-04"])
-    assert shop.rows(*PEOPLE) == set()
+    assert shop.rows(*PEOPLE) == {stays}
