@@ -12,6 +12,8 @@ ADDRESS_FIELDS: Mapping[str, str] = {"email": "email", "sms": "phone"}
 
 _INTENT = r"^<?([0-9a-f]{64})(?:@[^>]*)?>?$"
 _BRACKETS = r"^<|>$"
+_SENT = ("golden_id", "activation_id", "field", "address_record", "attempt")
+"""What is known of a try to send: to whom as part of what, to which field of theirs, and who told what stood there."""
 
 
 def with_recipients(
@@ -98,9 +100,7 @@ def _ties(named: DataFrame, deliveries: DataFrame, events: DataFrame, records: D
         F.col("s.of_channel").isNull() | (F.col("s.of_channel") == F.col("a.channel"))
     )
     meant = asked.alias("a").join(_names_sent(deliveries).alias("s"), is_meant, "inner")
-    message = ("name", "channel", "golden_id", "activation_id")
-    found = meant.select("a.name", "a.channel", *[f"s.{name}" for name in (*message[2:], "field", "address_record")])
-    found = found.distinct()
+    found = meant.select("a.name", "a.channel", *(f"s.{name}" for name in _SENT)).distinct()
     today = resolve(events, found.select("golden_id").distinct())
     is_todays = F.col("current_golden_id") == F.col("holder")
     of_person = found.join(today, "golden_id", "inner").join(records, is_todays, "left").drop("current_golden_id")
@@ -112,8 +112,11 @@ def _ties(named: DataFrame, deliveries: DataFrame, events: DataFrame, records: D
         F.col("activation_id").alias("campaign_id"),
     )
     is_written_to = F.coalesce(F.array_contains("fields", F.col("field")), F.lit(False))
-    nearest = F.struct(~F.col("is_told"), ~is_written_to, ~F.col("is_surviving"), *RECORD_KEY)
-    per_message = known.groupBy(*message).agg(F.min_by(F.struct("holder", tie.alias("tie")), nearest).alias("found"))
+    # An earlier try was given up before anything left.
+    newest_try = F.when(F.col("is_told"), -F.col("attempt"))
+    nearest = F.struct(~F.col("is_told"), newest_try, ~is_written_to, ~F.col("is_surviving"), *RECORD_KEY)
+    of_message = known.groupBy("name", "channel", "golden_id", "activation_id")
+    per_message = of_message.agg(F.min_by(F.struct("holder", tie.alias("tie")), nearest).alias("found"))
     whom = F.struct("found.holder", "activation_id")
     per_name = per_message.groupBy("name", "channel").agg(
         F.collect_set(whom).alias("customers"), F.min("found.tie").alias("tie")
@@ -124,7 +127,7 @@ def _ties(named: DataFrame, deliveries: DataFrame, events: DataFrame, records: D
 
 
 def _names_sent(deliveries: DataFrame) -> DataFrame:
-    """golden_id, activation_id, field, address_record, name, of_channel (null: any) of all that names a sent message.
+    """The columns of _SENT, name and of_channel (null: any) of all that names a message.
 
     `field` of a golden record is what it was sent to, null where it was sent to none.
     """
@@ -133,8 +136,7 @@ def _names_sent(deliveries: DataFrame) -> DataFrame:
     names = F.explode(F.array_compact(F.array(own, F.when(F.col("provider_id").isNotNull(), given))))
     field = F.coalesce(*[F.when(F.col("channel") == channel, to) for channel, to in ADDRESS_FIELDS.items()])
     sends = deliveries.where(F.col("operation") == "send")
-    kept = ("golden_id", "activation_id", "field", "address_record")
-    return sends.select(*kept[:2], field.alias("field"), "address_record", names.alias("one")).select(*kept, "one.*")
+    return sends.select("*", field.alias("field"), names.alias("one")).select(*_SENT, "one.*")
 
 
 def _name(text: Column) -> Column:

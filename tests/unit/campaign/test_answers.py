@@ -139,7 +139,8 @@ def test_an_answer_is_said_by_the_record_that_the_address_is_from(spark: SparkSe
 
 def test_people_who_are_parted_keep_what_was_sent_to_their_own_mailbox(spark: SparkSession) -> None:
     """Ben was taken for Ann, and is another again: his old id stays hers, and one mail went to his mailbox as hers."""
-    before = states("ben", "all", "sent", intent_id="b1" * 32, address_record="web:ben:1")
+    given_up = states("ben", "all", "expired", intent_id="b1" * 32, address_record="crm:ann-1")
+    before = states("ben", "all", "sent", intent_id="b1" * 32, address_record="web:ben:1", attempt=2)
     while_one = states("ann", "all", "sent", intent_id="b2" * 32, address_record="web:ben:1")
     hers = states("ann", "all", "sent", intent_id="b3" * 32, address_record="crm:ann-1")
     asked = answers(spark, *[{"message_id": name * 32} for name in ("b1", "b2", "b3")])
@@ -149,7 +150,7 @@ def test_people_who_are_parted_keep_what_was_sent_to_their_own_mailbox(spark: Sp
         {"golden_id": "ann", "source_system": "crm", "source_record_id": "ann-1"},
         {"golden_id": "ben2", "source_system": "web", "source_record_id": "ben:1"},
     )
-    given = (deliveries(spark, before, while_one, hers), merges(spark, ("ben", "ann")), known)
+    given = (deliveries(spark, given_up, before, while_one, hers), merges(spark, ("ben", "ann")), known)
     assert tied(asked, *given, parted) == [("web", "ben:1", "hello"), ("web", "ben:1", "hello"), ANN]
     without_ben = links(spark, ("crm", "ann-1", "ann"))
     assert tied(asked, *given, without_ben) == [ANN, ANN, ANN]
