@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
@@ -26,12 +27,13 @@ class CsvBatch:
 class _Ragged:
     """Rows that Arrow hands over because they do not fit the header, until their block is delivered."""
 
+    delimiter: str
     waiting: list[tuple[int, str]] = field(default_factory=list)
     blank_count: int = 0
 
     def take(self, row: csv.InvalidRow) -> str:
         """Arrow numbers rows from the header (1) on, ragged ones included and empty lines left out."""
-        if row.text.strip():
+        if row.text.replace(self.delimiter, "").strip():
             self.waiting.append((row.number - 1 - self.blank_count, row.text))
         else:
             self.blank_count += 1
@@ -41,10 +43,11 @@ class _Ragged:
 def csv_batches(stream: pa.NativeFile, delimiter: str, header: Sequence[str]) -> Iterator[CsvBatch]:
     """The rows of a UTF-8 CSV stream whose first row is `header`.
 
-    Rows are numbered from 1 behind the header; blank lines are not counted, a line break in quotes ends no row. Raises
+    Rows are numbered from 1 behind the header; blank lines are not counted, a line break in quotes ends no row. Rows of
+    bare delimiters, which spreadsheets write where a row was emptied, are no rows either, but may have a number. Raises
     pa.ArrowInvalid where a row is longer than a block, which an unclosed quote makes it, or when the header is another.
     """
-    ragged = _Ragged()
+    ragged = _Ragged(delimiter)
     reader = csv.open_csv(
         stream,
         read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
@@ -61,10 +64,21 @@ def csv_batches(stream: pa.NativeFile, delimiter: str, header: Sequence[str]) ->
         numbers, passed = _numbers(batch.num_rows, row_count, [number for number, _ in ragged.waiting])
         bad, ragged.waiting = ragged.waiting[:passed], ragged.waiting[passed:]
         row_count += batch.num_rows + passed
-        yield CsvBatch(batch, numbers, tuple(bad))
+        says = _says_something(batch)
+        kept, numbers = (batch, numbers) if says.all() else (batch.filter(pa.array(says)), numbers[says])
+        yield CsvBatch(kept, numbers, tuple(bad))
     if ragged.waiting:
         nothing = pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(header), names=list(header))
         yield CsvBatch(nothing, np.empty(0, np.int64), tuple(ragged.waiting))
+
+
+def _says_something(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Whether a row has any text; most are told by their first cell."""
+    says: NDArray[np.bool_] = pc.not_equal(batch.column(0), "").to_numpy(zero_copy_only=False)
+    silent = np.flatnonzero(~says)
+    for column in batch.columns[1:] if silent.size else ():
+        says[silent] |= pc.not_equal(column.take(pa.array(silent)), "").to_numpy(zero_copy_only=False)
+    return says
 
 
 def _numbers(good: int, before: int, bad: Sequence[int]) -> tuple[NDArray[np.int64], int]:

@@ -84,6 +84,19 @@ def test_ragged_rows_keep_their_text_and_their_number(spark: SparkSession, tmp_p
     )
 
 
+def test_rows_of_bare_delimiters_are_no_rows(spark: SparkSession, tmp_path: Path) -> None:
+    content = HEADER + 'l1,m1,1\n,,\n,,3\n,\n,,,,\n"","",""\nl2,m2\nl3,,\n,,\n'
+    check(
+        spark,
+        read(spark, tmp_path, content, source()),
+        source(),
+        {"loan_id": "l1", "member": "m1", "fee": "1"},
+        {"_row_number": 3, "loan_id": "", "member": "", "fee": "3"},
+        {"_row_number": 5, "_malformed": "l2,m2"},
+        {"_row_number": 6, "loan_id": "l3", "member": "", "fee": ""},
+    )
+
+
 def test_row_numbers_of_a_long_file_are_those_of_its_lines(spark: SparkSession, tmp_path: Path) -> None:
     lines = [f"l{n},m" if n % 1000 == 7 else f"l{n},member number {n},1.00" for n in range(1, 400_001)]
     found = read(spark, tmp_path, HEADER + "\n".join(lines), source())
