@@ -155,7 +155,7 @@ class Suite:
             sending=sending,
         )
         with run_lock(self.lakehouse, f"{options.workflow} of {self.pack.name}"):
-            history = History(tuple(self.ledger.states()))
+            history = self.ledger.history()
             to_finish = self._with_half_done(history, options.workflow, jobs)
             if options.resume:
                 return (self._run(to_finish, options, services),)
@@ -193,7 +193,7 @@ class Suite:
         try:
             return run_workflow(jobs, options, services)
         finally:
-            last = History(tuple(self.ledger.states())).last_run(options.workflow)
+            last = self.ledger.history().last_run(options.workflow)
             if last is not None:
                 ended = (last.run_id, options.workflow, self.ledger.clock())
                 _gatekeeping().build_docs(self.validations_folder, self.docs_folder, *ended)

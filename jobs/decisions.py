@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from cdp_lib.contracts import identity, silver
+from cdp_lib.contracts.table import Table
 from cdp_lib.errors import IdentityError, near_miss, StorageError
 from cdp_lib.io.ledger import OpsLedger, owner
 from cdp_lib.io.selection import select_rows
@@ -26,8 +27,6 @@ Pair = tuple[str, str]
 _SHOWN_DIGITS = 8
 _HASH_DIGITS = frozenset("0123456789abcdef")
 _TICK = timedelta(microseconds=1)
-DIGITS_OF_SEVERAL = "more than one record's digits begin so. Give more of them, or the record's id."
-
 _SAYS = {"link": "is the same person as", "unlink": "is another person than"}
 
 
@@ -184,12 +183,18 @@ def unmasked(suite: Suite, record: Record) -> Record:
     """
     if not record.may_be_hidden or _known_records(suite, {record}):
         return record
-    of_source = {"source_system": {record.source_system}}
-    rows = select_rows(suite.store.path(silver.CUSTOMER_RECORD), silver.RECORD_KEY, of_source)
+    return named_by_digits(suite, record, silver.CUSTOMER_RECORD) or record
+
+
+def named_by_digits(suite: Suite, record: Record, table: Table) -> Record | None:
+    """The record of the table that `SOURCE:` and these digits stand for; raises IdentityError where several are."""
+    if not record.may_be_hidden:
+        return None
+    rows = select_rows(suite.store.path(table), silver.RECORD_KEY, {"source_system": {record.source_system}})
     found = [one for one in (Record(**row) for row in rows) if one.hash.startswith(record.source_record_id)]
     if len(found) > 1:
-        raise IdentityError(f"{record}: {DIGITS_OF_SEVERAL}")
-    return found[0] if found else record
+        raise IdentityError(f"{record}: more than one record's digits begin so. Give more of them, or the record's id.")
+    return found[0] if found else None
 
 
 def _faults(suite: Suite, decision: Decision, known: Collection[Record], shown: Collection[Record]) -> list[str]:

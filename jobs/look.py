@@ -13,7 +13,6 @@ from cdp_lib.contracts import gold, scores
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import StorageError
 from cdp_lib.io.checkpoints import checkpoints, folder_of_look
-from cdp_lib.io.ledger import History
 from cdp_lib.settings.pack import Pack
 from cdp_lib.transforms.customer.scored_view import scored_customers
 from jobs.compose import Suite
@@ -84,7 +83,7 @@ def scored_view(
 
 def look_at(suite: Suite) -> Look:
     """The tables as of the single view's day; raises StorageError where there is none yet."""
-    last = History(tuple(suite.ledger.states())).last_success("gold_customer")
+    last = suite.ledger.history().last_success("gold_customer")
     if last is None or last.as_of_date is None or suite.store.version(gold.customer(suite.pack)) is None:
         raise StorageError(
             f"{suite.store.path(gold.customer(suite.pack))} does not exist. First: cdp run daily --pack "

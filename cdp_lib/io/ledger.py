@@ -65,6 +65,7 @@ class OpsLedger:
     def __init__(self, root: str, clock: Callable[[], datetime] = utc_now) -> None:
         self.root = root.rstrip("/")
         self.clock = clock
+        self._whole: set[str] = set()
 
     def path(self, table: Table) -> str:
         """Where the table lies."""
@@ -161,8 +162,11 @@ class OpsLedger:
         return len(there)
 
     def _widen(self, table: Table) -> None:
-        """Add the columns that a table of an earlier version of the suite lacks; its rows have null there."""
-        stored = self._stored(table)
+        """Add the columns that a table of an earlier version of the suite lacks; its rows have null there.
+
+        A table is looked at once: afterwards it has them.
+        """
+        stored = None if table.name in self._whole else self._stored(table)
         if stored is None:
             return
         known = {field.name for field in stored.schema().fields}
@@ -170,6 +174,7 @@ class OpsLedger:
         lacking = [deltalake.Field(one.name, one.type) for one in declared.fields if one.name not in known]
         if lacking:
             stored.alter.add_columns(lacking)
+        self._whole.add(table.name)
 
     def _stored(self, table: Table) -> deltalake.DeltaTable | None:
         """The newest version of the table; None where there is none."""
@@ -199,6 +204,10 @@ class OpsLedger:
         return sorted(
             found, key=lambda state: (state.run_number, state.recorded_at, state.attempt, order.get(state.status, 1))
         )
+
+    def history(self) -> "History":
+        """Every state, to be asked."""
+        return History(tuple(self.states()))
 
 
 def _filled(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:

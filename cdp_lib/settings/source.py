@@ -67,10 +67,10 @@ class SourceColumn(Frozen):
     @model_validator(mode="after")
     def _keys_fit_the_type(self) -> "SourceColumn":
         name = parse_type(self.type).name
-        if self.format and name not in _MOMENTS:
-            raise ValueError(f"format belongs to {', '.join(_MOMENTS)}, not to {self.type}: remove it, or change type")
-        if self.era != "common" and name not in _MOMENTS:
-            raise ValueError(f"era belongs to {', '.join(_MOMENTS)}, not to {self.type}: remove it, or change type")
+        for key, is_given in (("format", bool(self.format)), ("era", self.era != "common")):
+            if is_given and not self.is_moment:
+                kinds = ", ".join(_MOMENTS)
+                raise ValueError(f"{key} belongs to {kinds}, not to {self.type}: remove it, or change type")
         if self.time_zone and name not in _ZONED:
             raise ValueError(f"time_zone belongs to timestamps, alone or nested, not to {self.type}: remove it")
         return self

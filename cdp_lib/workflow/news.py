@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cdp_lib.contracts.silver import ENTITIES, FACT_TIME
 from cdp_lib.contracts.table import Table
-from cdp_lib.io.ledger import History, JobState
+from cdp_lib.io.ledger import JobState
 from cdp_lib.workflow.context import JobContext
 from cdp_lib.workflow.job import Job
 from cdp_lib.workflow.services import RunInfo, Services
@@ -30,7 +30,7 @@ def _is_the_same_day(ctx: JobContext, previous: JobState, services: Services) ->
     if previous.as_of_date is None:
         return True
     facts = [ENTITIES[name] for name in FACT_TIME if name in services.pack.fed]
-    told = History(tuple(services.ledger.states())).day_of(versions(facts, services))
+    told = services.ledger.history().day_of(versions(facts, services))
     return (ctx.run.as_of or told or ctx.as_of) == previous.as_of_date
 
 

@@ -76,7 +76,7 @@ def run_workflow(jobs: Sequence[Job], options: RunOptions, services: Services) -
     A job whose inputs, settings and as-of date are those of its last completed run is skipped. Raises the job's own
     CdpError, or WorkflowError for any other fault, after the ledger has it; `--resume` goes on from there.
     """
-    history = History(tuple(services.ledger.states()))
+    history = services.ledger.history()
     run = _resumed(history, jobs, options) if options.resume else _begun(history, options, services)
     _record_run(run, services, "started", resumed=options.resume)
     services.reporter.run_started(run.run_id, len(jobs))
@@ -149,7 +149,7 @@ def _record_run(
 
 
 def _run_job(job: Job, run: RunInfo, options: RunOptions, services: Services, is_up: threading.Event) -> JobOutcome:
-    history = History(tuple(services.ledger.states()))
+    history = services.ledger.history()
     of_this_run = history.of_run(run.run_id, job.name)
     if any(state.has_ended_well for state in of_this_run):
         services.reporter.job_ended(job.name, "done before", 0.0)

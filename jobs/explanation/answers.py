@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from cdp_lib.errors import IdentityError
-from cdp_lib.io.ledger import History
 from jobs.compose import Suite
 from jobs.decisions import read_book
 from jobs.explanation.evidence import fields_of, identifiers_of, weigh_asked, Weighings
@@ -138,8 +137,10 @@ def answer_why_not(desk: Desk, texts: tuple[str, str]) -> Compared | None:
 
 
 def _known(desk: Desk, members: Sequence[Member]) -> Known:
+    book = read_book(desk.suite.ledger)
     return Known(
-        decisions=read_book(desk.suite.ledger).held,
+        decisions=book.held,
+        commanded=book.commanded,
         identifiers=identifiers_of(desk.suite, members),
         stored=stored_pairs(desk.suite, {member.record.hash for member in members}),
     )
@@ -236,9 +237,8 @@ def _case(
 ) -> Case:
     one, other = both
     pair, identity = pair_of(one.record, other.record), desk.suite.pack.identity
-    book, matching = read_book(desk.suite.ledger), identity.matching
-    decision, said_at = known.decisions.get(pair), book.commanded.get(pair)
-    last = History(tuple(desk.suite.ledger.states())).last_success("silver_identity")
+    decision, said_at, matching = known.decisions.get(pair), known.commanded.get(pair), identity.matching
+    last = desk.suite.ledger.history().last_success("silver_identity")
     is_pending = decision is None and said_at is not None and (last is None or said_at > last.recorded_at)
     source = one.record.source_system
     is_listed = matching is not None and source in matching.one_record_per_source

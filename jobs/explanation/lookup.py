@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from cdp_lib.contracts import identity, matching as tables, silver
 from cdp_lib.contracts.table import Table
 from cdp_lib.errors import IdentityError, near_miss, StorageError
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.io.selection import select_rows
-from cdp_lib.transforms.identity.exact import record_hash
 from cdp_lib.transforms.identity.history import resolve
 from jobs.compose import Suite
-from jobs.decisions import DIGITS_OF_SEVERAL, parse_records, Record
+from jobs.decisions import named_by_digits, parse_records, Record
 
 _LINK = ("golden_id", "cluster_id", "component_id", "matched_by", "founding_record", "linked_at")
 _PERSONAL = ("identifiers", *identity.GOLDEN_FIELDS)
@@ -166,18 +163,8 @@ def _members(rows: Sequence[Mapping[str, Any]]) -> tuple[Member, ...]:
 
 def _by_digits(suite: Suite, record: Record) -> tuple[Member, ...]:
     """The record whose hash begins so: what `Record.hidden` shows can be typed in again."""
-    if not record.may_be_hidden:
-        return ()
-    links = suite.store.read(identity.IDENTITY_LINK).where(F.col("source_system") == record.source_system)
-    rows = (
-        links.where(record_hash().startswith(record.source_record_id))
-        .select(*silver.RECORD_KEY, *_LINK)
-        .limit(2)
-        .collect()
-    )
-    if len(rows) > 1:
-        raise IdentityError(f"{record}: {DIGITS_OF_SEVERAL}")
-    return _members([row.asDict() for row in rows])
+    meant = named_by_digits(suite, record, identity.IDENTITY_LINK)
+    return _links(suite, _keys([meant])) if meant else ()
 
 
 def _keys(records: Sequence[Record]) -> dict[str, set[str]]:

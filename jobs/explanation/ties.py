@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import product
 
 from cdp_lib.models.identity.units import MOST_BITS
@@ -18,13 +19,15 @@ from jobs.explanation.reasons import Between
 class Known:
     """What is known about some records: decisions in force, identifiers, stored pairs.
 
-    `fields` has a bit for each compared field that a record (by hash) says something of.
+    `commanded` has when a command last said something of a pair, `fields` a bit for each compared field that a record
+    (by hash) says something of.
     """
 
     decisions: Mapping[Pair, Decision]
     identifiers: Identifiers
     stored: Mapping[Pair, StoredPair]
     fields: Mapping[str, int] = field(default_factory=dict)
+    commanded: Mapping[Pair, datetime] = field(default_factory=dict)
 
 
 def edges_between(root: str, hashes: Collection[str], known: Known, identity: Identity) -> Iterator[Edge]:

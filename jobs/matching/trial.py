@@ -13,7 +13,6 @@ from cdp_lib.contracts import gold, identity, silver
 from cdp_lib.errors import StorageError
 from cdp_lib.io.caching import cached
 from cdp_lib.io.checkpoints import checkpoints, folder_of_look
-from cdp_lib.io.ledger import History
 from cdp_lib.io.local_rows import local_rows
 from cdp_lib.models.identity.matcher import Matcher
 from cdp_lib.settings.identity import Identity
@@ -67,7 +66,7 @@ def _records(kept: ExitStack, suite: Suite, other: Identity) -> DataFrame:
 
 def _overrides(suite: Suite) -> DataFrame:
     """What people had decided when today's links were made: what came since is not the other settings' doing."""
-    last = History(tuple(suite.ledger.states())).last_success("silver_identity")
+    last = suite.ledger.history().last_success("silver_identity")
     table = identity.IDENTITY_OVERRIDE
     version = None if last is None else last.inputs.get(table.name)
     return local_rows(suite.session(), table.schema()) if version is None else suite.store.read(table, version)

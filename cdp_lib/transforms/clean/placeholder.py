@@ -40,11 +40,14 @@ PLACEHOLDER_WORDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Whole values in lower case, for any field or one. `na` and `nan` are names of people, and NA is Namibia."""
 
+NO_LETTERS = r"^[\p{P}\p{S}\s]+$"
+"""A value of signs alone."""
+
 REAL_LAST_NAMES = ("blank", "foo", "guest")
 """Words for nothing that are people's last names too: beside a first name that is one they stand."""
 
 PLACEHOLDER_PATTERNS: Mapping[str, tuple[str, ...]] = {
-    ANY_FIELD: (r"^[0-]*$", r"^[\p{P}\p{S}\s]+$", r"^x{2,}$"),
+    ANY_FIELD: (r"^[0-]*$", NO_LETTERS, r"^x{2,}$"),
     "email": (
         r"^(?:mailto:)?(?:test(?:ing|er)?\d*|no[._-]?reply|do[._-]?not[._-]?reply|none|null|n/a|unknown|nobody|noone"
         r"|no[._-]?e?-?mail|asdf\w*|qwerty|x{2,}|dummy|fake)(?:\+[^@]*)?@",

@@ -7,7 +7,7 @@ from pyspark.sql import Column, functions as F
 
 from cdp_lib.settings.source import SourceColumn
 from cdp_lib.settings.sql import parse_type
-from cdp_lib.transforms.clean.placeholder import WORDS_FOR_NOTHING
+from cdp_lib.transforms.clean.placeholder import NO_LETTERS, WORDS_FOR_NOTHING
 
 _OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
@@ -19,7 +19,6 @@ _OFFSET_WITHOUT_COLON = r" ?([+-][0-9]{2})([0-9]{2})$"
 _OFFSET_WITHOUT_SECONDS = r"([T ][0-9]{1,2}:[0-9]{1,2}) ?(Z|[+-][0-9]{2}.*)$"
 
 _BLANKS = " \t\r\n\u00a0\u200b\u3000\ufeff"
-_NO_LETTERS = r"^[\p{P}\p{S}\s]+$"
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _NUMBERS = (*_INTEGERS, "decimal", "float", "double")
@@ -44,7 +43,7 @@ def given_text(name: str, column: SourceColumn, null_values: Sequence[str]) -> C
     text = F.col(name) if column.type == "string" and not column.is_id else trimmed
     is_given = ~trimmed.isin(list(null_values)) if null_values else F.lit(True)
     if column.is_id:
-        is_given &= ~(F.lower(trimmed).isin(*WORDS_FOR_NOTHING) | trimmed.rlike(_NO_LETTERS))
+        is_given &= ~(F.lower(trimmed).isin(*WORDS_FOR_NOTHING) | trimmed.rlike(NO_LETTERS))
     return F.when(is_given, text)
 
 
